@@ -1,0 +1,86 @@
+# Galena from a clean clone. `make` alone lists what there is.
+#
+# demo and test build the environment in .venv themselves, with the versions of
+# constraints.txt. Another Python (3.11 or newer): make demo PYTHON=python3.12
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV ?= .venv
+DEMO ?= runs/demo
+SPEC ?= campaigns/examples/solar_absorber.yaml
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+TORCH = $(shell grep '^torch==' constraints.txt)
+
+# Thread pools of several libraries fight for few cores: one thread each does more.
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: help demo test lint format bench ui constraints clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime ## run the example campaign (resumes runs/demo) and print the shortlist
+	@$(BIN)/galena campaign run $(SPEC) --folder $(DEMO)
+	@echo
+	@echo "Look at the rounds in MLflow:  make ui"
+	@echo "Start over:                    rm -r $(DEMO) && make demo"
+
+test: $(VENV)/.dev ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## style, types and layering
+	@echo "ruff check";        $(BIN)/ruff check .
+	@echo "ruff format";       $(BIN)/ruff format --check .
+	@echo "mypy";              $(BIN)/mypy
+	@echo "import-linter";     $(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code in shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.runtime ## measure the predictor on validation data beside a baseline
+	@$(BIN)/galena bench accuracy $(ARGS)
+
+ui: $(VENV)/.runtime ## open the campaigns of runs/ in MLflow on this machine
+	@$(BIN)/galena ui $(ARGS)
+
+# Torch first, so that nothing that follows brings another one.
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Galena needs Python 3.11 or newer; say where: \
+	make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "[1/3] environment in $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing; on Debian and \
+	Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "[2/3] installing $(TORCH) (about half a minute)"
+	@$(INSTALL) $(TORCH)
+	@echo "[3/3] installing Galena and its libraries (about two minutes)"
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "[dev] installing the tools for tests and linting"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+constraints: ## take the newest versions that fit pyproject.toml into constraints.txt
+	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check \
+		$(TORCH) '.[dev]'
+	@build/constraints/bin/python tools/write_constraints.py > build/constraints.txt
+	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+clean: ## remove the environment and caches, never runs/
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find materials models campaigns tests tools benchmarks -name __pycache__ \
+		-type d -prune -exec rm -rf {} +
