@@ -1,0 +1,61 @@
+"""Where a crystal or a number came from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from materials.errors import InputError
+
+_CHUNK = 1 << 20  # bytes hashed at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """One crystal's origin. Text that is not known is empty, except the source."""
+
+    source: str
+    """A database, a paper or a file: ``Materials Project``, ``mine.cif``."""
+    source_id: str = ""
+    """What the source calls this crystal: ``mp-149``, ``#3``."""
+    version: str = ""
+    """Release of the source, or the hash of a file: ``2019``, ``sha256:9f86d081``."""
+    method: str = ""
+    """How geometry and values were obtained: ``PBE``, ``CHGNet 0.3.0 relaxation``."""
+    licence: str = ""
+    """SPDX identifier where there is one: ``CC-BY-4.0``."""
+    retrieved: str = ""
+    """ISO date on which it was fetched: ``2025-03-01``."""
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise InputError(
+                "provenance needs a source: name the database, paper or file"
+            )
+        if self.retrieved and not _is_date(self.retrieved):
+            raise InputError(
+                f"provenance: retrieved is '{self.retrieved}', expected an ISO date such "
+                "as 2025-03-01"
+            )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, 64 hex digits. Raises :class:`InputError`."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return digest.hexdigest()
