@@ -1,0 +1,75 @@
+"""What a candidate is worth: plain functions of predictions.
+
+Worth is the probability of meeting every target, each to its weight. The same function scores a
+prediction and a verdict: a verdict is a prediction with a small deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import norm
+
+from campaigns.config import Targets
+from campaigns.protocols import FloatArray, Scores
+
+_LEAST_STD = 1e-3  # eV or eV/atom; keeps a certain prediction from dividing by zero
+
+
+def probability_of_success(
+    scores: Scores, targets: Targets, n_elements: FloatArray, n_sites: FloatArray
+) -> FloatArray:
+    """Return ``(n,)`` log worth: the weighted sum of log probabilities of meeting each target.
+
+    The gap is normal around its prediction and must lie in the window; the energy above hull
+    must lie below its limit (Gardner et al., ICML 2014, use such products for constraints).
+    Uncertainty counts both ways: it spoils a safe hit and gives a near miss a chance.
+    """
+    gap = targets.band_gap
+    gap_std = np.maximum(scores.band_gap_std, _LEAST_STD)
+    inside = _log_between(
+        (gap.min - scores.band_gap) / gap_std, (gap.max - scores.band_gap) / gap_std
+    )
+    hull = targets.energy_above_hull
+    hull_std = np.maximum(scores.energy_above_hull_std, _LEAST_STD)
+    stable = norm.logcdf((hull.max - scores.energy_above_hull) / hull_std)
+    worth = gap.weight * inside + hull.weight * stable
+    worth += targets.simplicity.weight * log_simplicity(n_elements, n_sites)
+    return np.asarray(worth, dtype=np.float64)
+
+
+def log_simplicity(n_elements: FloatArray, n_sites: FloatArray) -> FloatArray:
+    """Log of ``2 / n_elements * min(1, 4 / n_sites) ** 0.5``, at most zero: a convention.
+
+    A binary with up to four atoms per cell scores one; a ternary with eight, 0.47.
+    """
+    value = np.minimum(1.0, 2.0 / n_elements) * np.minimum(1.0, 4.0 / n_sites) ** 0.5
+    return np.asarray(np.log(value), dtype=np.float64)
+
+
+def _log_between(low: FloatArray, high: FloatArray) -> FloatArray:
+    """Log of the standard normal mass between ``low`` and ``high``, exact in the tails."""
+    flip = low > 0  # mirror, so that the difference is taken where the tails are small
+    a = np.where(flip, -high, low)
+    b = np.where(flip, -low, high)
+    log_b, log_a = norm.logcdf(b), norm.logcdf(a)
+    return np.asarray(log_b + np.log1p(-np.exp(log_a - log_b)), dtype=np.float64)
+
+
+def best_distinct(
+    formulas: Sequence[str], worth: FloatArray, *, k: int, allowed: Sequence[bool]
+) -> list[int]:
+    """Positions of the ``k`` largest worths among ``allowed``, one per formula, best first.
+
+    Ties keep the order given, so that the choice is reproducible.
+    """
+    chosen: list[int] = []
+    taken: set[str] = set()
+    for i in np.argsort(-np.asarray(worth), kind="stable"):
+        if len(chosen) == k:
+            break
+        if allowed[i] and formulas[i] not in taken and np.isfinite(worth[i]):
+            chosen.append(int(i))
+            taken.add(formulas[i])
+    return chosen

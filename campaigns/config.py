@@ -1,0 +1,269 @@
+"""A campaign's specification: what is sought, in which chemistry, at what price.
+
+The file is YAML, the schema forbids unknown keys, and everything that decides the outcome is in
+it, so that the same file gives the same campaign.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from ase.data import chemical_symbols
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from materials.errors import InputError, did_you_mean
+
+_SYMBOLS = tuple(chemical_symbols[1:])
+
+
+def _element(symbol: str) -> str:
+    if symbol not in _SYMBOLS:
+        raise ValueError(
+            f"'{symbol}' is not an element symbol.{did_you_mean(symbol, _SYMBOLS)}"
+        )
+    return symbol
+
+
+Element = Annotated[str, AfterValidator(_element)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Elements(_Frozen):
+    """Which chemistry may be proposed."""
+
+    allowed: tuple[Element, ...] = Field(min_length=1)
+    """Elements to decorate prototypes with."""
+    forbidden: tuple[Element, ...] = ()
+    """Elements that must not appear, stated so that the reader sees the wish."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        both = sorted(set(self.allowed) & set(self.forbidden))
+        if both:
+            raise ValueError(f"{', '.join(both)} both allowed and forbidden; remove one")
+        twice = sorted({e for e in self.allowed if self.allowed.count(e) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} listed more than once in allowed")
+        return self
+
+
+class GapWindow(_Frozen):
+    """The band gap sought, eV, as the predictor gives it (PBE)."""
+
+    min: float = Field(ge=0.0, le=20.0)
+    """eV"""
+    max: float = Field(gt=0.0, le=20.0)
+    """eV"""
+    weight: float = Field(default=1.0, ge=0.0)
+    """Exponent of this target in the score."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(
+                f"contradictory: min {self.min} eV is not below max {self.max} eV"
+            )
+        return self
+
+
+class Stability(_Frozen):
+    """How far above the hull of competing phases a candidate may lie."""
+
+    max: float = Field(default=0.1, gt=0.0, le=2.0)
+    """eV/atom"""
+    weight: float = Field(default=1.0, ge=0.0)
+    """Exponent of this target in the score."""
+
+
+class Simplicity(_Frozen):
+    """Preference for few elements and small cells, which are easier to make and to model."""
+
+    weight: float = Field(default=0.2, ge=0.0)
+    """Exponent of this target in the score."""
+
+
+class Targets(_Frozen):
+    """What makes a candidate good. The score is the product of the parts to their weights."""
+
+    band_gap: GapWindow
+    energy_above_hull: Stability = Stability()
+    simplicity: Simplicity = Simplicity()
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> Self:
+        if self.band_gap.weight == 0 and self.energy_above_hull.weight == 0:
+            raise ValueError(
+                "contradictory: band_gap and energy_above_hull both weigh 0, so nothing is "
+                "sought; give one a weight above 0"
+            )
+        return self
+
+
+class Search(_Frozen):
+    """How the space of prototype times decoration is searched."""
+
+    n_species: tuple[int, ...] = (2, 3)
+    """Numbers of distinct elements per candidate."""
+    max_sites: int = Field(default=12, ge=1, le=200)
+    """Largest primitive cell, in atoms."""
+    asks: int = Field(default=500, ge=1)
+    """Proposals the sampler makes per round, most of which filters turn down."""
+    chunk: int = Field(default=50, ge=1)
+    """Proposals scored together before the sampler learns from them."""
+    minimum_distance: float = Field(default=0.6, gt=0.0, le=1.0)
+    """Smallest allowed distance, as a fraction of the sum of atomic radii."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.n_species or min(self.n_species) < 1 or max(self.n_species) > 5:
+            raise ValueError(f"n_species must hold numbers from 1 to 5, got {self.n_species}")
+        return self
+
+
+class Relaxation(_Frozen):
+    """Limits of one relaxation."""
+
+    max_force: float = Field(default=0.1, gt=0.0)
+    """eV/Å"""
+    max_steps: int = Field(default=80, ge=1)
+    time_limit: float = Field(default=300.0, gt=0.0)
+    """s, a backstop: reaching it makes the outcome depend on the machine."""
+
+
+class References(_Frozen):
+    """Competing phases: the best of the decorated prototypes of every chemical subsystem."""
+
+    per_element: int = Field(default=4, ge=1)
+    """Structures relaxed per element."""
+    per_binary: int = Field(default=3, ge=0)
+    """Structures relaxed per pair of elements."""
+    per_ternary: int = Field(default=2, ge=0)
+    """Structures relaxed per triple of elements."""
+    max_sites: int = Field(default=16, ge=1)
+    """Largest primitive cell among them, in atoms."""
+
+
+class OracleConfig(_Frozen):
+    """What validates a batch: relaxation and hull with one interatomic potential."""
+
+    potential: str = "chgnet"
+    relaxation: Relaxation = Relaxation()
+    references: References = References()
+
+
+class Budget(_Frozen):
+    """Where the campaign stops, whichever comes first."""
+
+    oracle_calls: int | None = Field(default=None, ge=1)
+    hours: float | None = Field(default=None, gt=0.0)
+    """Hours of computing, summed over interruptions; checked between oracle calls."""
+
+
+class CampaignConfig(_Frozen):
+    """One campaign."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """Letters, digits, dot, dash and underscore."""
+    description: str = ""
+    elements: Elements
+    targets: Targets
+    search: Search = Search()
+    rounds: int = Field(default=5, ge=1)
+    batch_size: int = Field(default=10, ge=1)
+    """Oracle calls per round."""
+    budget: Budget = Budget()
+    oracle: OracleConfig = OracleConfig()
+    known: tuple[Path, ...] = ()
+    """Tables whose formulas count as known, added to the shipped list."""
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if max(self.search.n_species) > len(self.elements.allowed):
+            raise ValueError(
+                f"search.n_species asks for {max(self.search.n_species)} elements per "
+                f"candidate but only {len(self.elements.allowed)} are allowed"
+            )
+        if self.batch_size > self.search.asks:
+            raise ValueError(
+                f"batch_size {self.batch_size} exceeds search.asks {self.search.asks}; "
+                "a batch is chosen among the proposals of a round"
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a YAML file.
+
+        Raises:
+            InputError: the file cannot be read, is not YAML, or says something the schema
+                does not know or allow; the message names file and field.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read: {error}") from error
+        return cls.parse(text, name=str(path))
+
+    @classmethod
+    def parse(cls, text: str, *, name: str) -> Self:
+        """Read YAML text; ``name`` stands for the file in messages."""
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InputError(f"{name}: not valid YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise InputError(
+                f"{name}: expected a mapping with keys such as name, elements and targets, "
+                f"got {type(content).__name__}"
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            lines = [_explain(problem) for problem in error.errors()]
+            raise InputError(f"{name}: " + "\n  ".join(["cannot be used:", *lines])) from error
+
+    def dump(self) -> str:
+        """The specification as YAML, every default written out."""
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return text
+
+
+def _explain(problem: Any) -> str:
+    """One line for one pydantic problem: where, what, and the near name if a key is unknown."""
+    where = ".".join(str(part) for part in problem["loc"]) or "campaign"
+    if problem["type"] == "extra_forbidden":
+        *parents, name = problem["loc"]
+        known = _keys(CampaignConfig, parents)
+        return (
+            f"{where}: unknown key.{did_you_mean(str(name), known)} "
+            f"Known here: {', '.join(known)}"
+        )
+    if problem["type"] == "missing":
+        return f"{where}: required, but not given"
+    message = problem["msg"].removeprefix("Value error, ")
+    got = problem.get("input")
+    shown = f" (got {got!r})" if isinstance(got, str | int | float) else ""
+    return f"{where}: {message}{shown}"
+
+
+def _keys(model: type[BaseModel], parents: list[Any]) -> list[str]:
+    """The keys a mapping at ``parents`` may have."""
+    for part in parents:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,141 @@
+"""A campaign's folder: one holder at a time, one specification for good."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from campaigns.config import CampaignConfig
+from campaigns.ledger import Ledger
+from materials.errors import GalenaError, InputError
+
+
+class CampaignBusyError(GalenaError):
+    """Another process is running this campaign."""
+
+
+@dataclass(frozen=True)
+class CampaignFolder:
+    """Where things are."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "campaign.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.sqlite"
+
+    @property
+    def study(self) -> Path:
+        return self.path / "optuna.sqlite"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep other processes out; the operating system lets go when we die.
+
+        Raises:
+            CampaignBusyError: someone else holds the folder; says who.
+            InputError: the folder cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            lock.acquire()
+        except Timeout as error:
+            raise CampaignBusyError(
+                f"{self.path}: this campaign is being run by {self._holder()}; wait for it or "
+                "stop it"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: the campaign folder cannot be written: {error.strerror}; "
+                "choose another with --folder"
+            ) from error
+        try:
+            who = {"pid": os.getpid(), "host": socket.gethostname()}
+            (self.path / ".holder").write_text(json.dumps(who))
+            yield
+        finally:
+            lock.release()
+
+    def _holder(self) -> str:
+        try:
+            who = json.loads((self.path / ".holder").read_text())
+            return f"process {who['pid']} on {who['host']}"
+        except (OSError, ValueError, KeyError):
+            return "another process"
+
+    def open_ledger(self, config: CampaignConfig) -> Ledger:
+        """The ledger of a new or interrupted campaign with exactly this specification.
+
+        Raises:
+            InputError: the folder holds something else, or another specification; names the
+                fields that differ.
+        """
+        if not self.ledger.exists():
+            self._refuse_foreign()
+        ledger = Ledger(self.ledger)
+        spec = config.model_dump(mode="json")
+        begun = ledger.get("spec")
+        if begun is None:
+            ledger.put("spec", spec)
+            begun = spec
+        different = list(_differences(begun, spec))
+        if different:
+            ledger.close()
+            raise InputError(
+                f"{self.path} holds a campaign with another specification:\n  "
+                + "\n  ".join(different)
+                + "\nrun with the original file to go on, or give a new --folder"
+            )
+        if not self.spec.exists():
+            self.spec.write_text(config.dump(), encoding="utf-8")
+        return ledger
+
+    def open_existing(self) -> Ledger:
+        """The ledger of a campaign that has begun.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self.ledger.exists():
+            raise InputError(
+                f"{self.path}: no campaign here (ledger.sqlite is missing); "
+                "start one with: galena campaign run SPEC --folder FOLDER"
+            )
+        return Ledger(self.ledger)
+
+    def _refuse_foreign(self) -> None:
+        """Do not start inside a folder that holds something else."""
+        ours = {".lock", ".holder", self.spec.name, self.study.name, self.report.name}
+        foreign = sorted(p.name for p in self.path.iterdir() if p.name not in ours)
+        if foreign:
+            raise InputError(
+                f"{self.path}: not a campaign folder: it has no ledger.sqlite but holds "
+                f"{', '.join(foreign[:3])}; give an empty or a new folder"
+            )
+
+
+def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Fields that differ between two specifications, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            path = f"{where}.{key}" if where else str(key)
+            yield from _differences(old.get(key), new.get(key), path)
+    elif old != new:
+        yield f"{where}: begun with {old!r}, now {new!r}"

@@ -1,0 +1,228 @@
+"""The campaign: propose, validate, learn, and again, from whatever point it had reached."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from campaigns.config import CampaignConfig
+from campaigns.folder import CampaignFolder
+from campaigns.ledger import Ledger, Proposed, pending
+from campaigns.progress import Silent, Watcher
+from campaigns.propose import Proposer, oracle_scores
+from campaigns.protocols import Oracle, Verdict
+from campaigns.results import is_hit, read_view
+from campaigns.space import write_study
+from campaigns.view import CampaignView
+from materials.errors import InputError
+from models.inference import Predictor
+
+Publish = Callable[[CampaignView], None]
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What a campaign runs on; tests put other things here."""
+
+    proposer: Proposer
+    oracle: Oracle
+    versions: dict[str, str]
+
+
+def run_campaign(
+    config: CampaignConfig,
+    folder: Path,
+    *,
+    machinery: Machinery | None = None,
+    watcher: Watcher | None = None,
+    publish: Publish | None = None,
+) -> CampaignView:
+    """Run the campaign in ``folder``, or go on with it, and return its tables.
+
+    ``publish`` is called after every round and at the end with the campaign as it stands, for
+    tracking and reports. Running a finished campaign again changes nothing and returns it.
+
+    Raises:
+        InputError: the folder holds another campaign, or this one was begun with another
+            model or potential.
+        CampaignBusyError: another process is at it.
+    """
+    watcher = watcher or Silent()
+    place = CampaignFolder(folder)
+    with place.hold():
+        ledger = place.open_ledger(config)
+        try:
+            machinery = machinery or build_machinery(config, watcher)
+            _same_versions(ledger, machinery.versions, folder)
+            for number in range(1, config.rounds + 1):
+                if not _round(number, config, ledger, machinery, watcher):
+                    break
+                _write_study(place, config, ledger, machinery)
+                if publish:
+                    publish(read_view(ledger))
+            if ledger.get("finished") is None:
+                ledger.put("finished", _now())
+            view = read_view(ledger)
+        finally:
+            ledger.close()
+        if publish:
+            publish(view)
+        return view
+
+
+def build_machinery(config: CampaignConfig, watcher: Watcher) -> Machinery:
+    """Load the predictor and the potential named in the specification."""
+    from campaigns.oracles.mlip import MlipOracle
+    from campaigns.oracles.references import References
+    from models.potentials import load_potential
+
+    predictor = Predictor.load()
+    potential = load_potential(config.oracle.potential)
+    references = References(potential, predictor, config.oracle)
+    oracle = MlipOracle(potential, predictor, references, config.oracle)
+    oracle.note = watcher.reference
+    versions = {
+        "galena": _galena_version(),
+        "predictor": predictor.version,
+        "potential": f"{potential.name} {potential.version}",
+        "python": platform.python_version(),
+    }
+    return Machinery(Proposer.build(config, predictor), oracle, versions)
+
+
+def _round(
+    number: int,
+    config: CampaignConfig,
+    ledger: Ledger,
+    machinery: Machinery,
+    watcher: Watcher,
+) -> bool:
+    """Bring one round to its end; False when the budget or the candidates run out."""
+    state = {n: closed for n, _, closed in ledger.rounds()}
+    if state.get(number):
+        return True
+    if _spent(config, ledger):
+        return number in state and _close(number, config, ledger)
+    if number not in state:
+        watcher.proposing(number, config.rounds, config.search.asks)
+        started = datetime.now(UTC)
+        proposal = machinery.proposer.propose(number, ledger, watcher.asked)
+        proposal.summary["proposal_seconds"] = (datetime.now(UTC) - started).total_seconds()
+        ledger.commit_proposal(number, proposal)
+    batch = ledger.batch(number)
+    judged = ledger.judged()
+    watcher.judging(number, config.rounds, len(batch), len(batch) - len(pending(batch, judged)))
+    for chosen in pending(batch, judged):
+        if _spent(config, ledger):
+            _close(number, config, ledger)
+            return False
+        verdict = _judge(machinery.oracle, chosen)
+        ledger.commit_verdict(number, verdict)
+        watcher.judged(chosen.candidate, verdict, is_hit(verdict, config))
+    _close(number, config, ledger)
+    watcher.closed(number)
+    return bool(batch)
+
+
+def _judge(oracle: Oracle, chosen: Proposed) -> Verdict:
+    """One oracle call; numbers that are not numbers are a failure."""
+    verdict = oracle(chosen.candidate)
+    values = (verdict.energy_above_hull, verdict.band_gap)
+    if verdict.error is None and any(v is None or not np.isfinite(v) for v in values):
+        return Verdict(
+            chosen.candidate.id,
+            n_steps=verdict.n_steps,
+            seconds=verdict.seconds,
+            origin=verdict.origin,
+            error=f"the oracle returned {values} for (energy_above_hull, band_gap)",
+        )
+    return verdict
+
+
+def _close(number: int, config: CampaignConfig, ledger: Ledger) -> bool:
+    """Sum the round up and mark it closed; always False, for the caller that stops."""
+    summary = next(s for n, s, _ in ledger.rounds() if n == number)
+    of_round = [v for n, v in ledger.verdicts() if n == number]
+    predicted = {p.candidate.id: p.predictions for p in ledger.batch(number)}
+    good = [v for v in of_round if v.error is None]
+    misses, inside = [], []
+    for verdict in good:
+        before = predicted[verdict.candidate_id]
+        for target in ("energy_above_hull", "band_gap"):
+            value = getattr(verdict, target)
+            miss = abs(value - before[target])
+            inside.append(miss <= before[f"{target}_std"])
+            if target == "energy_above_hull":
+                misses.append(miss)
+    hits = [is_hit(v, config) for _, v in ledger.verdicts()]
+    scores = oracle_scores(
+        config, ledger.candidates(), {v.candidate_id: v for _, v in ledger.verdicts()}
+    )
+    finite = [s for s in scores.values() if s is not None]
+    summary |= {
+        "n_evaluated": len(of_round),
+        "n_failed": len(of_round) - len(good),
+        "n_hits": sum(is_hit(v, config) for v in of_round),
+        "n_hits_total": sum(hits),
+        "best_score": float(np.exp(max(finite))) if finite else float("nan"),
+        "mean_abs_residual": float(np.mean(misses)) if misses else float("nan"),
+        "coverage": float(np.mean(inside)) if inside else float("nan"),
+        "seconds": summary.get("proposal_seconds", 0.0) + sum(v.seconds for v in of_round),
+    }
+    ledger.close_round(number, summary, _now())
+    return False
+
+
+def _spent(config: CampaignConfig, ledger: Ledger) -> bool:
+    """Whether the budget is used up."""
+    budget = config.budget
+    verdicts = ledger.verdicts()
+    if budget.oracle_calls is not None and len(verdicts) >= budget.oracle_calls:
+        return True
+    if budget.hours is None:
+        return False
+    proposing = sum(s.get("proposal_seconds", 0.0) for _, s, _ in ledger.rounds())
+    return proposing + sum(v.seconds for _, v in verdicts) >= budget.hours * 3600.0
+
+
+def _write_study(
+    place: CampaignFolder, config: CampaignConfig, ledger: Ledger, machinery: Machinery
+) -> None:
+    verdicts = {v.candidate_id: v for _, v in ledger.verdicts()}
+    scores = oracle_scores(config, ledger.candidates(), verdicts)
+    history = list(ledger.asks())
+    write_study(place.study, config.name, machinery.proposer.space, history, scores)
+
+
+def _same_versions(ledger: Ledger, versions: dict[str, str], folder: Path) -> None:
+    """A campaign's numbers come from one model and one potential."""
+    begun = ledger.get("versions")
+    if begun is None:
+        ledger.put("versions", versions)
+        ledger.put("started", _now())
+        return
+    for part in ("predictor", "potential"):
+        if begun.get(part) != versions.get(part):
+            raise InputError(
+                f"{folder}: begun with {part} {begun.get(part)}, now {versions.get(part)}; "
+                "their numbers must not be mixed. Go on with the former, or start in a new "
+                "folder"
+            )
+
+
+def _galena_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("galena-materials")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,80 @@
+"""The four seams of a campaign, and what passes through them.
+
+Plain functions and small classes satisfy the protocols; nothing needs to be subclassed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposed crystal, as generated and not yet relaxed."""
+
+    id: str
+    formula: str
+    prototype: str
+    elements: tuple[str, ...]
+    structure: Structure = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Predictions of what the oracle would say, ``(n,)`` each."""
+
+    band_gap: FloatArray  # eV
+    band_gap_std: FloatArray  # eV
+    energy_above_hull: FloatArray  # eV/atom
+    energy_above_hull_std: FloatArray  # eV/atom
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the oracle found for one candidate; a failure is a verdict too."""
+
+    candidate_id: str
+    energy_per_atom: float | None = None  # eV/atom, total energy of the potential
+    formation_energy_per_atom: float | None = None  # eV/atom, same potential
+    energy_above_hull: float | None = None  # eV/atom, same potential
+    decomposition: dict[str, float] = field(default_factory=dict)
+    band_gap: float | None = None  # eV, predicted on the relaxed geometry
+    band_gap_std: float | None = None  # eV
+    structure: Structure | None = field(default=None, repr=False)  # relaxed
+    n_steps: int = 0
+    converged: bool = False
+    seconds: float = 0.0
+    origin: str = ""
+    error: str | None = None
+
+
+class Generator(Protocol):
+    """Candidates for one round, deterministic in the seed."""
+
+    def __call__(self, seed: int) -> Sequence[Candidate]: ...
+
+
+class Surrogate(Protocol):
+    """Candidates in, predictions of the oracle's answer out."""
+
+    def __call__(self, candidates: Sequence[Candidate]) -> Scores: ...
+
+
+class Acquisition(Protocol):
+    """Predictions in, one worth per candidate out, ``(n,)``; larger is better."""
+
+    def __call__(self, scores: Scores, candidates: Sequence[Candidate]) -> FloatArray: ...
+
+
+class Oracle(Protocol):
+    """One candidate in, one verdict out; never raises for a bad candidate."""
+
+    def __call__(self, candidate: Candidate) -> Verdict: ...

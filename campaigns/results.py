@@ -1,0 +1,172 @@
+"""From the ledger to the tables that people, reports and MLflow read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pymatgen.core import Structure
+
+from campaigns.config import CampaignConfig
+from campaigns.folder import CampaignFolder
+from campaigns.ledger import Ledger, LedgerError, Proposed
+from campaigns.propose import oracle_scores
+from campaigns.protocols import Verdict
+from campaigns.view import (
+    CANDIDATE_COLUMNS,
+    REJECTION_COLUMNS,
+    ROUND_COLUMNS,
+    VERDICT_COLUMNS,
+    CampaignView,
+    empty_table,
+    ranked_shortlist,
+)
+
+_PREDICTED = (
+    "band_gap",
+    "band_gap_std",
+    "energy_above_hull",
+    "energy_above_hull_std",
+)
+
+
+def open_view(folder: Path) -> CampaignView:
+    """The campaign in ``folder`` as it stands, also while it runs.
+
+    Raises:
+        InputError: there is no campaign in the folder.
+    """
+    ledger = CampaignFolder(folder).open_existing()
+    try:
+        return read_view(ledger)
+    finally:
+        ledger.close()
+
+
+def read_view(ledger: Ledger) -> CampaignView:
+    """Everything the ledger knows, as tables."""
+    spec = ledger.get("spec")
+    if spec is None:
+        raise LedgerError(f"{ledger.path}: holds no specification; the campaign never began")
+    config = CampaignConfig.model_validate(spec)
+    candidates = ledger.candidates()
+    verdicts = ledger.verdicts()
+    judged = {v.candidate_id: v for _, v in verdicts}
+    scores = oracle_scores(config, candidates, judged)
+    rows = _verdict_rows(config, {p.candidate.id: p for p in candidates}, verdicts, scores)
+    table = _table(rows, VERDICT_COLUMNS)
+    relaxed = {i: v.structure for i, v in judged.items() if v.structure is not None}
+    return CampaignView(
+        name=config.name,
+        spec=spec,
+        versions=ledger.get("versions") or {},
+        status="finished" if ledger.get("finished") else "running",
+        candidates=_table([_candidate_row(p) for p in candidates], CANDIDATE_COLUMNS),
+        verdicts=table,
+        rejections=_table(_rejection_rows(ledger), REJECTION_COLUMNS),
+        rounds=_table(_round_rows(ledger), ROUND_COLUMNS),
+        shortlist=ranked_shortlist(table),
+        load_structure=_loader(candidates, relaxed),
+    )
+
+
+def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
+    """Within the stability limit, and the predicted gap of the relaxed crystal in the window."""
+    gap, hull = config.targets.band_gap, config.targets.energy_above_hull
+    return (
+        verdict.error is None
+        and verdict.band_gap is not None
+        and verdict.energy_above_hull is not None
+        and verdict.energy_above_hull <= hull.max
+        and gap.min <= verdict.band_gap <= gap.max
+    )
+
+
+def _verdict_rows(
+    config: CampaignConfig,
+    candidates: dict[str, Proposed],
+    verdicts: Sequence[tuple[int, Verdict]],
+    scores: dict[str, float | None],
+) -> list[dict[str, Any]]:
+    rows = []
+    for order, (number, v) in enumerate(verdicts, start=1):
+        p = candidates[v.candidate_id]
+        worth = scores[v.candidate_id]
+        row = {
+            "candidate_id": v.candidate_id,
+            "round": number,
+            "order": order,
+            "formula": p.candidate.formula,
+            "prototype": p.candidate.prototype,
+            "n_sites": len(p.candidate.structure),
+            "known": p.known,
+            "hit": is_hit(v, config),
+            "score": np.nan if worth is None else float(np.exp(worth)),
+        }
+        for name in VERDICT_COLUMNS:
+            if name not in row and not name.startswith("predicted_"):
+                row[name] = getattr(v, name)
+        row |= {f"predicted_{name}": p.predictions[name] for name in _PREDICTED}
+        rows.append(row)
+    return rows
+
+
+def _candidate_row(p: Proposed) -> dict[str, Any]:
+    return {
+        "candidate_id": p.candidate.id,
+        "formula": p.candidate.formula,
+        "prototype": p.candidate.prototype,
+        "n_sites": len(p.candidate.structure),
+        "round": p.round,
+        **{name: p.predictions[name] for name in _PREDICTED},
+        "formation_energy_per_atom": p.network["formation_energy_per_atom"],
+        "formation_energy_per_atom_std": p.network["formation_energy_per_atom_std"],
+        "acquisition": float(np.exp(p.acquisition)),
+        "chosen": p.chosen is not None,
+        "known": p.known,
+    }
+
+
+def _rejection_rows(ledger: Ledger) -> list[dict[str, Any]]:
+    return [
+        {
+            "round": number,
+            "formula": ask.formula,
+            "prototype": ask.prototype,
+            "filter": ask.filter,
+            "value": ask.value,
+            "limit": ask.limit,
+        }
+        for number, _, ask in ledger.asks()
+        if ask.filter
+    ]
+
+
+def _round_rows(ledger: Ledger) -> list[dict[str, Any]]:
+    missing = dict.fromkeys(ROUND_COLUMNS, np.nan)
+    return [missing | {"round": number} | summary for number, summary, _ in ledger.rounds()]
+
+
+def _table(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    if not rows:
+        return empty_table(columns)
+    table = pd.DataFrame(rows)
+    return table[[*columns, *(c for c in table.columns if c not in columns)]]
+
+
+def _loader(
+    candidates: Sequence[Proposed], relaxed: dict[str, Structure]
+) -> Callable[[str], Structure]:
+    proposed = {p.candidate.id: p.candidate.structure for p in candidates}
+
+    def load(candidate_id: str) -> Structure:
+        if candidate_id in relaxed:
+            return relaxed[candidate_id]
+        if candidate_id in proposed:
+            return proposed[candidate_id]
+        raise LedgerError(f"no candidate '{candidate_id}' in this campaign")
+
+    return load

@@ -1,0 +1,136 @@
+"""The space prototype × decoration, searched by an Optuna sampler.
+
+Each round rebuilds an in-memory study from what is committed, asks with a seed made from the
+campaign's seed and the round, and tells predicted scores as it goes, so that the sampler learns
+within the round. What the round decided goes to the ledger; :func:`write_study` then brings the
+study's SQLite file up to date, with the oracle's score where there is one. The file is for people
+and dashboards; a half-written one is completed from the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from campaigns.ledger import Ask
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.distributions import CategoricalDistribution
+    from optuna.trial import FrozenTrial
+
+
+@dataclass(frozen=True)
+class Space:
+    """What can be proposed: every prototype with every assignment of distinct elements."""
+
+    prototypes: tuple[str, ...]
+    n_species: Mapping[str, int]  # per prototype label
+    elements: tuple[str, ...]
+
+    def suggest(self, trial: Trial) -> dict[str, str]:
+        """One point: a prototype and an element for each of its species."""
+        params = {"prototype": str(trial.suggest_categorical("prototype", self.prototypes))}
+        for i in range(self.n_species[params["prototype"]]):
+            name = f"species_{i}"
+            params[name] = str(trial.suggest_categorical(name, self.elements))
+        return params
+
+    def distributions(self, params: Mapping[str, str]) -> dict[str, CategoricalDistribution]:
+        """The distributions behind ``params``, to write a finished trial."""
+        from optuna.distributions import CategoricalDistribution
+
+        choices = {"prototype": self.prototypes}
+        return {
+            name: CategoricalDistribution(choices.get(name, self.elements)) for name in params
+        }
+
+
+def new_study(
+    space: Space,
+    history: Sequence[tuple[int, int, Ask]],
+    scores: Mapping[str, float | None],
+    *,
+    seed: Sequence[int],
+) -> Study:
+    """An in-memory study holding all earlier proposals, ready to ask.
+
+    ``scores`` maps candidate ids to the oracle's score, which replaces the predicted one; None
+    means that the oracle failed on it.
+    The sampler is TPE (Bergstra et al., NeurIPS 2011), told of proposals under evaluation.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    state = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
+    sampler = optuna.samplers.TPESampler(seed=state, n_startup_trials=64)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(_frozen(space, entry, scores) for entry in history)
+    return study
+
+
+def write_study(
+    path: Path,
+    name: str,
+    space: Space,
+    history: Sequence[tuple[int, int, Ask]],
+    scores: Mapping[str, float | None],
+) -> None:
+    """Append to the SQLite study all proposals it does not hold yet."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+        )
+        held = {
+            (t.user_attrs.get("round"), t.user_attrs.get("position"))
+            for t in study.get_trials(deepcopy=False)
+        }
+        for entry in history:
+            if (entry[0], entry[1]) not in held:
+                study.add_trial(_frozen(space, entry, scores))
+    finally:
+        storage.engine.dispose()
+
+
+def _frozen(
+    space: Space, entry: tuple[int, int, Ask], scores: Mapping[str, float | None]
+) -> FrozenTrial:
+    """A finished trial: scored ones are complete, rejected ones pruned, repeats failed.
+
+    TPE counts pruned trials among the bad and leaves failed ones out, which is what a filter's
+    verdict and a mere repetition deserve.
+    """
+    from optuna.trial import TrialState, create_trial
+
+    number, position, ask = entry
+    judged = ask.candidate_id is not None and ask.candidate_id in scores
+    value = scores[str(ask.candidate_id)] if judged else ask.score
+    state = {
+        "scored": TrialState.PRUNED if value is None else TrialState.COMPLETE,
+        "rejected": TrialState.PRUNED,
+        "repeated": TrialState.FAIL,
+    }[ask.state]
+    attributes: dict[str, str | int | None] = {
+        "round": number,
+        "position": position,
+        "formula": ask.formula,
+        "candidate": ask.candidate_id,
+        "judge": "oracle" if judged else "surrogate",
+        "filter": ask.filter,
+        "value": ask.value,
+    }
+    return create_trial(
+        state=state,
+        value=value if state == TrialState.COMPLETE else None,
+        params=dict(ask.params),
+        distributions=dict(space.distributions(ask.params)),
+        user_attrs={key: v for key, v in attributes.items() if v not in (None, "")},
+    )

@@ -1,0 +1,67 @@
+"""A specification is checked before anything is spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns.config import CampaignConfig
+from materials.errors import InputError
+
+GOOD = """
+name: x
+elements: {allowed: [Zn, S, Sn]}
+targets: {band_gap: {min: 1.0, max: 2.0}}
+"""
+EXAMPLES = Path(__file__).parents[2] / "campaigns" / "examples"
+
+
+def parse(text: str) -> CampaignConfig:
+    return CampaignConfig.parse(text, name="spec.yaml")
+
+
+def test_what_is_written_out_reads_back_equal() -> None:
+    config = parse(GOOD)
+    assert parse(config.dump()) == config
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_examples_are_valid(path: Path) -> None:
+    assert CampaignConfig.load(path).name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("max: 2.0", "max: 0.5"), "contradictory: min 1.0 eV is not below max 0.5 eV"),
+        (("[Zn, S, Sn]", "[Zn, Xx]"), "'Xx' is not an element symbol"),
+        (("[Zn, S, Sn]", "[]"), "elements.allowed"),
+        (("allowed", "alowed"), "Did you mean 'allowed'?"),
+        (("targets", "target"), "Did you mean 'targets'?"),
+        (("Sn]", "Sn], forbidden: [Sn]"), "Sn both allowed and forbidden"),
+        (("Sn]", "Zn]"), "Zn listed more than once"),
+        (("name: x", "name: ../x"), "name: "),
+        (("name: x", "name: x\nrounds: many"), "rounds: "),
+        (("name: x", "name: x\nbatch_size: 900"), "batch_size 900 exceeds search.asks 500"),
+        (("[Zn, S, Sn]", "[Zn, S]"), "n_species asks for 3 elements"),
+        (("max: 2.0", "max: .nan"), "band_gap"),
+        (("name: x", "- x"), "not valid YAML"),
+        (("max: 2.0}", "max: 2.0, weight: 0}, energy_above_hull: {weight: 0}"), "nothing is"),
+    ],
+)
+def test_what_is_wrong_is_named(change: tuple[str, str], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(GOOD.replace(*change))
+    assert "spec.yaml" in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_python_objects_in_yaml_are_refused() -> None:
+    with pytest.raises(InputError, match="not valid YAML"):
+        parse("!!python/object/apply:os.system ['true']")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml"):
+        CampaignConfig.load(tmp_path / "nowhere.yaml")
