@@ -1,0 +1,63 @@
+"""A campaign for people: one HTML page that stands alone, its figures, and a table.
+
+``write_report`` brings the folder to the state of the view, whatever was there before.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from campaigns.reports.crystals import gallery
+from campaigns.reports.figures import FIGURES
+from campaigns.reports.files import ReportError, write_whole
+from campaigns.reports.page import render
+from campaigns.reports.style import DOTS_PER_INCH
+from campaigns.view import CampaignView, decomposition_text
+
+__all__ = ["ReportError", "ReportPaths", "write_report"]
+
+N_PICTURED = 8
+"""Crystals shown in the gallery, from the top of the shortlist."""
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where the parts of a report lie."""
+
+    html: Path
+    pngs: dict[str, Path]  # by name of the figure
+    csv: Path  # the shortlist
+
+
+def write_report(view: CampaignView, folder: Path) -> ReportPaths:
+    """Write ``report.html``, one PNG per figure and ``shortlist.csv`` into ``folder``.
+
+    Each file appears whole or not at all.
+
+    Raises:
+        ReportError: the folder cannot be written.
+    """
+    images = {name: _png(draw(view)) for name, draw in FIGURES.items()}
+    best = view.shortlist.head(N_PICTURED)
+    if len(best):
+        named = zip(best["formula"], best["candidate_id"], strict=True)
+        images["crystals"] = _png(gallery([(f, view.structure(i)) for f, i in named]))
+    pngs = {
+        name: write_whole(folder / f"{name}.png", image) for name, image in images.items()
+    }
+    table = view.shortlist.assign(
+        decomposition=view.shortlist["decomposition"].map(decomposition_text)
+    )
+    csv = write_whole(folder / "shortlist.csv", table.to_csv(index=False).encode())
+    html = write_whole(folder / "report.html", render(view, images).encode())
+    return ReportPaths(html=html, pngs=pngs, csv=csv)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": "Galena"})
+    return buffer.getvalue()

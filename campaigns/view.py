@@ -1,0 +1,226 @@
+"""A campaign as tables: what the ledger knows, arranged for people, MLflow and reports.
+
+Everything here reads and nothing writes, so a view of a running campaign is as good as one of a
+finished campaign, only shorter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from pymatgen.core import Structure
+
+from campaigns.config import CampaignConfig, Targets
+from materials.errors import InputError
+
+CANDIDATE_COLUMNS = (
+    *("candidate_id", "formula", "prototype", "n_sites", "round"),
+    *("band_gap", "band_gap_std", "energy_above_hull", "energy_above_hull_std"),
+    *("formation_energy_per_atom", "formation_energy_per_atom_std"),
+    *("acquisition", "chosen", "known"),
+)
+VERDICT_COLUMNS = (
+    *("candidate_id", "round", "order", "formula", "prototype", "n_sites", "known"),
+    *("energy_per_atom", "formation_energy_per_atom", "energy_above_hull"),
+    *("decomposition", "band_gap", "band_gap_std"),
+    *("predicted_band_gap", "predicted_band_gap_std"),
+    *("predicted_energy_above_hull", "predicted_energy_above_hull_std"),
+    *("n_steps", "converged", "seconds", "hit", "score", "error"),
+)
+REJECTION_COLUMNS = ("round", "formula", "prototype", "filter", "value", "limit")
+ROUND_COLUMNS = (
+    *("round", "n_asked", "n_rejected", "n_duplicate", "n_valid", "n_chosen"),
+    *("n_evaluated", "n_failed", "n_hits", "n_hits_total", "best_score"),
+    *("mean_abs_residual", "coverage", "seconds"),
+)
+SHORTLIST_COLUMNS = ("rank", *VERDICT_COLUMNS)
+
+
+@dataclass(frozen=True)
+class CampaignView:
+    """The ledger as tables, every frame sorted as it should be read.
+
+    Energies are in eV/atom, gaps in eV, durations in s. In ``verdicts``, ``energy_above_hull``
+    is the oracle's (potential against potential) and ``band_gap`` the predictor's on the relaxed
+    geometry; ``predicted_*`` is what the surrogate said when the candidate was chosen.
+    ``decomposition`` is a mapping from phase to fraction of atoms, or the same as JSON.
+    """
+
+    name: str
+    spec: Mapping[str, Any]  # as in campaign.yaml
+    versions: Mapping[str, str]  # galena, predictor, potential, python, data hashes
+    status: str  # "running" | "finished"
+    candidates: pd.DataFrame  # one row per distinct valid candidate
+    verdicts: pd.DataFrame  # one row per oracle call, in order
+    rejections: pd.DataFrame  # one row per proposal that a filter turned down
+    rounds: pd.DataFrame  # one row per round
+    shortlist: pd.DataFrame  # the hits, best first
+    load_structure: Callable[[str], Structure] = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "candidates": CANDIDATE_COLUMNS,
+            "verdicts": VERDICT_COLUMNS,
+            "rejections": REJECTION_COLUMNS,
+            "rounds": ROUND_COLUMNS,
+            "shortlist": SHORTLIST_COLUMNS,
+        }
+        for table, columns in wanted.items():
+            missing = [c for c in columns if c not in getattr(self, table).columns]
+            if missing:
+                raise InputError(
+                    f"campaign {self.name}: table '{table}' lacks {', '.join(missing)}; "
+                    f"a view needs {', '.join(columns)}"
+                )
+
+    @property
+    def targets(self) -> Targets:
+        """What the campaign seeks."""
+        return CampaignConfig.model_validate(dict(self.spec)).targets
+
+    def structure(self, candidate_id: str) -> Structure:
+        """The crystal, relaxed if the oracle relaxed it."""
+        return self.load_structure(candidate_id)
+
+    def complete_rounds(self) -> tuple[int, ...]:
+        """Rounds of which nothing more will be learnt, in order.
+
+        A round is complete when all it chose has been evaluated, when a later one has begun, or
+        when the campaign has ended.
+        """
+        done = self.verdicts["round"].value_counts()
+        last = int(self.rounds["round"].max()) if len(self.rounds) else -1
+        return tuple(
+            int(number)
+            for number, chosen in zip(
+                self.rounds["round"], self.rounds["n_chosen"], strict=True
+            )
+            if self.status == "finished"
+            or number < last
+            or 0 < chosen <= int(done.get(number, 0))
+        )
+
+
+def empty_table(columns: Iterable[str]) -> pd.DataFrame:
+    """A frame without rows, for a campaign that has nothing to say yet."""
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+
+
+def ranked_shortlist(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The hits among ``verdicts``, best score first, ``rank`` counted from 1.
+
+    Equal scores are ordered by energy above hull, then by identifier, so that the list does not
+    depend on the order of evaluation.
+    """
+    hits = verdicts[verdicts["hit"].astype(bool)].sort_values(
+        ["score", "energy_above_hull", "candidate_id"], ascending=[False, True, True]
+    )
+    hits = hits.reset_index(drop=True)
+    hits.insert(0, "rank", np.arange(1, len(hits) + 1))
+    return hits
+
+
+def judged(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts that carry numbers: relaxed without error."""
+    return verdicts[verdicts["error"].isna() & verdicts["energy_above_hull"].notna()]
+
+
+def agreement(verdicts: pd.DataFrame) -> tuple[float, float]:
+    """How well the surrogate foresaw the oracle's energy above hull, over ``verdicts``.
+
+    Returns the mean absolute residual in eV/atom and the coverage: the share of residuals no
+    larger than the standard deviation predicted for them (0.68 if errors are normal and the
+    deviations right). Both are NaN where nothing was judged.
+    """
+    seen = judged(verdicts)
+    if seen.empty:
+        return float("nan"), float("nan")
+    predicted = seen["predicted_energy_above_hull"].astype(float)
+    residual = (seen["energy_above_hull"].astype(float) - predicted).abs()
+    within = residual <= seen["predicted_energy_above_hull_std"].astype(float)
+    return float(residual.mean()), float(within.mean())
+
+
+def pareto_front(objectives: ArrayLike) -> NDArray[np.bool_]:
+    """Which rows of ``(n, n_objectives)`` no other row beats; smaller is better.
+
+    A row is beaten by one at least as good in every objective and better in one. Rows with a NaN
+    are never on the front and beat nobody.
+    """
+    values = np.asarray(objectives, dtype=float)
+    usable = np.isfinite(values).all(axis=1)
+    front = usable.copy()
+    for index in np.flatnonzero(usable):
+        rivals = values[usable]
+        no_worse = (rivals <= values[index]).all(axis=1)
+        better = (rivals < values[index]).any(axis=1)
+        front[index] = not (no_worse & better).any()
+    return front
+
+
+def gap_distance(gap: ArrayLike, targets: Targets) -> NDArray[np.float64]:
+    """Distance of each gap from the middle of the target window, eV."""
+    middle = (targets.band_gap.min + targets.band_gap.max) / 2
+    return np.abs(np.asarray(gap, dtype=float) - middle)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the funnel, and what left the campaign there."""
+
+    name: str
+    count: int
+    lost: str = ""
+
+
+def funnel(view: CampaignView) -> tuple[Stage, ...]:
+    """From proposals to hits: how many passed each step and why the others did not."""
+    total = view.rounds[["n_asked", "n_rejected", "n_duplicate", "n_valid"]].sum()
+    chosen = int(view.rounds["n_chosen"].sum())
+    seen = judged(view.verdicts)
+    failed = int(view.verdicts["error"].notna().sum())
+    stable = seen[seen["energy_above_hull"] <= view.targets.energy_above_hull.max]
+    hits = int(view.verdicts["hit"].astype(bool).sum())
+    waiting = chosen - len(view.verdicts)
+    lost = f"{failed:,} failed" + (f", {waiting:,} still to come" if waiting > 0 else "")
+    turned_down = f"{int(total['n_rejected']):,} turned down by filters"
+    again = f"{int(total['n_duplicate']):,} proposed before"
+    return (
+        Stage("Proposed", int(total["n_asked"])),
+        Stage("Valid and distinct", int(total["n_valid"]), f"{turned_down}, {again}"),
+        Stage(
+            "Chosen for the oracle",
+            chosen,
+            f"{int(total['n_valid']) - chosen:,} promised less",
+        ),
+        Stage("Relaxed", len(seen), lost),
+        Stage("Within the stability limit", len(stable), f"{len(seen) - len(stable):,} above"),
+        Stage("Gap in the window: hits", hits, f"{len(stable) - hits:,} outside the window"),
+    )
+
+
+def rejection_counts(view: CampaignView) -> pd.DataFrame:
+    """How often each filter turned a proposal down: ``filter``, ``count``, ``example``."""
+    grouped = view.rejections.groupby("filter", sort=False)
+    counts = pd.DataFrame(
+        {"count": grouped.size(), "formula": grouped["formula"].first()}
+    ).join(grouped[["value", "limit"]].first())
+    return counts.sort_values("count", ascending=False).reset_index()
+
+
+def decomposition_text(value: Mapping[str, float] | str | None) -> str:
+    """What a candidate would fall apart into, for people: ``0.67 ZnS + 0.33 Sn``.
+
+    Fractions are of atoms; parts below half a percent are left out.
+    """
+    parts: object = json.loads(value) if isinstance(value, str) and value else value
+    if not isinstance(parts, Mapping):
+        return ""
+    largest = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    return " + ".join(f"{share:.2f} {phase}" for phase, share in largest if share >= 0.005)
