@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,23 +12,47 @@ from models.nets.gated import GatedNetConfig, NetOutput
 from models.training.objective import Scaling
 
 
-def physical_mean(
-    output: NetOutput, config: GatedNetConfig, scaling: Scaling
-) -> Tensor:
-    """Mean over heads in physical units, ``(n_crystals, n_targets)``.
+class Estimate(NamedTuple):
+    """What all heads of all members say together, in physical units."""
 
-    Heads of non-negative targets are clamped before averaging.
+    mean: Tensor  # (n_crystals, n_targets)
+    spread: Tensor  # (n_crystals, n_targets), a deviation before calibration
+
+
+def estimate(
+    outputs: Sequence[NetOutput], config: GatedNetConfig, scaling: Scaling
+) -> Estimate:
+    """Average the members' heads and add up both kinds of doubt.
+
+    With Laplace scales ``b`` and means ``m`` over all heads of all members,
+
+        spread² = mean(2 b²) + var(m),
+
+    the variance of an equal mixture of Laplace distributions: what the data leave open plus
+    what the heads disagree about (Lakshminarayanan et al., arXiv:1612.01474, eq. 3, with
+    2 b² in the place of a Gaussian's variance).
+    """
+    means = torch.cat([physical_heads(o, config, scaling) for o in outputs], dim=-1)
+    unit, _ = (t.to(means) for t in scaling.tensors(config.targets))
+    scales = torch.cat([o.log_scale.exp() for o in outputs], dim=-1) * unit.unsqueeze(-1)
+    variance = (2.0 * scales.square()).mean(dim=-1) + means.var(dim=-1, correction=0)
+    return Estimate(means.mean(dim=-1), variance.sqrt())
+
+
+def physical_mean(output: NetOutput, config: GatedNetConfig, scaling: Scaling) -> Tensor:
+    """Mean over one member's heads in physical units, ``(n_crystals, n_targets)``."""
+    return physical_heads(output, config, scaling).mean(dim=-1)
+
+
+def physical_heads(output: NetOutput, config: GatedNetConfig, scaling: Scaling) -> Tensor:
+    """Each head's mean in physical units, ``(n_crystals, n_targets, n_heads)``.
+
+    Heads of non-negative targets are clamped: an output below zero means zero.
     """
     unit, offset = (t.to(output.mean) for t in scaling.tensors(config.targets))
     heads = output.mean * unit.unsqueeze(-1) + offset.unsqueeze(-1)
-    for column, name in enumerate(config.targets):
-        if name in config.non_negative:
-            heads = torch.cat(
-                [
-                    heads[:, :column],
-                    heads[:, column : column + 1].clamp(min=0.0),
-                    heads[:, column + 1 :],
-                ],
-                dim=1,
-            )
-    return heads.mean(dim=-1)
+    lowest = torch.tensor(
+        [0.0 if name in config.non_negative else -torch.inf for name in config.targets],
+        device=heads.device,
+    )
+    return torch.maximum(heads, lowest.unsqueeze(-1))

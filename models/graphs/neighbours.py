@@ -1,9 +1,9 @@
 """Periodic neighbours inside a reach that adapts to each atom.
 
 A fixed cutoff gives a close-packed metal seventy neighbours and a molecular crystal three;
-a fixed *number* of neighbours cuts through shells of equal distance, and which of the equals
-survives depends on how the crystal was written. Here each atom looks as far as its own
-surroundings suggest,
+a fixed *number* of neighbours cuts through shells of equal distance, and which of the
+equals survives depends on how the crystal was written. Here each atom looks as far as its
+own surroundings suggest,
 
     reach_i = min(stretch * mean of its 12 shortest distances, max_reach),
 
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.optimization.neighbors import find_points_in_spheres
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -34,7 +33,7 @@ class GraphConfig:
     n_nearest: int = 12
     """Distances averaged to set an atom's reach."""
     stretch: float = 1.3
-    """Reach in units of that average; 1.3 keeps the first two shells of common structures."""
+    """Reach in units of that average; 1.3 keeps two shells of common structures."""
     max_reach: float = 10.0
     """Å. Missing neighbours count as being this far away."""
 
@@ -75,6 +74,8 @@ def _within(
     positions: FloatArray, cell: FloatArray, radius: float
 ) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
     """Target, source, vector and distance of all pairs within ``radius``, by target."""
+    from pymatgen.optimization.neighbors import find_points_in_spheres
+
     points = np.ascontiguousarray(positions, dtype=np.float64)
     lattice = np.ascontiguousarray(cell, dtype=np.float64)
     periodic = np.ones(3, dtype=np.int64)
@@ -99,9 +100,7 @@ def _within(
     return target, source, vector, distance
 
 
-def _fewest(
-    found: tuple[IntArray, IntArray, FloatArray, FloatArray], n_atoms: int
-) -> int:
+def _fewest(found: tuple[IntArray, IntArray, FloatArray, FloatArray], n_atoms: int) -> int:
     """The smallest number of neighbours that any atom has."""
     return int(np.bincount(found[0], minlength=n_atoms).min())
 

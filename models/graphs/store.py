@@ -1,17 +1,30 @@
-"""Many graphs in flat tensors: batches are cut out without touching one crystal in Python."""
+"""Many graphs in flat tensors: batches are cut out without a loop over crystals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from models.graphs.neighbours import FloatArray, GraphConfig, periodic_neighbours
+from materials.errors import InputError
+from models.graphs.neighbours import FloatArray, GraphConfig, IntArray, periodic_neighbours
+
+MAX_ATOMS = 32_767
+"""Atoms of one crystal; they are numbered by int16."""
+
+_EMPTY: dict[str, NDArray[Any]] = {
+    "z": np.empty(0, np.int16),
+    "reach": np.empty(0, np.float32),
+    "source": np.empty(0, np.int16),
+    "target": np.empty(0, np.int16),
+    "vector": np.empty((0, 3), np.float32),
+}
 
 
 class GraphStore:
@@ -41,14 +54,22 @@ class GraphStore:
     @classmethod
     def build(
         cls,
-        crystals: Iterable[tuple[Sequence[int], FloatArray, FloatArray]],
+        crystals: Iterable[tuple[Sequence[int] | IntArray, FloatArray, FloatArray]],
         config: GraphConfig | None = None,
     ) -> GraphStore:
-        """Build from ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)``."""
+        """Build from ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)``.
+
+        Raises :class:`InputError` for a crystal of more atoms than an int16 can number.
+        """
         config = config or GraphConfig()
-        columns: dict[str, list[np.ndarray]] = {name: [] for name in cls.FIELDS[:5]}
+        columns: dict[str, list[NDArray[Any]]] = {name: [] for name in cls.FIELDS[:5]}
         atoms, edges = [0], [0]
         for numbers, frac, lattice in crystals:
+            if len(numbers) > MAX_ATOMS:
+                raise InputError(
+                    f"crystal of {len(numbers)} atoms: expected at most {MAX_ATOMS}; "
+                    "give its primitive cell"
+                )
             found = periodic_neighbours(frac @ lattice, lattice, config)
             columns["z"].append(np.asarray(numbers, dtype=np.int16))
             columns["reach"].append(found.reach.astype(np.float32))
@@ -58,7 +79,7 @@ class GraphStore:
             atoms.append(atoms[-1] + len(numbers))
             edges.append(edges[-1] + len(found.source))
         tensors = {
-            name: torch.from_numpy(np.concatenate(parts))
+            name: torch.from_numpy(np.concatenate([_EMPTY[name], *parts]))
             for name, parts in columns.items()
         }
         tensors["atom_start"] = torch.tensor(atoms)
@@ -89,10 +110,16 @@ class GraphStore:
         return self.tensors["edge_start"].diff()
 
     def save(self, path: Path) -> None:
+        """Write the tensors to one safetensors file."""
+        from safetensors.torch import save_file
+
         save_file(self.tensors, path)
 
     @classmethod
     def load(cls, path: Path) -> GraphStore:
+        """Read what :meth:`save` wrote."""
+        from safetensors.torch import load_file
+
         return cls(load_file(path))
 
 

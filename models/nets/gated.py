@@ -1,11 +1,12 @@
 """Edge-gated convolutions whose edges know the angles around them.
 
-Each edge carries a state of its own, updated together with the atoms, as in the line of work
-from CGCNN (Xie & Grossman, PRL 120, 145301) to coGN (Ruff et al., Digital Discovery 3, 594).
-Angles enter without a line graph: every atom sums weighted first and second moments of the
-directions to its neighbours, and each edge reads off its projections on them, which equals a
-sum over all angles at that atom of the Legendre polynomials P1 and P2, at a cost linear in
-the edges (the moment trick of the atomic cluster expansion, Drautz, PRB 99, 014104).
+Each edge carries a state of its own, updated together with the atoms, as in the line of
+work from CGCNN (Xie & Grossman, PRL 120, 145301) to coGN (Ruff et al., Digital Discovery 3,
+594). Angles enter without a line graph: every atom sums weighted first and second moments
+of the directions to its neighbours, and each edge reads off its projections on them, which
+equals a sum over all angles at that atom of the Legendre polynomials P1 and P2, at a cost
+linear in the edges (the moment trick of the atomic cluster expansion, Drautz, PRB 99,
+014104).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class GatedNetConfig:
 
 
 _FAR = 16.0
-"""Exponents stop here: smaller Gaussians become denormal numbers, which CPUs compute slowly."""
+"""Exponents stop here: smaller Gaussians become denormal numbers, slow on CPUs."""
 
 
 class NetOutput(NamedTuple):
@@ -69,17 +70,15 @@ class GatedNet(nn.Module):
         self.source_angle = nn.Linear(atoms, angles)
         self.angle_out = nn.Linear(2 * angles, edges)
         self.blocks = nn.ModuleList(
-            GatedBlock(atoms, edges, config.graph.n_nearest)
-            for _ in range(config.n_blocks)
+            GatedBlock(atoms, edges, config.graph.n_nearest) for _ in range(config.n_blocks)
         )
-        self.readout = Readout(
-            atoms, n_outputs=len(config.targets), n_heads=config.n_heads
-        )
+        self.readout = Readout(atoms, n_outputs=len(config.targets), n_heads=config.n_heads)
 
     def forward(self, graph: Data) -> NetOutput:
         """Predict from a batch of graphs made by :func:`models.graphs.crystal_graph`."""
         h = self.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
-        return self.readout(h, graph.batch, int(graph.num_graphs))
+        out: NetOutput = self.readout(h, graph.batch, int(graph.num_graphs))
+        return out
 
     def encode(
         self, z: Tensor, reach: Tensor, edge_index: Tensor, edge_vector: Tensor
@@ -89,7 +88,7 @@ class GatedNet(nn.Module):
         distance = edge_vector.norm(dim=-1)  # (n_edges,)
         closeness = distance / reach.index_select(0, target)  # (n_edges,) in [0, 1)
         weight = envelope(closeness).unsqueeze(-1)  # (n_edges, 1)
-        h = self.embed(z)  # (n_atoms, atoms)
+        h: Tensor = self.embed(z)  # (n_atoms, atoms)
         e = self.edge_in(self.radial(distance, closeness))  # (n_edges, edges)
         direction = edge_vector / distance.unsqueeze(-1)  # (n_edges, 3)
         e = e + self.angle_out(self._angles(h, e, direction, weight, source, target))
@@ -112,9 +111,7 @@ class GatedNet(nn.Module):
         )
         harmonics = torch.cat([direction, quadratic(direction)], dim=-1)  # (n_edges, 8)
         outer = strength.unsqueeze(1) * harmonics.unsqueeze(2)  # (n_edges, 8, angles)
-        moments = outer.new_zeros(len(h), 8, strength.shape[1]).index_add(
-            0, target, outer
-        )
+        moments = outer.new_zeros(len(h), 8, strength.shape[1]).index_add(0, target, outer)
         seen = moments.index_select(0, target) * harmonics.unsqueeze(2)
         first, second = seen[:, :3].sum(1), seen[:, 3:].sum(1)  # (n_edges, angles)
         return torch.cat([first, second], dim=-1)
@@ -140,15 +137,11 @@ class GatedBlock(nn.Module):
         normed = self.norm(h)
         sent, seen = self.from_ends(normed).chunk(2, dim=-1)  # (n_atoms, edges) each
         joint = nn.functional.silu(
-            self.from_edge(e)
-            + sent.index_select(0, source)
-            + seen.index_select(0, target)
+            self.from_edge(e) + sent.index_select(0, source) + seen.index_select(0, target)
         )  # (n_edges, edges)
         gate, change = self.gate_and_edge(joint).chunk(2, dim=-1)
         message = joint * torch.sigmoid(gate) * weight
-        gathered = message.new_zeros(len(h), message.shape[1]).index_add(
-            0, target, message
-        )
+        gathered = message.new_zeros(len(h), message.shape[1]).index_add(0, target, message)
         h = h + self.update(torch.cat([normed, self.scale * gathered], dim=-1))
         return h, e + change
 
@@ -173,17 +166,21 @@ class Readout(nn.Module):
         )
 
     def forward(self, h: Tensor, batch: Tensor, n_crystals: int) -> NetOutput:
-        crystals = self.pool(h, batch, n_crystals)
+        return self.read(self.pool(h, batch, n_crystals))
+
+    def read(self, crystals: Tensor) -> NetOutput:
+        """All heads on pooled crystals, ``(n_crystals, 2 * atom_width)``."""
         mean = torch.stack([head(crystals) for head in self.heads], dim=-1)
         scale = self.scales(crystals.detach())  # learning the error must not cost accuracy
-        return NetOutput(mean, scale.view(n_crystals, self.n_outputs, self.n_heads))
+        return NetOutput(mean, scale.view(len(crystals), self.n_outputs, self.n_heads))
 
     def pool(self, h: Tensor, batch: Tensor, n_crystals: int) -> Tensor:
         """Return ``(n_crystals, 2 * atom_width)``, independent of the cell's size."""
         h = self.norm(h)
         score = 8.0 * torch.tanh(self.attention(h) / 8.0)  # bounded: exp cannot overflow
         weights = torch.cat([torch.ones_like(score[:, :1]), score.exp()], dim=-1)
-        weighted = (weights.unsqueeze(-1) * h.unsqueeze(1)).flatten(1)  # (n_atoms, 5 * atoms)
+        # Each atom as often as it is pooled: (n_atoms, 5 * atoms).
+        weighted = (weights.unsqueeze(-1) * h.unsqueeze(1)).flatten(1)
         total = weighted.new_zeros(n_crystals, weighted.shape[1]).index_add(
             0, batch, weighted
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -11,7 +12,19 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 from torch_geometric.data import Data
 
+from materials.errors import InputError
 from models.graphs.store import GraphStore
+from models.plain import from_plain
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Which table, exactly."""
+
+    file: str  # its name
+    sha256: str
+    rows: int  # used
+    skipped: int  # unusable
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,7 @@ class LabelledGraphs:
     graphs: GraphStore
     targets: Tensor  # (n_crystals, n_targets) float32, physical units
     names: tuple[str, ...]  # (n_targets,)
+    source: DataSource | None = None  # None: made in memory
 
     def __post_init__(self) -> None:
         expected = (len(self.graphs), len(self.names))
@@ -37,29 +51,49 @@ class LabelledGraphs:
         graph.crystal = crystals
         return graph
 
+    def elements(self) -> tuple[int, ...]:
+        """Atomic numbers that occur."""
+        return tuple(torch.unique(self.graphs.tensors["z"]).tolist())
+
     def save(self, path: Path) -> None:
-        """Write graphs and targets to one safetensors file."""
+        """Write graphs and targets to one safetensors file, which appears when complete."""
         from safetensors.torch import save_file
 
         tensors = {**self.graphs.tensors, "targets": self.targets.contiguous()}
-        save_file(tensors, path, metadata={"targets": ",".join(self.names)})
+        metadata = {"targets": ",".join(self.names)}
+        if self.source:
+            metadata["source"] = json.dumps(asdict(self.source))
+        unfinished = path.with_name(f"{path.name}.part")
+        save_file(tensors, unfinished, metadata=metadata)
+        unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> LabelledGraphs:
-        """Read what :meth:`save` wrote."""
-        from safetensors import safe_open
+        """Read what :meth:`save` wrote; raises :class:`InputError` for anything else."""
+        from safetensors import SafetensorError, safe_open
 
-        with safe_open(path, "pt") as file:
-            names = (file.metadata() or {}).get("targets", "")
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        targets = tensors.pop("targets", None)
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: expected a cache of graphs: {error}") from error
+        targets, names = tensors.pop("targets", None), metadata.get("targets", "")
         if targets is None or not names:
-            raise ValueError(f"{path}: no targets inside; build it with galena graphs")
-        return cls(GraphStore(tensors), targets, tuple(names.split(",")))
+            raise InputError(
+                f"{path}: graphs without targets; build it with models.training.prepare"
+            )
+        source = metadata.get("source")
+        return cls(
+            GraphStore(tensors),
+            targets,
+            tuple(names.split(",")),
+            from_plain(DataSource, json.loads(source), str(path)) if source else None,
+        )
 
 
 class Batches(IterableDataset[Data]):
-    """Every crystal once per pass, ``batch_size`` at a time, in an order set by the pass."""
+    """Every crystal once per pass, in an order set by the pass."""
 
     def __init__(
         self, data: LabelledGraphs, batch_size: int, *, seed: int | None = None
@@ -84,5 +118,5 @@ class Batches(IterableDataset[Data]):
                 self.seed * 100_003 + self.number_of_pass
             )
             order = torch.randperm(n, generator=generator)
-        for crystals in order.split(self.batch_size):
+        for crystals in torch.split(order, self.batch_size):
             yield self.data.batch(crystals)

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from torch_geometric.data import Data
 
-from models.nets.gated import GatedNet, GatedNetConfig
+from materials.errors import InputError
+from models.nets.gated import GatedNet
+from models.prediction import physical_mean
+from models.training.config import TrainConfig
 from models.training.data import Batches, LabelledGraphs
-from models.training.objective import Scaling, loss, strained
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How the network is trained; saved with its weights."""
-
-    net: GatedNetConfig = field(default_factory=GatedNetConfig)
-    scaling: Scaling = field(default_factory=Scaling)
-    passes: int = 24
-    """Passes over the training rows."""
-    decay_passes: int = 8
-    """Last passes, in which the learning rate falls linearly to zero."""
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup_steps: int = 500
-    clip: float = 1.0
-    """Largest gradient norm."""
-    averaging: float = 0.999
-    """Decay of the exponential moving average of the weights, which is what is kept."""
-    strain: float = 0.01
-    """Spread of the random scaling of each crystal while training."""
-    seed: int = 0
+from models.training.objective import loss, strained
 
 
 class NetTask(pl.LightningModule):
@@ -62,7 +43,7 @@ class NetTask(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         self._noise.manual_seed(self.config.seed * 100_003 + self.current_epoch)
 
-    def training_step(self, graph: Data, step: int) -> Tensor:
+    def training_step(self, graph: Data) -> Tensor:
         strained(graph, self.config.strain, self._noise)
         terms = loss(self.net(graph), graph, self.config.net, self.config.scaling)
         self.log_dict(
@@ -72,9 +53,7 @@ class NetTask(pl.LightningModule):
         )
         return terms["total"]
 
-    def validation_step(self, graph: Data, step: int) -> None:
-        from models.prediction import physical_mean
-
+    def validation_step(self, graph: Data) -> None:
         mean = physical_mean(self.net(graph), self.config.net, self.config.scaling)
         self._errors.append((mean - graph.y).abs())
 
@@ -90,7 +69,7 @@ class NetTask(pl.LightningModule):
             prog_bar=True,
         )
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.AdamW(
             self.parameters(),
             lr=self.config.learning_rate,
@@ -124,11 +103,14 @@ def train(
 
     A checkpoint is written after every pass; calling again with the same folder resumes
     there with the same order of crystals. Checkpoints are read as plain tensors
-    (``weights_only``), never as pickled code.
+    (``weights_only``), never as pickled code. Raises :class:`InputError` if the folder holds
+    a run with another config.
     """
+    _keep_config(folder / "train_config.json", config)
     pl.seed_everything(config.seed, verbose=False)
     task = NetTask(config)
     last = folder / "last.ckpt"
+    average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
     trainer = pl.Trainer(
         max_epochs=config.passes,
         accelerator="auto",
@@ -136,7 +118,7 @@ def train(
         gradient_clip_val=config.clip,
         logger=logger or CSVLogger(folder, name="log", version=""),
         callbacks=[
-            WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(config.averaging)),
+            WeightAveraging(multi_avg_fn=average),
             ModelCheckpoint(
                 dirpath=folder, filename="{epoch}", save_top_k=1, save_last=True
             ),
@@ -153,3 +135,15 @@ def train(
         weights_only=True,
     )
     return task
+
+
+def _keep_config(path: Path, config: TrainConfig) -> None:
+    """Write the config beside the checkpoints, or see that the one there is the same."""
+    text = json.dumps(asdict(config), indent=1) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise InputError(
+            f"{path} differs from the config given: a run resumes with its own; "
+            "use that, or another folder"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -40,10 +40,10 @@ def loss(
 ) -> dict[str, Tensor]:
     """Return scalar terms; their sum under ``total`` is what training minimises.
 
-    The mean is fitted by absolute error, since that is what is reported. The scale is fitted
-    by the Laplace likelihood of the *detached* error, so that learning how wrong one is never
-    buys a worse mean. A target that cannot be negative is censored: where the label is zero,
-    any output below zero is right (Tobin, Econometrica 26, 24 (1958)).
+    The mean is fitted by absolute error, since that is what is reported. The scale is
+    fitted by the Laplace likelihood of the *detached* error, so that learning how wrong one
+    is never buys a worse mean. A target that cannot be negative is censored: where the
+    label is zero, any output below zero is right (Tobin, Econometrica 26, 24 (1958)).
     """
     unit, offset = (t.to(output.mean) for t in scaling.tensors(config.targets))
     known = graph.y.isfinite()  # (n, n_targets)
@@ -66,8 +66,8 @@ def loss(
 def _bags(crystal: Tensor, n_heads: int) -> Tensor:
     """Which head learns from which crystal, ``(n, n_heads)`` of 0 and 1; 3 in 4 are 1.
 
-    The choice depends on the crystal's number alone, so that each head keeps its own quarter
-    unseen in every pass and heads disagree where data are thin.
+    The choice depends on the crystal's number alone, so that each head keeps its own
+    quarter unseen in every pass and heads disagree where data are thin.
     """
     head = torch.arange(n_heads, device=crystal.device)
     mixed = (crystal.unsqueeze(-1) * 8 + head + 1) * _HASH_A + _HASH_B

@@ -1,0 +1,256 @@
+"""Ask the trained network about crystals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from materials.errors import InputError, did_you_mean
+from models.graphs.build import CrystalArrays, checked, crystal_arrays, crystal_graph
+from models.nets.gated import GatedNet
+from models.prediction import Estimate, estimate
+from models.pretrained import Bundle, load_bundle
+from models.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from ase import Atoms
+    from pymatgen.core.structure import Structure
+
+_EDGES_PER_BATCH = 16_384  # about 50 crystals; larger batches leave a CPU's caches
+_CRYSTALS_PER_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted, row by row as asked; a row with an error is NaN."""
+
+    targets: tuple[str, ...]
+    mean: NDArray[np.float64]  # (n, n_targets), units as in the model card
+    std: NDArray[np.float64]  # (n, n_targets), calibrated deviation
+    embedding: NDArray[np.float32]  # (n, 256), the pooled crystal state
+    errors: tuple[str | None, ...]  # (n,), why there is no prediction
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+    def column(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation of one target, ``(n,)`` each."""
+        if name not in self.targets:
+            raise InputError(
+                f"no target '{name}': the model predicts {', '.join(self.targets)}."
+                f"{did_you_mean(name, self.targets)}"
+            )
+        number = self.targets.index(name)
+        return self.mean[:, number], self.std[:, number]
+
+    def to_frame(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Columns ``<target>``, ``<target>_std``, …, ``error``, indexed by ``ids``."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for number, name in enumerate(self.targets):
+            columns[name] = self.mean[:, number]
+            columns[f"{name}_std"] = self.std[:, number]
+        columns["error"] = np.array(self.errors, dtype=object)
+        index = None if ids is None else pd.Index(list(ids), name="material_id")
+        return pd.DataFrame(columns, index=index)
+
+
+class Predictor:
+    """Several networks that answer as one, with a calibrated deviation."""
+
+    def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
+        self.version = bundle.version
+        self.manifest = bundle.manifest
+        self.targets = bundle.manifest.train.net.targets
+        self.device = choose_device(device)
+        self._nets = tuple(net.to(self.device) for net in bundle.nets)
+        self._elements = frozenset(bundle.manifest.elements)
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, device: str = "auto") -> Self:
+        """Load a model's folder, or the model that comes with the package.
+
+        Raises :class:`InputError` for an unusable folder or a device that is not there.
+        """
+        return cls(load_bundle(folder), device=device)
+
+    def predict(
+        self, structures: Sequence[Structure | Atoms], *, progress: bool = False
+    ) -> Predictions:
+        """Predict ordered crystals; one that cannot be predicted costs only its own row."""
+        return self._predict(
+            (_arrays_or_error(crystal) for crystal in structures),
+            n=len(structures),
+            progress=progress,
+        )
+
+    def predict_arrays(
+        self,
+        crystals: Sequence[tuple[Any, Any, Any]],
+        *,
+        progress: bool = False,
+    ) -> Predictions:
+        """Predict ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)`` each."""
+        return self._predict(
+            (_checked_or_error(crystal) for crystal in crystals),
+            n=len(crystals),
+            progress=progress,
+        )
+
+    def _predict(
+        self, crystals: Iterable[CrystalArrays | InputError], *, n: int, progress: bool
+    ) -> Predictions:
+        n_targets = len(self.targets)
+        width = 2 * self.manifest.train.net.atom_width
+        mean = np.full((n, n_targets), np.nan)
+        spread = np.full((n, n_targets), np.nan)
+        embedding = np.full((n, width), np.nan, dtype=np.float32)
+        errors: dict[int, str] = {}
+        with flushed_denormals(), torch.inference_mode():
+            graphs = self._graphs(_shown(crystals, n, progress=progress), errors)
+            for rows, batch in _batches(graphs):
+                found, pooled = ask(self._nets, self.manifest.train, batch.to(self.device))
+                mean[rows] = found.mean.cpu().numpy()
+                spread[rows] = found.spread.cpu().numpy()
+                embedding[rows] = pooled.cpu().numpy()
+        for row in np.flatnonzero(~np.isfinite(mean + spread).all(axis=1)):
+            errors.setdefault(int(row), "the network found no finite value; check the cell")
+        std = self._calibrated(spread)
+        for values in (mean, std, embedding):
+            values[list(errors)] = np.nan
+        told = tuple(errors.get(row) for row in range(n))
+        return Predictions(self.targets, mean, std, embedding, told)
+
+    def _graphs(
+        self, crystals: Iterable[CrystalArrays | InputError], errors: dict[int, str]
+    ) -> Iterator[tuple[int, Data]]:
+        """Yield rows that have graphs; note why the others have none."""
+        for row, crystal in enumerate(crystals):
+            if isinstance(crystal, InputError):
+                errors[row] = str(crystal)
+            elif unseen := self._unseen(crystal):
+                errors[row] = unseen
+            else:
+                yield row, crystal_graph(crystal, self.manifest.train.net.graph)
+
+    def _unseen(self, crystal: CrystalArrays) -> str | None:
+        """Say which elements the network never saw: their embeddings are random numbers."""
+        new = sorted(set(crystal.atomic_numbers.tolist()) - self._elements)
+        if not new:
+            return None
+        from pymatgen.core.periodic_table import Element
+
+        names = ", ".join(Element.from_Z(z).symbol for z in new)
+        return f"contains {names}, never seen in training: it cannot be predicted"
+
+    def _calibrated(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
+        columns = [
+            self.manifest.calibration[name].std(spread[:, number])
+            for number, name in enumerate(self.targets)
+        ]
+        return np.stack(columns, axis=1)
+
+
+def ask(
+    nets: Sequence[GatedNet], config: TrainConfig, graph: Data
+) -> tuple[Estimate, Tensor]:
+    """Estimate, and embedding ``(n_crystals, 256)`` averaged over members, of a batch."""
+    outputs, pooled = [], []
+    for net in nets:
+        h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+        crystals = net.readout.pool(h, graph.batch, int(graph.num_graphs))
+        pooled.append(crystals)
+        outputs.append(net.readout.read(crystals))
+    return (
+        estimate(outputs, config.net, config.scaling),
+        torch.stack(pooled).mean(dim=0),
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device; ``auto`` is the GPU if there is one.
+
+    Raises :class:`InputError` for a name that torch does not know or a GPU not present.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"device '{name}' cannot be used ({reason}); try 'auto' or 'cpu'"
+        ) from error
+    return device
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Treat numbers below 1e-38 as zero while inside: CPUs add them ten times slower."""
+    smallest = torch.tensor(1e-39)
+    before = (smallest * 1.0).item() == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def _batches(
+    graphs: Iterable[tuple[int, Data]],
+) -> Iterator[tuple[list[int], Data]]:
+    """Gather graphs up to a number of edges, which is what a batch costs."""
+    rows: list[int] = []
+    parts: list[Data] = []
+    edges = 0
+    for row, graph in graphs:
+        size = int(graph.edge_index.shape[1])
+        full = edges + size > _EDGES_PER_BATCH or len(parts) == _CRYSTALS_PER_BATCH
+        if parts and full:
+            yield rows, Batch.from_data_list(parts)
+            rows, parts, edges = [], [], 0
+        rows.append(row)
+        parts.append(graph)
+        edges += size
+    if parts:
+        yield rows, Batch.from_data_list(parts)
+
+
+def _shown(
+    crystals: Iterable[CrystalArrays | InputError], n: int, *, progress: bool
+) -> Iterable[CrystalArrays | InputError]:
+    """The same crystals, counted by a bar on standard error if asked for."""
+    if not progress:
+        return crystals
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        crystals, "Predicting", total=n, console=Console(stderr=True), transient=True
+    )
+
+
+def _arrays_or_error(crystal: Structure | Atoms) -> CrystalArrays | InputError:
+    try:
+        return crystal_arrays(crystal)
+    except InputError as error:
+        return error
+
+
+def _checked_or_error(crystal: tuple[Any, Any, Any]) -> CrystalArrays | InputError:
+    try:
+        return checked(CrystalArrays(*crystal))
+    except InputError as error:
+        return error

@@ -1,0 +1,153 @@
+"""A trained model as a folder: weights, the config that rebuilds it, and its card.
+
+| file | what |
+|---|---|
+| ``*.safetensors`` | one per member of the ensemble: tensors, no code |
+| ``config.json`` | :class:`Manifest` |
+| ``MODEL_CARD.md`` | data, licence, split, metrics, limits, for people |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from materials.errors import InputError
+from materials.provenance import file_sha256
+from models.nets.gated import GatedNet
+from models.plain import from_plain
+from models.training.config import TrainConfig
+from models.training.data import DataSource
+from models.uncertainty.calibration import Calibration, Coverage
+
+FORMAT = 1
+"""Version of the folder's layout; another one is refused, not guessed at."""
+
+SHIPPED = Path(__file__).parent / "weights"
+"""The model that comes with the package."""
+
+
+@dataclass(frozen=True)
+class TargetMetrics:
+    """How one target does on validation rows, errors in its unit."""
+
+    mae: float
+    rmse: float
+    coverage: Coverage  # on the half of the rows that calibration did not see
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything about a model but its weights; ``config.json``."""
+
+    format: int
+    name: str
+    train: TrainConfig
+    elements: tuple[int, ...]  # atomic numbers seen in training
+    training: DataSource
+    validation: DataSource
+    calibration: dict[str, Calibration]
+    metrics: dict[str, TargetMetrics]
+    passes: tuple[int, ...]  # over the training rows, by each member
+    members: dict[str, str]  # file name -> SHA-256
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model ready to be asked; the networks are in evaluation mode, on the CPU."""
+
+    manifest: Manifest
+    nets: tuple[GatedNet, ...]
+
+    @property
+    def version(self) -> str:
+        """Name and hash of the weights, as in ``galena-gated-1+ab12cd34``."""
+        joined = "".join(self.manifest.members.values())
+        return f"{self.manifest.name}+{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
+
+
+def load_bundle(folder: Path | None = None) -> Bundle:
+    """Read a model's folder, or the shipped one.
+
+    Raises :class:`InputError` if the folder lacks something, if ``config.json`` holds an
+    unknown key, lacks one or was written by another format, or if a weight file is not the
+    one that the config was saved with.
+    """
+    folder = folder or SHIPPED
+    manifest = _read_manifest(folder / "config.json")
+    nets = tuple(
+        _load_member(folder / file, sha256, manifest.train)
+        for file, sha256 in manifest.members.items()
+    )
+    return Bundle(manifest, nets)
+
+
+def save_bundle(
+    folder: Path,
+    manifest: Manifest,
+    members: Sequence[Mapping[str, Tensor]],
+    card: str,
+) -> Bundle:
+    """Write a model's folder; ``members`` are state dicts of :class:`GatedNet`.
+
+    The manifest's own ``members`` are replaced by those written. Files of an earlier model
+    there are removed last, so that a broken write is noticed by its hashes when loading.
+    """
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for number, state in enumerate(members, start=1):
+        path = folder / f"member-{number}.safetensors"
+        path.write_bytes(save({key: t.cpu().contiguous() for key, t in state.items()}))
+        written[path.name] = file_sha256(path)
+    manifest = dataclasses.replace(manifest, format=FORMAT, members=written)
+    text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    for stale in set(folder.glob("*.safetensors")) - {folder / name for name in written}:
+        stale.unlink()
+    return load_bundle(folder)
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: not found; expected a folder with config.json and "
+            "*.safetensors, as models.training.export writes it"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected JSON: {error}") from error
+    found = plain.get("format") if isinstance(plain, dict) else None
+    if found != FORMAT:
+        raise InputError(
+            f"{path}: model format {found}, expected {FORMAT}; export the model again"
+        )
+    return from_plain(Manifest, plain, str(path))
+
+
+def _load_member(path: Path, sha256: str, config: TrainConfig) -> GatedNet:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.name in ("", "..") or not path.is_file():
+        raise InputError(f"{path}: weights not found; copy the model's folder again")
+    if file_sha256(path) != sha256:
+        raise InputError(
+            f"{path}: not the weights that config.json was saved with (SHA-256 "
+            "differs); copy the model's folder again"
+        )
+    net = GatedNet(config.net)
+    try:
+        net.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{path}: do not fit the config: {error}") from error
+    return net.eval().requires_grad_(False)
