@@ -1,0 +1,1 @@
+"""New candidates: prototypes decorated with elements, at a sane first volume."""

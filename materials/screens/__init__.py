@@ -1,0 +1,1 @@
+"""Screens: validity filters, duplicates, energy above the hull."""

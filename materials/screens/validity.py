@@ -1,0 +1,272 @@
+"""Validity filters: cheap questions that a candidate must pass before any model sees it.
+
+A filter takes a structure and returns nothing, or a :class:`Rejection` that says which
+question was failed and with what value, so that every loss in a campaign can be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from pymatgen.core.periodic_table import Element
+from pymatgen.core.structure import Structure
+
+from materials.candidates.volume import touching_radii
+from materials.errors import InputError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a candidate was turned away."""
+
+    filter: str
+    """Name of the filter: ``charge_neutrality``."""
+    value: str
+    """What was measured, with its unit."""
+    limit: str
+    """What would have been accepted."""
+
+
+Filter = Callable[[Structure], Rejection | None]
+
+
+class OxidationStates(Enum):
+    """Which oxidation states an element may take."""
+
+    COMMON = "common"
+    """Textbook states: Greenwood & Earnshaw, *Chemistry of the Elements*, 2nd ed. (1997),
+    as carried by pymatgen, and those of :data:`SUPPLEMENT`."""
+    OBSERVED = "observed"
+    """Those, and the states seen in the Inorganic Crystal Structure Database."""
+
+
+class Valence(Enum):
+    """Whether all atoms of one element carry the same charge."""
+
+    SINGLE = "single"
+    MIXED = "mixed"
+    """Charges may differ from atom to atom, as in Fe3O4."""
+
+
+class Alloys(Enum):
+    """What becomes of compounds made of metals only."""
+
+    REJECT = "reject"
+    ACCEPT = "accept"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeRules:
+    """What counts as charge-balanced."""
+
+    states: OxidationStates = OxidationStates.COMMON
+    valence: Valence = Valence.SINGLE
+    alloys: Alloys = Alloys.REJECT
+
+
+SUPPLEMENT: Mapping[str, tuple[int, ...]] = {
+    "Cu": (1,),  # cuprite, chalcopyrite, kesterite
+    "Mn": (3,),  # bixbyite
+    "S": (-1,),  # pyrite
+    "Se": (-1,),  # the diselenides
+    "V": (3, 4),  # karelianite, VO2
+}
+"""States of common minerals that pymatgen's list of common ones leaves out."""
+
+
+def first_rejection(structure: Structure, filters: Sequence[Filter]) -> Rejection | None:
+    """Ask the filters in order; return the first rejection, or nothing if all accept."""
+    for accept in filters:
+        rejection = accept(structure)
+        if rejection is not None:
+            return rejection
+    return None
+
+
+def allowed_elements(
+    allowed: Collection[str] | None = None, forbidden: Collection[str] = ()
+) -> Filter:
+    """Accept crystals of ``allowed`` elements (all, if None) without ``forbidden`` ones.
+
+    Raises :class:`InputError` for an unknown element, or one both allowed and forbidden.
+    """
+    for symbol in (*(allowed or ()), *forbidden):
+        if not Element.is_valid_symbol(symbol):
+            near = did_you_mean(symbol, [element.symbol for element in Element])
+            raise InputError(f"'{symbol}' is not an element.{near}")
+    both = sorted(set(allowed or ()) & set(forbidden))
+    if both:
+        raise InputError(f"{', '.join(both)}: both allowed and forbidden; keep one")
+    permitted = None if allowed is None else frozenset(allowed)
+    banned = frozenset(forbidden)
+
+    def accept(structure: Structure) -> Rejection | None:
+        present = _symbols(structure)
+        strange = sorted(
+            symbol
+            for symbol in present
+            if symbol in banned or (permitted is not None and symbol not in permitted)
+        )
+        if not strange:
+            return None
+        limit = "any element" if permitted is None else f"of {' '.join(sorted(permitted))}"
+        without = f" without {' '.join(sorted(banned))}" if banned else ""
+        return Rejection("allowed_elements", " ".join(strange), limit + without)
+
+    return accept
+
+
+def minimum_distance(fraction: float = 0.7) -> Filter:
+    """Accept crystals whose atoms all keep ``fraction`` of the sum of two radii apart.
+
+    The radii are those of :func:`~materials.candidates.volume.touching_radii`, which shrink
+    and swell with the polarity of the crystal. Periodic images count.
+    """
+    if not 0.0 < fraction < 1.5:
+        raise InputError(
+            f"minimum_distance takes a fraction of the sum of radii between 0 and 1.5, "
+            f"got {fraction}"
+        )
+
+    def accept(structure: Structure) -> Rejection | None:
+        radii = touching_radii(structure)  # (n_sites,) Å
+        reach = fraction * 2.0 * float(radii.max())
+        first, second, _, distance = structure.get_neighbor_list(reach)
+        if not len(distance):
+            return None
+        touching = radii[first] + radii[second]  # (n_pairs,) Å
+        worst = int((distance / touching).argmin())
+        limit = fraction * float(touching[worst])
+        if distance[worst] >= limit:
+            return None
+        ends = (int(first[worst]), int(second[worst]))
+        pair = "-".join(structure[site].specie.symbol for site in ends)
+        return Rejection(
+            "minimum_distance", f"{pair} {distance[worst]:.2f} Å", f"at least {limit:.2f} Å"
+        )
+
+    return accept
+
+
+def charge_neutrality(rules: ChargeRules | None = None) -> Filter:
+    """Accept compositions that some choice of oxidation states makes neutral.
+
+    An element alone is neutral as it is. Verdicts are remembered by composition.
+    """
+    rules = rules or ChargeRules()
+
+    def accept(structure: Structure) -> Rejection | None:
+        return _charge_verdict(_reduced(structure), rules)
+
+    return accept
+
+
+def electronegativity_order(rules: ChargeRules | None = None) -> Filter:
+    """Accept compositions with a neutral choice in which anions attract electrons most.
+
+    In that choice every cation must be less electronegative (Pauling) than every anion:
+    the test of SMACT, Davies et al., Chem 1, 617 (2016). Verdicts are remembered by
+    composition.
+    """
+    rules = rules or ChargeRules()
+
+    def accept(structure: Structure) -> Rejection | None:
+        return _order_verdict(_reduced(structure), rules)
+
+    return accept
+
+
+def _symbols(structure: Structure) -> set[str]:
+    return {element.symbol for element in structure.composition.element_composition}
+
+
+def _reduced(structure: Structure) -> tuple[tuple[str, int], ...]:
+    """Element and count in the reduced formula, by symbol."""
+    whole = structure.composition.element_composition
+    reduced, _ = whole.get_reduced_composition_and_factor()
+    return tuple(sorted((e.symbol, round(n)) for e, n in reduced.items()))
+
+
+@lru_cache(maxsize=65536)
+def _charge_verdict(
+    composition: tuple[tuple[str, int], ...], rules: ChargeRules
+) -> Rejection | None:
+    name = "charge_neutrality"
+    if _is_exempt(composition, rules):
+        return None
+    if rules.alloys is Alloys.REJECT and _only_metals(composition):
+        return Rejection(name, "metals only", "at least one non-metal")
+    for symbol, _ in composition:
+        if not _states(symbol, rules.states):
+            return Rejection(name, f"{symbol} has no oxidation states", "total charge 0")
+    totals = _totals(composition, rules, {s: (-1, 1) for s, _ in composition})
+    if 0 in totals:
+        return None
+    nearest = min(totals, key=lambda charge: (abs(charge), charge))
+    return Rejection(
+        name, f"nearest total charge {nearest:+d} per formula unit", "total charge 0"
+    )
+
+
+@lru_cache(maxsize=65536)
+def _order_verdict(
+    composition: tuple[tuple[str, int], ...], rules: ChargeRules
+) -> Rejection | None:
+    if _is_exempt(composition, rules):
+        return None
+    strength = {s: float(Element(s).X) for s, _ in composition}
+    for boundary in sorted(set(strength.values())):
+        signs = {s: (1,) if x < boundary else (-1,) for s, x in strength.items()}
+        if 0 in _totals(composition, rules, signs):
+            return None
+    ordered = " < ".join(sorted(strength, key=lambda s: (strength[s], s)))
+    return Rejection(
+        "electronegativity_order",
+        f"no neutral choice follows {ordered}",
+        "every cation less electronegative than every anion",
+    )
+
+
+def _is_exempt(composition: tuple[tuple[str, int], ...], rules: ChargeRules) -> bool:
+    """Elements need no charges; alloys need none where they are welcome."""
+    if len(composition) == 1:
+        return True
+    return rules.alloys is Alloys.ACCEPT and _only_metals(composition)
+
+
+def _only_metals(composition: tuple[tuple[str, int], ...]) -> bool:
+    return all(Element(symbol).is_metal for symbol, _ in composition)
+
+
+def _totals(
+    composition: tuple[tuple[str, int], ...],
+    rules: ChargeRules,
+    signs: Mapping[str, tuple[int, ...]],
+) -> set[int]:
+    """Every total charge per formula unit that states of the given signs can add up to."""
+    totals = {0}
+    for symbol, count in composition:
+        states = [
+            q
+            for q in _states(symbol, rules.states)
+            if any(q * sign > 0 for sign in signs[symbol])
+        ]
+        if rules.valence is Valence.SINGLE:
+            totals = {total + count * q for total in totals for q in states}
+        else:
+            for _ in range(count):
+                totals = {total + q for total in totals for q in states}
+    return totals
+
+
+@lru_cache(maxsize=256)
+def _states(symbol: str, states: OxidationStates) -> tuple[int, ...]:
+    """Non-zero oxidation states of an element."""
+    element = Element(symbol)
+    found = {*element.common_oxidation_states, *SUPPLEMENT.get(symbol, ())}
+    if states is OxidationStates.OBSERVED:
+        found.update(element.icsd_oxidation_states)
+    return tuple(sorted(int(q) for q in found if q))
