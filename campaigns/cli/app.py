@@ -1,0 +1,72 @@
+"""The ``galena`` command: its commands, and how errors reach the person typing."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from campaigns.cli import campaign, predict, screen, train, ui, version
+from campaigns.cli.show import ExitCode, side_console
+from materials.errors import GalenaError
+
+_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES}
+
+
+class GalenaGroup(TyperGroup):
+    """Says what went wrong in one line; what nobody foresaw keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GalenaError as error:
+            _tell(str(error))
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            _tell(
+                f"{error.filename or 'disk'}: {error.strerror}; free some space or "
+                "choose a place that can be written"
+            )
+        except KeyboardInterrupt:
+            _tell("stopped")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        raise typer.Exit(ExitCode.ERROR)
+
+
+def _tell(message: str) -> None:
+    side_console().print(
+        f"Error: {message}", style="red", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+app = typer.Typer(
+    name="galena",
+    cls=GalenaGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Discover sustainable semiconductors.
+
+A first look: `galena predict crystal.cif`.
+
+A whole campaign: `galena campaign run campaigns/examples/solar_absorber.yaml`.
+
+Exit codes: 0 done; 1 error, told in one line; 2 wrong command line; 3 done, but some
+crystals failed and are named; 130 stopped by Ctrl-C.
+""",
+)
+app.command()(predict.predict)
+app.command()(screen.screen)
+app.add_typer(campaign.app, name="campaign")
+app.command()(train.train)
+app.command()(ui.ui)
+app.command()(version.version)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,266 @@
+"""``galena campaign``: run one, see where it stands, write its report."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from campaigns.cli import show
+from campaigns.cli.show import ExitCode
+
+if TYPE_CHECKING:
+    from campaigns.config import CampaignConfig
+    from campaigns.folder import CampaignFolder
+    from campaigns.loop import Publish
+    from campaigns.view import CampaignView
+
+SHORTLIST_ON_SCREEN = 20
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="""Run discovery campaigns: propose, predict, relax, learn, repeat.
+
+A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
+""",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
+
+
+@app.command()
+def run(
+    spec: Annotated[Path, typer.Argument(help="Campaign file (YAML).")],
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where the campaign lives; runs/<its name> if not given."),
+    ] = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="MLflow store; mlflow.db beside the folder if not given."),
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="Print the plan and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the campaign of SPEC, or go on with it where it stopped.
+
+    Stop it at any time, even with `kill -9`: the same command goes on from the last
+    finished step, and the outcome is the same. A finished campaign prints its result again.
+
+    Examples:
+
+    - `galena campaign run campaigns/examples/solar_absorber.yaml`
+
+    - `galena campaign run my.yaml --folder runs/second --dry`
+    """
+    from campaigns.config import CampaignConfig
+    from campaigns.folder import CampaignFolder
+
+    config = CampaignConfig.load(spec)
+    place = CampaignFolder(folder or Path("runs") / config.name)
+    if dry:
+        _print_plan(config, place, as_json=as_json)
+        return
+    view = _run(config, place, tracking_uri or default_store(place.path), as_json=as_json)
+    if as_json:
+        show.print_json(summary(view, place))
+    else:
+        _print_result(view, place)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="A campaign's folder.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show where the campaign in FOLDER stands, also while it runs.
+
+    Example: `galena campaign status runs/solar-absorber`
+    """
+    from campaigns.folder import CampaignFolder
+    from campaigns.results import open_view
+
+    view = open_view(folder)
+    if as_json:
+        show.print_json(summary(view, CampaignFolder(folder)))
+    else:
+        _print_rounds(view)
+        _print_result(view, CampaignFolder(folder))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A campaign's folder.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder to write to; FOLDER/report if not given."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the report of the campaign in FOLDER: one HTML page, figures, a CSV.
+
+    Example: `galena campaign report runs/solar-absorber -o report/`
+    """
+    from campaigns.folder import CampaignFolder
+    from campaigns.reports import write_report
+    from campaigns.results import open_view
+
+    paths = write_report(open_view(folder), output or CampaignFolder(folder).report)
+    if as_json:
+        show.print_json(
+            {
+                "html": str(paths.html),
+                "csv": str(paths.csv),
+                "pngs": {name: str(path) for name, path in paths.pngs.items()},
+            }
+        )
+    else:
+        typer.echo(str(paths.html))
+
+
+def default_store(folder: Path) -> str:
+    """MLflow's database for a campaign: one for all campaigns of the same parent folder."""
+    return f"sqlite:///{folder.resolve().parent / 'mlflow.db'}"
+
+
+def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
+    """A campaign for machines."""
+    html = place.report / "report.html"
+    return {
+        "name": view.name,
+        "status": view.status,
+        "folder": str(place.path),
+        "report": str(html) if html.exists() else None,
+        "versions": view.versions,
+        "n_evaluated": len(view.verdicts),
+        "n_failed": int(view.verdicts["error"].notna().sum()),
+        "n_hits": len(view.shortlist),
+        "rounds": view.rounds.to_dict("records"),
+        "shortlist": view.shortlist.to_dict("records"),
+    }
+
+
+def _run(
+    config: CampaignConfig, place: CampaignFolder, store: str, *, as_json: bool
+) -> CampaignView:
+    from campaigns.loop import run_campaign
+    from campaigns.progress import Live
+
+    side = show.side_console() if as_json else show.console()
+    live = Live(side)
+    try:
+        with live if side.is_terminal else nullcontext():
+            return run_campaign(
+                config, place.path, watcher=live, publish=_publisher(place, store)
+            )
+    except KeyboardInterrupt:
+        show.side_console().print(
+            "\nStopped. Nothing is lost: the same command goes on from here."
+        )
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _publisher(place: CampaignFolder, store: str) -> Publish:
+    """Bring report and MLflow up to date; a campaign does not die of either."""
+    from campaigns.reports import write_report
+    from campaigns.tracking import Tracker
+    from materials.errors import GalenaError
+
+    def publish(view: CampaignView) -> None:
+        try:
+            write_report(view, place.report)
+            Tracker(store, view.name).sync(view, report_folder=place.report)
+        except GalenaError as error:
+            show.side_console().print(
+                f"Warning: {error}\nThe campaign goes on; it is brought up to date later.",
+                style="yellow",
+                markup=False,
+            )
+
+    return publish
+
+
+def _print_plan(config: CampaignConfig, place: CampaignFolder, *, as_json: bool) -> None:
+    calls = config.rounds * config.batch_size
+    if config.budget.oracle_calls is not None:
+        calls = min(calls, config.budget.oracle_calls)
+    begun = place.ledger.exists()
+    if as_json:
+        show.print_json(
+            {
+                "folder": str(place.path),
+                "resumes": begun,
+                "max_oracle_calls": calls,
+                "spec": config.model_dump(mode="json"),
+            }
+        )
+        return
+    typer.echo(config.dump())
+    typer.echo(
+        f"# {'Goes on with' if begun else 'Would start'} {place.path}: "
+        f"{config.rounds} rounds, at most {calls} oracle calls"
+    )
+
+
+def _print_rounds(view: CampaignView) -> None:
+    columns = {
+        "round": "round",
+        "n_asked": "asked",
+        "n_valid": "valid",
+        "n_evaluated": "evaluated",
+        "n_failed": "failed",
+        "n_hits": "hits",
+        "best_score": "best score",
+        "mean_abs_residual": "surrogate off by\neV/atom",
+    }
+    grid = show.table(list(columns.values()))
+    for row in view.rounds.to_dict("records"):
+        grid.add_row(*(_cell(row[name]) for name in columns))
+    show.console().print(grid)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # NaN
+        return "–"
+    if float(value) == int(value):
+        return str(int(value))
+    return f"{value:.3f}"
+
+
+def _print_result(view: CampaignView, place: CampaignFolder) -> None:
+    out = show.console()
+    grid = show.table(
+        ["formula", "prototype", "above hull\neV/atom", "gap\neV", "known", "score"]
+    )
+    for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
+        grid.add_row(
+            row["formula"],
+            row["prototype"],
+            f"{row['energy_above_hull']:+.3f}",
+            show.with_deviation(row["band_gap"], row["band_gap_std"]),
+            "known" if row["known"] else "new",
+            f"{row['score']:.3f}",
+        )
+    n_new = int((~view.shortlist["known"].astype(bool)).sum())
+    out.print(
+        f"\n[bold]{view.name}[/]: {view.status}, {len(view.verdicts)} oracle evaluations, "
+        f"{len(view.shortlist)} hits, {n_new} of them not among known formulas\n"
+    )
+    if len(view.shortlist):
+        out.print(grid)
+    if len(view.shortlist) > SHORTLIST_ON_SCREEN:
+        out.print(f"… and {len(view.shortlist) - SHORTLIST_ON_SCREEN} more in the report")
+    html = place.report / "report.html"
+    if html.exists():
+        out.print(f"\nReport: {html}", soft_wrap=True, highlight=False)
+    out.print(
+        f"MLflow: galena ui --folder {place.path.parent}", soft_wrap=True, highlight=False
+    )

@@ -1,0 +1,118 @@
+"""``galena predict``: numbers for crystal files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from campaigns.cli import show
+from campaigns.cli.show import ExitCode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".json", ".parquet")
+
+
+def predict(
+    files: Annotated[
+        list[Path], typer.Argument(help="Crystal files, folders of them, or zips.")
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Also write a .csv, .json or .parquet file."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the output file if it exists.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document instead of tables.")
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a model; the shipped one if not given.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Predict band gap, formation energy and energy above the hull of crystals.
+
+    Reads CIF, POSCAR, extxyz, pymatgen JSON, ase databases and more. Each number comes with
+    a standard deviation; gaps are PBE gaps, which lie below measured ones. A file that
+    cannot be used is named with the reason and does not stop the others.
+
+    Examples:
+
+    - `galena predict silicon.cif POSCAR`
+
+    - `galena predict my_crystals/ -o gaps.csv`
+
+    - `galena predict archive.zip --json | jq '.predictions[].band_gap'`
+
+    Exit codes: 0 all predicted; 3 some failed; 1 none could be predicted.
+    """
+    from campaigns.screening.local import predict_files
+    from campaigns.screening.outputs import check_output
+    from models.inference import Predictor
+
+    if output is not None:
+        check_output(output, suffixes=SUFFIXES, force=force)
+    predictor = Predictor.load(model, device=device)
+    with show.counting("predicting", None) as tell:
+        frame = predict_files(files, predictor, tell=tell)
+    document = _document(frame, predictor.version)
+    if output is not None:
+        _write(frame, document, output)
+    if as_json:
+        show.print_json(document)
+    else:
+        _print(frame, predictor.targets)
+    failed = int(frame["error"].notna().sum())
+    if failed == len(frame):
+        raise typer.Exit(ExitCode.ERROR)
+    if failed:
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+def _document(frame: pd.DataFrame, version: str) -> dict[str, Any]:
+    good = frame["error"].isna()
+    return {
+        "model": version,
+        "units": {k: unit for k, unit in show.UNITS.items() if k in frame.columns},
+        "predictions": frame[good].drop(columns="error").to_dict("records"),
+        "failures": frame.loc[~good, ["name", "error"]].to_dict("records"),
+    }
+
+
+def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
+    good, bad = frame[frame["error"].isna()], frame[frame["error"].notna()]
+    if len(good):
+        grid = show.table(["name", "formula", *map(show.heading, targets)])
+        for _, row in good.iterrows():
+            numbers = [show.with_deviation(row[t], row[f"{t}_std"]) for t in targets]
+            grid.add_row(row["name"], row["formula"], *numbers)
+        show.console().print(grid)
+    side = show.side_console()
+    for _, row in bad.iterrows():
+        side.print(
+            f"{row['name']}: {row['error']}", style="red", markup=False, soft_wrap=True
+        )
+    if len(bad):
+        side.print(f"{len(good)} predicted, {len(bad)} failed", highlight=False)
+
+
+def _write(frame: pd.DataFrame, document: dict[str, Any], output: Path) -> None:
+    import json
+
+    from campaigns.screening.outputs import whole_file
+
+    with whole_file(output) as part:
+        match output.suffix.lower():
+            case ".csv":
+                frame.to_csv(part, index=False)
+            case ".parquet":
+                frame.to_parquet(part, index=False)
+            case _:
+                text = json.dumps(show.plain(document), indent=2, ensure_ascii=False)
+                part.write_text(text + "\n", encoding="utf-8")

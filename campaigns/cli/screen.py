@@ -1,0 +1,96 @@
+"""``galena screen``: numbers for a table of any size."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaigns.cli import show
+from campaigns.cli.show import ExitCode
+
+
+def screen(
+    table: Annotated[
+        Path, typer.Argument(help="Crystal table: a Parquet file or a folder of them.")
+    ],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--columns", "-c", help="Column of TABLE to keep; repeat for more."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="Print this many rows at the end.")] = 0,
+    by: Annotated[
+        str, typer.Option(help="With --top: the column that should be lowest.")
+    ] = "energy_above_hull",
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the output file if it exists.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document instead of text.")
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a model; the shipped one if not given.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Predict every crystal of TABLE, in batches, into a Parquet file.
+
+    The output keeps `material_id` and `formula`, adds `<property>` and `<property>_std` for
+    each property and an `error` column that says why a row has no numbers. It appears only
+    when complete. What made it is in its schema metadata under `galena`.
+
+    Examples:
+
+    - `galena screen crystals.parquet -o screened.parquet`
+
+    - `galena screen crystals.parquet -o out.parquet -c release --top 10`
+
+    Exit codes: 0 all predicted; 3 some rows have an error; 1 nothing was written.
+    """
+    from campaigns.screening.local import best_rows
+    from campaigns.screening.local import screen as screen_table
+    from campaigns.screening.outputs import check_output
+    from materials.table import CrystalTable
+    from models.inference import Predictor
+
+    check_output(output, suffixes=(".parquet",), force=force)
+    crystals = CrystalTable.open(table)
+    predictor = Predictor.load(model, device=device)
+    start = time.monotonic()
+    with show.counting("screening", len(crystals)) as tell:
+        result = screen_table(crystals, output, predictor, keep=columns or (), tell=tell)
+    seconds = time.monotonic() - start
+    best = best_rows(output, by=by, k=top) if top else None
+    if as_json:
+        show.print_json(
+            {
+                "output": str(result.path),
+                "model": predictor.version,
+                "rows": result.n_rows,
+                "failed": result.n_failed,
+                "seconds": round(seconds, 3),
+                "top": [] if best is None else best.to_dict("records"),
+            }
+        )
+    else:
+        rate = result.n_rows / max(seconds, 1e-9)
+        typer.echo(
+            f"{result.n_rows} rows, {result.n_failed} with an error, "
+            f"{rate:,.0f} crystals/s: {result.path}"
+        )
+        if best is not None:
+            grid = show.table(
+                ["material_id", "formula", *map(show.heading, predictor.targets)]
+            )
+            for _, row in best.iterrows():
+                values = [
+                    show.with_deviation(row[t], row[f"{t}_std"]) for t in predictor.targets
+                ]
+                grid.add_row(str(row["material_id"]), str(row["formula"]), *values)
+            show.console().print(grid)
+    if result.n_failed:
+        raise typer.Exit(ExitCode.PARTIAL)

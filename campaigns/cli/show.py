@@ -1,0 +1,130 @@
+"""What commands share: exit codes, consoles, tables and JSON on the screen."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from campaigns.screening.local import Tell
+
+UNITS = {
+    "band_gap": "eV",
+    "formation_energy_per_atom": "eV/atom",
+    "energy_above_hull": "eV/atom",
+}
+"""Of what the predictor says; anything else is shown without a unit."""
+
+
+class ExitCode(IntEnum):
+    """What ``$?`` says; 2 is a command line that cannot be understood."""
+
+    OK = 0
+    ERROR = 1
+    PARTIAL = 3
+    """Done, but some crystals failed; they are named."""
+    INTERRUPTED = 130
+
+
+def console() -> Console:
+    """Results go here."""
+    return Console()
+
+
+def side_console() -> Console:
+    """Progress, warnings and errors go here, so that results can be piped."""
+    return Console(stderr=True)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """One JSON document on standard output; NaN becomes null."""
+    text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(text)
+
+
+def plain(value: Any) -> Any:
+    """Numbers, texts, lists and mappings only, as JSON knows them."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return None if str(value) in ("<NA>", "NaT") else str(value)
+
+
+def with_deviation(value: float | None, deviation: float | None, digits: int = 2) -> str:
+    """``1.23 ± 0.10``; a dash where there is no number."""
+    if value is None or math.isnan(value):
+        return "–"
+    if deviation is None or math.isnan(deviation):
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ± {deviation:.{digits}f}"
+
+
+def table(columns: Sequence[str], *, title: str = "") -> Table:
+    """An empty table in the house style; the first column is text, the others numbers."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for place, name in enumerate(columns):
+        grid.add_column(
+            name,
+            justify="left" if place == 0 else "right",
+            overflow="fold",
+            header_style="bold",
+        )
+    return grid
+
+
+def heading(target: str) -> str:
+    """A property's name and unit over a column: ``band gap`` above ``eV``."""
+    unit = UNITS.get(target)
+    name = target.removesuffix("_per_atom").replace("_", " ")
+    return f"{name}\n{unit}" if unit else name
+
+
+@contextmanager
+def counting(what: str, total: int | None) -> Iterator[Tell]:
+    """Show crystals done, their rate and the time left, on standard error."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Crystals per second."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=side_console(),
+        transient=True,
+    ) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda n: progress.update(task, advance=n)

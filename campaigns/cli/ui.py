@@ -1,0 +1,42 @@
+"""``galena ui``: MLflow on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaigns.cli.campaign import default_store
+from materials.errors import InputError
+
+
+def ui(
+    *,
+    folder: Annotated[Path, typer.Option(help="Folder whose campaigns are shown.")] = Path(
+        "runs"
+    ),
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The next free one from here is taken.")
+    ] = 5000,
+) -> None:
+    """Open the campaigns of FOLDER in MLflow, on this machine only, until Ctrl-C.
+
+    Each campaign is a run, each of its rounds a run inside it.
+
+    Example: `galena ui --folder runs --port 5000`
+    """
+    from campaigns.tracking import ui_command
+
+    if not (folder / "mlflow.db").exists():
+        raise InputError(
+            f"{folder}: no campaign has been tracked here (mlflow.db is missing); run one "
+            "first: galena campaign run SPEC"
+        )
+    command = ui_command(default_store(folder / "any"), port)
+    try:
+        code = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        code = 0
+    raise typer.Exit(code)

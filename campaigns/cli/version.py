@@ -1,0 +1,44 @@
+"""``galena version``: what is installed."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from typing import Annotated
+
+import typer
+
+from campaigns.cli import show
+
+LIBRARIES = (
+    "torch", "torch-geometric", "pymatgen", "ase", "chgnet", "optuna", "mlflow", "pyarrow"
+)  # fmt: skip
+"""Those whose version can change a result."""
+
+
+def version(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Print the versions of Galena and of the libraries that decide its results.
+
+    Example: `galena version --json`
+    """
+    versions = {
+        "galena": _installed("galena-materials"),
+        "python": platform.python_version(),
+    }
+    versions |= {name: _installed(name) for name in LIBRARIES}
+    if as_json:
+        show.print_json(versions)
+    else:
+        for name, number in versions.items():
+            typer.echo(f"{name:16} {number}")
+
+
+def _installed(name: str) -> str:
+    try:
+        return installed(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,1 @@
+"""Predictions for many crystals at once."""

@@ -1,0 +1,54 @@
+"""Result files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from materials.errors import InputError
+
+
+def check_output(path: Path, *, suffixes: Sequence[str], force: bool) -> None:
+    """Find out before the work begins whether its result can be written.
+
+    Raises:
+        InputError: the suffix is none of ``suffixes``, the folder does not exist or cannot
+            be written to, or there is a file already and ``force`` is not given.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise InputError(
+            f"{path}: expected a name ending in {' or '.join(suffixes)}, "
+            f"got '{path.suffix}'"
+        )
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path}: the folder {path.parent} does not exist; create it first"
+        )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give a file name")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists; choose another name, or --force to replace it")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: the folder {path.parent} cannot be written to")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place when all went well.
+
+    Raises:
+        InputError: the disk is full or cannot be written; ``path`` stays as it was.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}; "
+            "free some space or choose another place"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
