@@ -72,8 +72,11 @@ def reduced_formula(formula: str | Composition | IStructure) -> str:
     """
     if isinstance(formula, str):
         return _of_text(formula.strip())
-    composition = getattr(formula, "composition", formula)
-    return _canonical(composition)
+    from pymatgen.core import Composition
+
+    if isinstance(formula, Composition):
+        return _canonical(formula)
+    return _canonical(formula.composition)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -31,9 +31,7 @@ class Provenance:
 
     def __post_init__(self) -> None:
         if not self.source:
-            raise InputError(
-                "provenance needs a source: name the database, paper or file"
-            )
+            raise InputError("provenance needs a source: name the database, paper or file")
         if self.retrieved and not _is_date(self.retrieved):
             raise InputError(
                 f"provenance: retrieved is '{self.retrieved}', expected an ISO date such "

@@ -1,0 +1,126 @@
+"""Opening zip archives and compressed files without trusting them.
+
+Nothing is written outside a temporary folder, names inside an archive never become paths,
+and unpacking stops at a size that no crystal file needs.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from materials.errors import InputError
+
+_MEBIBYTE = 1 << 20
+LARGEST_FILE = 512 * _MEBIBYTE  # bytes unpacked; a CIF of 10,000 atoms has 1 MB
+LARGEST_ARCHIVE = 8192 * _MEBIBYTE  # bytes unpacked, all members together
+_CHUNK = 1 << 20
+
+_OPENERS: dict[str, Callable[..., Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+}
+COMPRESSED_SUFFIXES = tuple(_OPENERS)
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside a zip archive."""
+
+    name: str
+    path: Path | None  # unpacked; gone once the next member is asked for
+    error: str | None  # why it was not unpacked
+
+
+@contextmanager
+def uncompressed(path: Path) -> Iterator[Path]:
+    """Give the file itself, or for ``x.cif.gz`` a temporary ``x.cif``.
+
+    Raises :class:`InputError` for a damaged file or one larger than :data:`LARGEST_FILE`.
+    """
+    opener = _OPENERS.get(path.suffix.lower())
+    if opener is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="galena-") as folder:
+        target = Path(folder) / path.stem
+        try:
+            with opener(path, "rb") as source:
+                _copy(source, target, LARGEST_FILE)
+        except _BROKEN as error:
+            raise InputError(f"cannot be decompressed: {error}") from error
+        yield target
+
+
+def zip_members(path: Path) -> Iterator[Member]:
+    """Unpack a zip archive's files one at a time, sorted by name, hidden files left out.
+
+    A member that is encrypted, too large, a link, or whose name leads outside the archive
+    comes with an error. Raises :class:`InputError` if the archive itself cannot be read.
+    """
+    left = LARGEST_ARCHIVE
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in sorted(archive.infolist(), key=lambda info: info.filename):
+                if info.is_dir() or _is_hidden(info.filename):
+                    continue
+                with tempfile.TemporaryDirectory(prefix="galena-") as folder:
+                    target = Path(folder) / (PurePosixPath(info.filename).name or "file")
+                    error = _extract(archive, info, target, min(left, LARGEST_FILE))
+                    if error is None:
+                        left -= target.stat().st_size
+                    yield Member(info.filename, None if error else target, error)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"is not a zip archive, or cut short: {error}") from error
+
+
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") and part != ".." for part in parts)
+    return hidden or "__MACOSX" in parts
+
+
+def _extract(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, limit: int
+) -> str | None:
+    """Copy one member to ``target``; return why not, if not."""
+    parts = PurePosixPath(info.filename.replace("\\", "/")).parts
+    if ".." in parts or parts[:1] == ("/",):
+        return "its name leads outside the archive"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a symbolic link; archive the file itself"
+    if info.flag_bits & 0x1:
+        return "is encrypted; unpack the archive first"
+    try:
+        with archive.open(info) as source:
+            _copy(source, target, limit)
+    except InputError as error:
+        return str(error)
+    except NotImplementedError as error:
+        return f"uses a compression that cannot be read: {error}"
+    except _BROKEN as error:
+        return f"cannot be unpacked: {error}"
+    return None
+
+
+def _copy(source: IO[bytes], target: Path, limit: int) -> None:
+    """Copy up to ``limit`` bytes, counting what really comes, not what a header says."""
+    copied = 0
+    with target.open("wb") as out:
+        while chunk := source.read(_CHUNK):
+            copied += len(chunk)
+            if copied > limit:
+                raise InputError(f"unpacks to more than {limit // _MEBIBYTE} MiB")
+            out.write(chunk)

@@ -1,0 +1,156 @@
+"""Which reader a file gets, decided by its name alone.
+
+Formats are listed one by one: a file never picks a reader by what is inside it, and formats
+that leave elements or symmetry to guesswork (PDB, LAMMPS data, GROMACS) are not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from materials.errors import InputError, did_you_mean
+from materials.readers import (
+    Frame,
+    cif_frames,
+    db_frames,
+    json_frames,
+    poscar_frames,
+    read_text,
+    trajectory_frames,
+    xyz_frames,
+    yaml_frames,
+)
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file and how its crystals come out of it."""
+
+    name: str  # for people: "POSCAR"
+    patterns: tuple[str, ...]  # of file names in lower case
+    frames: Callable[[Path], Iterator[Frame]]
+
+
+def find_format(file_name: str) -> Format:
+    """Return the format of a file name. Raises :class:`InputError` if there is none."""
+    name = file_name.lower()
+    for kind in FORMATS:
+        if any(fnmatchcase(name, pattern) for pattern in kind.patterns):
+            return kind
+    suffix = Path(name).suffix
+    if suffix in _ELSEWHERE:
+        raise InputError(f"'{suffix}' files are not crystals: {_ELSEWHERE[suffix]}")
+    suffixes = {p[1:] for kind in FORMATS for p in kind.patterns if p.startswith("*.")}
+    if not suffix:
+        raise InputError(
+            "the name has no extension and is none of POSCAR, CONTCAR, XDATCAR, …; add "
+            "one, such as .cif"
+        )
+    raise InputError(
+        f"unsupported extension '{suffix}'; use CIF, POSCAR, extxyz, JSON, an ase .db, or "
+        f"another of pymatgen's and ase's formats.{did_you_mean(suffix, suffixes)}"
+    )
+
+
+def _pymatgen(fmt: str, path: Path) -> Iterator[Frame]:
+    from pymatgen.core import Structure
+
+    parse: Any = Structure.from_str  # typed for a list of formats that leaves some out
+    yield partial(parse, read_text(path), fmt=fmt)
+
+
+def _ase(fmt: str, path: Path) -> Iterator[Frame]:
+    """Every crystal of a text file that ase reads; ``fmt`` is ase's name of the format."""
+    import ase.io
+
+    read_text(path)  # refuses binary data
+    found = ase.io.read(str(path), index=":", format=fmt, do_not_split_by_at_sign=True)
+    for atoms in found if isinstance(found, list) else [found]:
+        yield partial(_parsed, atoms)
+
+
+def _parsed(atoms: Atoms) -> Atoms:
+    return atoms
+
+
+def _input_frames(path: Path) -> Iterator[Frame]:
+    """``.in`` files of Quantum ESPRESSO and FHI-aims, told apart by their keywords."""
+    text = read_text(path).lower()
+    if "&system" in text:
+        return _ase("espresso-in", path)
+    if "lattice_vector" in text:
+        return _ase("aims", path)
+    raise InputError(
+        "has neither '&SYSTEM' (Quantum ESPRESSO) nor 'lattice_vector' (FHI-aims): no "
+        "crystal in it"
+    )
+
+
+def _res_frames(path: Path) -> Iterator[Frame]:
+    """SHELX ``.res``. ase ignores symmetry, so only files that list every atom are read."""
+    for line in read_text(path).splitlines():
+        words = line.upper().split()
+        reduced = words[:1] == ["SYMM"] or (words[:1] == ["LATT"] and words[1:] != ["-1"])
+        if reduced:
+            raise InputError(
+                f"uses symmetry ('{line.strip()}'), which is not read from .res files; "
+                "convert it to CIF"
+            )
+    return _ase("res", path)
+
+
+_ELSEWHERE = {
+    ".parquet": "open a table with galena screen",
+    ".csv": "a table of formulas has no structures",
+    ".pckl": "pickles can run code and are never opened; write extxyz instead",
+    ".pickle": "pickles can run code and are never opened; write extxyz instead",
+    ".pkl": "pickles can run code and are never opened; write extxyz instead",
+    ".py": "scripts are never run; write the crystal to a file",
+    ".zip": "an archive inside an archive is not opened",
+}
+
+FORMATS = (
+    Format("CIF", ("*.cif", "*.mcif"), cif_frames),
+    Format("extended XYZ", ("*.extxyz", "*.xyz"), xyz_frames),
+    Format("JSON", ("*.json", "*.mson"), json_frames),
+    Format("YAML", ("*.yaml", "*.yml"), yaml_frames),
+    Format("ase database", ("*.db",), db_frames),
+    Format("ase trajectory", ("*.traj",), trajectory_frames),
+    Format("XDATCAR", ("*xdatcar*",), partial(_ase, "vasp-xdatcar")),
+    Format("OUTCAR", ("*outcar*",), partial(_ase, "vasp-out")),
+    Format("vasprun.xml", ("*vasprun*.xml",), partial(_ase, "vasp-xml")),
+    Format("CSSR", ("*.cssr",), partial(_pymatgen, "cssr")),
+    Format("XSF", ("*.xsf", "*.axsf"), partial(_ase, "xsf")),
+    Format("XSD", ("*.xsd",), partial(_ase, "xsd")),
+    Format("SHELX", ("*.res",), _res_frames),
+    Format("ATAT", ("*rndstr.in", "*lat.in", "*bestsqs*"), partial(_pymatgen, "mcsqs")),
+    Format("PWmat", ("*.config", "*.pwmat"), partial(_pymatgen, "pwmat")),
+    Format("exciting", ("input*.xml",), partial(_pymatgen, "exciting")),
+    Format("LMTO", ("ctrl*",), partial(_pymatgen, "lmto")),
+    Format("FHI-aims geometry", ("geometry.in*",), partial(_ase, "aims")),
+    Format("Quantum ESPRESSO input", ("*.pwi",), partial(_ase, "espresso-in")),
+    Format("Quantum ESPRESSO output", ("*.pwo",), partial(_ase, "espresso-out")),
+    Format("input file", ("*.in",), _input_frames),
+    Format("DFTB+ geometry", ("*.gen",), partial(_ase, "gen")),
+    Format("Gaussian cube", ("*.cube",), partial(_ase, "cube")),
+    Format("AtomEye", ("*.cfg",), partial(_ase, "cfg")),
+    Format("EON", ("*.con",), partial(_ase, "eon")),
+    Format("SIESTA XV", ("*.xv",), partial(_ase, "siesta-xv")),
+    Format("WIEN2k", ("*.struct",), partial(_ase, "struct")),
+    Format("RMCProfile", ("*.rmc6f",), partial(_ase, "rmc6f")),
+    Format("V_Sim", ("*.ascii",), partial(_ase, "v-sim")),
+    Format("CRYSTAL", ("*.f34", "*.34"), partial(_ase, "crystal")),
+    Format(
+        "POSCAR",
+        ("*poscar*", "*contcar*", "*.vasp", "chgcar*", "locpot*", "aeccar*"),
+        poscar_frames,
+    ),
+)

@@ -1,0 +1,84 @@
+"""Whether arrays of numbers can be a crystal at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+HEAVIEST = 118
+SMALLEST_VOLUME = 0.1  # Å3 per atom; hydrogen at 500 GPa still has 1.2
+CLOSEST = 0.5  # Å; the shortest bond, H2, is 0.74
+
+
+def lattice_fault(lattice: FloatArray, n_sites: int = 1) -> str | None:
+    """Say why ``(3, 3)`` vectors in Å cannot hold ``n_sites`` atoms, or return None."""
+    if not np.isfinite(lattice).all():
+        return "lattice has blank or non-finite numbers"
+    volume = abs(float(np.linalg.det(lattice)))
+    if not volume > SMALLEST_VOLUME * n_sites:
+        return f"lattice has a volume of {volume:.3g} Å3 for {n_sites} atoms"
+    return None
+
+
+def species_fault(atomic_numbers: FloatArray | IntArray) -> str | None:
+    """Say why ``(n_sites,)`` atomic numbers are not elements, or return None."""
+    if not len(atomic_numbers):
+        return "atomic_numbers is empty: a crystal needs an atom"
+    known = (atomic_numbers >= 1) & (atomic_numbers <= HEAVIEST)
+    bad = np.flatnonzero(~known | (atomic_numbers % 1 != 0))
+    if len(bad):
+        site = int(bad[0])
+        return (
+            f"atomic_numbers has {atomic_numbers[site]:g} at site {site}, "
+            f"expected 1 to {HEAVIEST}"
+        )
+    return None
+
+
+def coordinates_fault(frac_coords: FloatArray, n_sites: int) -> str | None:
+    """Say why a flat array of fractional coordinates does not fit, or return None."""
+    if len(frac_coords) != 3 * n_sites:
+        return (
+            f"frac_coords has {len(frac_coords)} numbers for {n_sites} atoms, "
+            f"expected {3 * n_sites}"
+        )
+    if not np.isfinite(frac_coords).all():
+        return "frac_coords has blank or non-finite numbers"
+    return None
+
+
+def overlap_fault(
+    atomic_numbers: IntArray, frac_coords: FloatArray, lattice: FloatArray
+) -> str | None:
+    """Name the closest pair nearer than :data:`CLOSEST`, periodic images too, or None.
+
+    ``atomic_numbers`` is ``(n_sites,)``, ``frac_coords`` ``(n_sites, 3)``, ``lattice``
+    ``(3, 3)`` in Å, all already found sound.
+    """
+    from pymatgen.core import Element
+    from pymatgen.optimization.neighbors import find_points_in_spheres
+
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # (3,) Å
+    if heights.min() < CLOSEST:
+        return (
+            f"lattice planes are {heights.min():.2f} Å apart: an atom overlaps its own "
+            "image"
+        )
+    points = np.ascontiguousarray((frac_coords % 1.0) @ lattice)
+    cell = np.ascontiguousarray(lattice, dtype=np.float64)
+    periodic = np.ones(3, dtype=np.int64)
+    first, second, image, distance = find_points_in_spheres(
+        points, points, CLOSEST, periodic, cell, 1e-8
+    )
+    pairs = np.flatnonzero((first != second) | (image != 0).any(axis=1))
+    if not len(pairs):
+        return None
+    worst = pairs[np.argmin(distance[pairs])]
+    names = [
+        f"{Element.from_Z(int(atomic_numbers[i])).symbol} at site {int(i)}"
+        for i in sorted((first[worst], second[worst]))
+    ]
+    return f"{names[0]} and {names[1]} are {distance[worst]:.2f} Å apart"
