@@ -6,7 +6,6 @@ finished campaign, only shorter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pymatgen.core import Structure
+from pymatgen.core.structure import Structure
 
 from campaigns.config import CampaignConfig, Targets
 from materials.errors import InputError
@@ -46,10 +45,11 @@ SHORTLIST_COLUMNS = ("rank", *VERDICT_COLUMNS)
 class CampaignView:
     """The ledger as tables, every frame sorted as it should be read.
 
-    Energies are in eV/atom, gaps in eV, durations in s. In ``verdicts``, ``energy_above_hull``
-    is the oracle's (potential against potential) and ``band_gap`` the predictor's on the relaxed
-    geometry; ``predicted_*`` is what the surrogate said when the candidate was chosen.
-    ``decomposition`` is a mapping from phase to fraction of atoms, or the same as JSON.
+    Energies are in eV/atom, gaps in eV, durations in s. In ``verdicts``,
+    ``energy_above_hull`` is the oracle's (potential against potential) and ``band_gap`` the
+    predictor's on the relaxed geometry; ``predicted_*`` is what the surrogate said when the
+    candidate was chosen. ``decomposition`` is a mapping from phase to fraction of atoms. A
+    round that is still open has NaN where its outcome will be.
     """
 
     name: str
@@ -88,23 +88,9 @@ class CampaignView:
         """The crystal, relaxed if the oracle relaxed it."""
         return self.load_structure(candidate_id)
 
-    def complete_rounds(self) -> tuple[int, ...]:
-        """Rounds of which nothing more will be learnt, in order.
-
-        A round is complete when all it chose has been evaluated, when a later one has begun, or
-        when the campaign has ended.
-        """
-        done = self.verdicts["round"].value_counts()
-        last = int(self.rounds["round"].max()) if len(self.rounds) else -1
-        return tuple(
-            int(number)
-            for number, chosen in zip(
-                self.rounds["round"], self.rounds["n_chosen"], strict=True
-            )
-            if self.status == "finished"
-            or number < last
-            or 0 < chosen <= int(done.get(number, 0))
-        )
+    def closed_rounds(self) -> pd.DataFrame:
+        """The rounds of which nothing more will be learnt."""
+        return self.rounds[self.rounds["n_evaluated"].notna()]
 
 
 def empty_table(columns: Iterable[str]) -> pd.DataFrame:
@@ -132,30 +118,34 @@ def judged(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(verdicts: pd.DataFrame) -> tuple[float, float]:
-    """How well the surrogate foresaw the oracle's energy above hull, over ``verdicts``.
+    """How well the surrogate foresaw the oracle, over ``verdicts``.
 
-    Returns the mean absolute residual in eV/atom and the coverage: the share of residuals no
-    larger than the standard deviation predicted for them (0.68 if errors are normal and the
-    deviations right). Both are NaN where nothing was judged.
+    Returns the mean absolute residual of energy above hull in eV/atom, and the coverage: the
+    share of residuals, of energy above hull and band gap alike, no larger than the standard
+    deviation predicted for them (0.68 if errors are normal and the deviations right). Both are
+    NaN where nothing was judged.
     """
     seen = judged(verdicts)
     if seen.empty:
         return float("nan"), float("nan")
-    predicted = seen["predicted_energy_above_hull"].astype(float)
-    residual = (seen["energy_above_hull"].astype(float) - predicted).abs()
-    within = residual <= seen["predicted_energy_above_hull_std"].astype(float)
-    return float(residual.mean()), float(within.mean())
+    residual, within = {}, []
+    for target in ("energy_above_hull", "band_gap"):
+        predicted = seen[f"predicted_{target}"].astype(float)
+        residual[target] = (seen[target].astype(float) - predicted).abs()
+        deviation = seen[f"predicted_{target}_std"].astype(float)
+        within.append((residual[target] <= deviation).mean())
+    return float(residual["energy_above_hull"].mean()), float(np.mean(within))
 
 
 def pareto_front(objectives: ArrayLike) -> NDArray[np.bool_]:
     """Which rows of ``(n, n_objectives)`` no other row beats; smaller is better.
 
-    A row is beaten by one at least as good in every objective and better in one. Rows with a NaN
-    are never on the front and beat nobody.
+    A row is beaten by one at least as good in every objective and better in one. Rows with a
+    NaN are never on the front and beat nobody.
     """
     values = np.asarray(objectives, dtype=float)
     usable = np.isfinite(values).all(axis=1)
-    front = usable.copy()
+    front: NDArray[np.bool_] = usable.copy()
     for index in np.flatnonzero(usable):
         rivals = values[usable]
         no_worse = (rivals <= values[index]).all(axis=1)
@@ -200,8 +190,12 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
             f"{int(total['n_valid']) - chosen:,} promised less",
         ),
         Stage("Relaxed", len(seen), lost),
-        Stage("Within the stability limit", len(stable), f"{len(seen) - len(stable):,} above"),
-        Stage("Gap in the window: hits", hits, f"{len(stable) - hits:,} outside the window"),
+        Stage(
+            "Within the stability limit", len(stable), f"{len(seen) - len(stable):,} above"
+        ),
+        Stage(
+            "Gap in the window: hits", hits, f"{len(stable) - hits:,} outside the window"
+        ),
     )
 
 
@@ -214,13 +208,10 @@ def rejection_counts(view: CampaignView) -> pd.DataFrame:
     return counts.sort_values("count", ascending=False).reset_index()
 
 
-def decomposition_text(value: Mapping[str, float] | str | None) -> str:
+def decomposition_text(parts: Mapping[str, float] | None) -> str:
     """What a candidate would fall apart into, for people: ``0.67 ZnS + 0.33 Sn``.
 
     Fractions are of atoms; parts below half a percent are left out.
     """
-    parts: object = json.loads(value) if isinstance(value, str) and value else value
-    if not isinstance(parts, Mapping):
-        return ""
-    largest = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    largest = sorted((parts or {}).items(), key=lambda item: (-item[1], item[0]))
     return " + ".join(f"{share:.2f} {phase}" for phase, share in largest if share >= 0.005)

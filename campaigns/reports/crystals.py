@@ -9,7 +9,7 @@ import numpy as np
 from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pymatgen.core import Structure
+from pymatgen.core.structure import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
@@ -60,7 +60,9 @@ def _draw(axes: Axes, structure: Structure) -> None:
     axes.set_axis_off()
     for element in sorted(cell.composition.elements):
         colour = jmol_colors[element.Z]
-        axes.plot([], [], "o", color=colour, markeredgecolor=style.BLACK, label=element.symbol)
+        axes.plot(
+            [], [], "o", color=colour, markeredgecolor=style.BLACK, label=element.symbol
+        )
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
@@ -75,11 +77,12 @@ def _draw(axes: Axes, structure: Structure) -> None:
 def _conventional(structure: Structure) -> Structure:
     """The conventional cell, which people recognise; the given one if there is none."""
     try:
-        return SpacegroupAnalyzer(
+        cell: Structure = SpacegroupAnalyzer(
             structure, symprec=SYMMETRY_TOLERANCE
         ).get_conventional_standard_structure()
     except SymmetryUndeterminedError:
         return structure
+    return cell
 
 
 def _with_faces(cell: Structure) -> Structure:

@@ -29,7 +29,7 @@ NORMAL_COVERAGE = 0.683
 def discovery(view: CampaignView) -> Figure:
     """Hits found against oracle calls spent; failed calls are calls too."""
     figure, (axes,) = style.new_figure(8.0, 4.2)
-    style.label(axes, "Oracle calls", "Hits found", "Discovery curve")
+    style.label(axes, "Oracle calls", "Hits found")
     verdicts = view.verdicts
     if verdicts.empty:
         style.notice(axes, "No oracle call yet")
@@ -72,7 +72,7 @@ def _mark_rounds(axes: Axes, verdicts: pd.DataFrame) -> None:
     height = axes.get_ylim()[1]
     starts = np.flatnonzero(verdicts["round"].ne(verdicts["round"].shift()).to_numpy())
     for start in starts:
-        axes.axvline(start, color=style.GREY, linewidth=0.7, linestyle=":")
+        axes.axvline(float(start), color=style.GREY, linewidth=0.7, linestyle=":")
     if len(starts) <= 12:
         for start, number in zip(starts, verdicts["round"].iloc[starts], strict=True):
             axes.text(
@@ -95,7 +95,6 @@ def gap_stability(view: CampaignView) -> Figure:
         axes,
         "Band gap, predicted on the relaxed crystal (eV)",
         "Energy above hull (eV/atom)",
-        "Gap against stability",
     )
     targets, seen = view.targets, judged(view.verdicts)
     window, limit = targets.band_gap, targets.energy_above_hull.max
@@ -125,9 +124,12 @@ def gap_stability(view: CampaignView) -> Figure:
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     figure.draw_without_rendering()
     named = pd.concat([front, view.shortlist.head(12)]).drop_duplicates("candidate_id")
-    points = zip(named["band_gap"], named["energy_above_hull"], named["formula"], strict=True)
+    points = zip(
+        named["band_gap"], named["energy_above_hull"], named["formula"], strict=True
+    )
     style.name_points(
-        axes, [(float(gap), float(hull), str(name)) for gap, hull, name in points if hull < top]
+        axes,
+        [(float(gap), float(hull), str(name)) for gap, hull, name in points if hull < top],
     )
     return figure
 
@@ -150,7 +152,7 @@ def _draw_front(axes: Axes, seen: pd.DataFrame, view: CampaignView) -> pd.DataFr
             color=style.BLACK,
             linewidth=1.1,
             linestyle="--",
-            alpha=0.75,
+            alpha=0.5,
             label="Pareto front" if side > 0 else None,
         )
     front = seen.iloc[on_front]
@@ -225,7 +227,9 @@ def funnel_chart(view: CampaignView) -> Figure:
         right.set_yticks([])
         return figure
     rows = np.arange(len(counts))[::-1]
-    right.barh(rows, counts["count"], color=style.ORANGE, height=min(0.72, 0.2 * len(counts)))
+    right.barh(
+        rows, counts["count"], color=style.ORANGE, height=min(0.72, 0.2 * len(counts))
+    )
     for row, count in zip(rows, counts["count"], strict=True):
         right.text(count, row, f" {count:,}", va="center", fontsize=10)
     right.set_yticks(rows, [str(name).replace("_", " ") for name in counts["filter"]])
@@ -254,7 +258,9 @@ def learning(view: CampaignView) -> Figure:
         elinewidth=1.0,
         zorder=1,
     )
-    dots = parity.scatter(predicted, found, c=seen["round"].astype(int), cmap="viridis", s=30)
+    dots = parity.scatter(
+        predicted, found, c=seen["round"].astype(int), cmap="viridis", s=30
+    )
     low, high = min(predicted.min(), found.min()), max(predicted.max(), found.max())
     parity.plot([low, high], [low, high], color=style.GREY, linewidth=1.0)
     rounds = sorted(seen["round"].unique())

@@ -13,10 +13,10 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from pymatgen.core import Structure
+from pymatgen.core.structure import Structure
 
 from campaigns.reports.crystals import cif, space_group
-from campaigns.reports.style import formula_html
+from campaigns.reports.style import formula_html, space_group_html
 from campaigns.view import (
     CampaignView,
     agreement,
@@ -34,10 +34,10 @@ CAPTIONS = {
     ),
     "discovery": "Hits found as oracle calls were spent; failed calls count as spent.",
     "crystals": "Conventional cells of the first of the shortlist, relaxed by the oracle.",
-    "funnel": "Where candidates left the campaign. Numbers and reasons are in the tables below.",
+    "funnel": "Where candidates left the campaign. Numbers and reasons are tabled below.",
     "learning": (
-        "Left: what the surrogate said when it chose, against what the oracle found. Middle and "
-        "right: the same by round. Bars of few candidates scatter."
+        "Left: what the surrogate said when it chose, against what the oracle found. Middle "
+        "and right: the same by round. Bars of few candidates scatter."
     ),
 }
 
@@ -50,7 +50,7 @@ class Hit:
     formula: Markup
     is_known: bool
     prototype: str
-    space_group: str
+    space_group: Markup
     n_sites: int
     gap: str
     hull: str
@@ -60,14 +60,14 @@ class Hit:
     score: str
     round: int
     file_name: str
-    file: Markup
+    file: str  # as a data URI
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with a real minus sign; a dash where there is none."""
+    """A number with commas and a real minus sign; a dash where there is none."""
     if value is None or pd.isna(value):
         return "–"
-    return f"{float(value):.{digits}f}".replace("-", "−")
+    return f"{float(value):,.{digits}f}".replace("-", "−")
 
 
 def plus_minus(value: Any, deviation: Any, digits: int = 2) -> str:
@@ -77,9 +77,9 @@ def plus_minus(value: Any, deviation: Any, digits: int = 2) -> str:
     return f"{number(value, digits)} ± {number(deviation, digits)}"
 
 
-def data_uri(content: bytes, kind: str) -> Markup:
+def data_uri(content: bytes, kind: str) -> str:
     """Content a page carries within itself."""
-    return Markup(f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}")
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def hits(view: CampaignView) -> list[Hit]:
@@ -94,7 +94,7 @@ def _hit(row: Mapping[str, Any], crystal: Structure) -> Hit:
         formula=formula_html(str(row["formula"])),
         is_known=bool(row["known"]),
         prototype=str(row["prototype"]),
-        space_group=space_group(crystal) or "–",
+        space_group=space_group_html(space_group(crystal) or "–"),
         n_sites=int(row["n_sites"]),
         gap=plus_minus(row["band_gap"], row["band_gap_std"]),
         hull=number(row["energy_above_hull"]),

@@ -19,6 +19,7 @@ BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 
 DOTS_PER_INCH = 160
 _NUMBER = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
+_INVERSION = re.compile(r"-(\d)")
 _OFFSETS = (
     *((9, 5), (9, -14), (-9, 5), (-9, -14), (0, 11), (0, -22)),
     *((26, 20), (-26, 20), (26, -30), (-26, -30), (40, 40), (-40, 40)),
@@ -28,7 +29,20 @@ _NEAR = 22  # points: a name further from its point than this gets a line to it
 
 def formula_html(formula: str) -> Markup:
     """``SnO2`` with its numbers set low, everything else escaped."""
-    return Markup(_NUMBER.sub(r"<sub>\1</sub>", str(escape(formula))))
+    return _marked(_NUMBER, formula, Markup("<sub>{}</sub>"))
+
+
+def space_group_html(symbol: str) -> Markup:
+    """``F-43m`` as it is printed, with a bar over the 4."""
+    return _marked(_INVERSION, symbol, Markup('<span class="bar">{}</span>'))
+
+
+def _marked(pattern: re.Pattern[str], text: str, mark: Markup) -> Markup:
+    """``text`` escaped, with ``mark`` put around what the pattern's only group finds."""
+    parts = pattern.split(text)  # plain and found text in turn
+    return Markup("").join(
+        mark.format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )
 
 
 def formula_text(formula: str) -> str:
@@ -87,7 +101,9 @@ def name_points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
             left = centre_x + right * scale - share * width
             low = centre_y + up * scale
             box = (left, low, left + width, low + height)
-            if _inside(box, frame.extents) and not any(_overlap(box, other) for other in taken):
+            if _inside(box, frame.extents) and not any(
+                _overlap(box, other) for other in taken
+            ):
                 taken.append(box)
                 axes.annotate(
                     formula_text(name),
