@@ -212,6 +212,7 @@ def _reason(error: Exception, kind: Format | None) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be opened: {error.strerror}"
     reading = f"cannot be read as {kind.name}" if kind else "cannot be read"
-    if isinstance(error, (LookupError, AssertionError)) or not text:
+    ended = isinstance(error.__cause__, StopIteration)
+    if ended or isinstance(error, (LookupError, AssertionError)) or not text:
         return f"{reading}: cut short or malformed ({type(error).__name__}: {text})"
     return f"{reading}: {text}"

@@ -47,7 +47,7 @@ def find_format(file_name: str) -> Format:
             return kind
     suffix = Path(name).suffix
     if suffix in _ELSEWHERE:
-        raise InputError(f"'{suffix}' files are not crystals: {_ELSEWHERE[suffix]}")
+        raise InputError(f"'{suffix}' files are not read here: {_ELSEWHERE[suffix]}")
     suffixes = {p[1:] for kind in FORMATS for p in kind.patterns if p.startswith("*.")}
     if not suffix:
         raise InputError(
@@ -114,6 +114,8 @@ _ELSEWHERE = {
     ".pickle": "pickles can run code and are never opened; write extxyz instead",
     ".pkl": "pickles can run code and are never opened; write extxyz instead",
     ".py": "scripts are never run; write the crystal to a file",
+    ".pdb": "symmetry is not read from PDB files; convert it to CIF",
+    ".lmp": "LAMMPS data name no elements; write extxyz instead",
     ".zip": "an archive inside an archive is not opened",
 }
 
@@ -142,7 +144,6 @@ FORMATS = (
     Format("DFTB+ geometry", ("*.gen",), partial(_ase, "gen")),
     Format("Gaussian cube", ("*.cube",), partial(_ase, "cube")),
     Format("AtomEye", ("*.cfg",), partial(_ase, "cfg")),
-    Format("EON", ("*.con",), partial(_ase, "eon")),
     Format("SIESTA XV", ("*.xv",), partial(_ase, "siesta-xv")),
     Format("WIEN2k", ("*.struct",), partial(_ase, "struct")),
     Format("RMCProfile", ("*.rmc6f",), partial(_ase, "rmc6f")),

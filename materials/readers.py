@@ -81,10 +81,15 @@ def _cif_blocks(text: str) -> list[str]:
 def _cif_structure(block: str) -> Structure:
     from pymatgen.io.cif import CifParser
 
-    parser = CifParser.from_str(block)
-    content = next(iter(parser.as_dict().values()))
-    _check_cif_elements(content)
-    structure: Structure = parser.parse_structures(primitive=False, on_error="raise")[0]
+    try:
+        parser = CifParser.from_str(block)
+        content = next(iter(parser.as_dict().values()))
+        _check_cif_elements(content)
+        structure: Structure = parser.parse_structures(primitive=False, on_error="raise")[0]
+    except ValueError as error:
+        if "is not a multiple of" in str(error):
+            raise InputError("a row of a loop is incomplete: cut short") from error
+        raise ValueError(str(error).split("in CIF.\n")[-1]) from error
     if structure.is_ordered:
         _check_cif_formula(content, structure)
     return structure
