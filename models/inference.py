@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from materials.errors import InputError, did_you_mean
+from models.denormals import flushed_denormals
 from models.graphs.build import CrystalArrays, checked, crystal_arrays, crystal_graph
 from models.nets.gated import GatedNet
 from models.prediction import Estimate, estimate
@@ -194,18 +194,6 @@ def choose_device(name: str) -> torch.device:
             f"device '{name}' cannot be used ({reason}); try 'auto' or 'cpu'"
         ) from error
     return device
-
-
-@contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Treat numbers below 1e-38 as zero while inside: CPUs add them ten times slower."""
-    smallest = torch.tensor(1e-39)
-    before = (smallest * 1.0).item() == 0.0
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(before)
 
 
 def _batches(

@@ -81,6 +81,9 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     """
     folder = folder or SHIPPED
     manifest = _read_manifest(folder / "config.json")
+    for file in manifest.members:
+        if Path(file).name != file:
+            raise InputError(f"{folder / 'config.json'}: member '{file}' is no file name")
     nets = tuple(
         _load_member(folder / file, sha256, manifest.train)
         for file, sha256 in manifest.members.items()
@@ -138,7 +141,7 @@ def _load_member(path: Path, sha256: str, config: TrainConfig) -> GatedNet:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if path.name in ("", "..") or not path.is_file():
+    if not path.is_file():
         raise InputError(f"{path}: weights not found; copy the model's folder again")
     if file_sha256(path) != sha256:
         raise InputError(

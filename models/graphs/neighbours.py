@@ -33,7 +33,8 @@ class GraphConfig:
     n_nearest: int = 12
     """Distances averaged to set an atom's reach."""
     stretch: float = 1.3
-    """Reach in units of that average; 1.3 keeps two shells of common structures."""
+    """Reach in units of that average; 1.3 keeps the twelve nearest of a close packing, two
+    shells of body-centred cubic and of diamond."""
     max_reach: float = 10.0
     """Å. Missing neighbours count as being this far away."""
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from materials.errors import InputError
-from models.inference import ask, flushed_denormals
+from models.denormals import flushed_denormals
+from models.inference import ask
 from models.nets.gated import GatedNet
 from models.pretrained import FORMAT, Bundle, Manifest, TargetMetrics, save_bundle
 from models.training.card import model_card

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from torch_geometric.data import Data
 
 from materials.errors import InputError
+from models.denormals import flushed_denormals
 from models.nets.gated import GatedNet
 from models.prediction import physical_mean
 from models.training.config import TrainConfig
@@ -35,10 +36,6 @@ class NetTask(pl.LightningModule):
         self.register_buffer("unit", unit, persistent=False)
         self._noise = torch.Generator()
         self._errors: list[Tensor] = []
-
-    def on_fit_start(self) -> None:
-        """Denormal numbers make CPUs ten times slower and are zero to us."""
-        torch.set_flush_denormal(True)
 
     def on_train_epoch_start(self) -> None:
         self._noise.manual_seed(self.config.seed * 100_003 + self.current_epoch)
@@ -127,13 +124,15 @@ def train(
         enable_model_summary=False,
         log_every_n_steps=50,
     )
-    trainer.fit(
-        task,
-        DataLoader(Batches(training, config.batch_size, seed=config.seed), batch_size=None),
-        DataLoader(Batches(validation, 128), batch_size=None),
-        ckpt_path=last if last.exists() else None,
-        weights_only=True,
-    )
+    order = Batches(training, config.batch_size, seed=config.seed)
+    with flushed_denormals():
+        trainer.fit(
+            task,
+            DataLoader(order, batch_size=None),
+            DataLoader(Batches(validation, 128), batch_size=None),
+            ckpt_path=last if last.exists() else None,
+            weights_only=True,
+        )
     return task
 
 

@@ -87,10 +87,7 @@ def calibrate(error: ArrayLike, spread: ArrayLike) -> Calibration:
     knots: list[float] = []
     factors: list[float] = []
     for rows in _groups(s):
-        middle = float(np.exp(np.log(s[rows]).mean()))
-        if knots and middle <= knots[-1]:  # many equal spreads
-            continue
-        knots.append(middle)
+        knots.append(float(np.exp(np.log(s[rows]).mean())))
         factors.append(float(np.quantile(e[rows] / s[rows], ONE_STD)))
     fitted = Calibration(tuple(knots), tuple(factors), floor=0.0)
     floor = max(float(np.quantile(fitted.std(s), 0.01)), 1e-4)
@@ -107,6 +104,8 @@ def coverage(error: ArrayLike, std: ArrayLike) -> Coverage:
 
 
 def _groups(size: FloatArray) -> list[NDArray[np.intp]]:
-    """Row numbers in up to :data:`N_GROUPS` parts of increasing ``size``."""
+    """Row numbers in up to :data:`N_GROUPS` parts of increasing ``size``; equals stay."""
     n = max(1, min(N_GROUPS, len(size) // _FEWEST))
-    return np.array_split(np.argsort(size, kind="stable"), n)
+    edges = np.quantile(size, np.arange(1, n) / n)
+    group = np.searchsorted(edges, size, side="right")
+    return [np.flatnonzero(group == number) for number in np.unique(group)]

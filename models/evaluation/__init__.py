@@ -1,0 +1,1 @@
+"""How good the predictor is, beside what composition alone would tell."""

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from ase.build import bulk
+
+from materials.errors import InputError
+from models.inference import Predictor
+from models.pretrained import SHIPPED, load_bundle
+from tests.models.samples import SHIPPED_CONFIG, SMALL, random_bundle
+
+
+@pytest.fixture
+def folder(tmp_path):
+    random_bundle(tmp_path, net=SMALL, n_members=2)
+    return tmp_path
+
+
+def edit(folder, change) -> None:
+    path = folder / "config.json"
+    plain = json.loads(path.read_text())
+    change(plain)
+    path.write_text(json.dumps(plain))
+
+
+def test_what_is_saved_is_loaded(folder, tmp_path):
+    bundle = random_bundle(tmp_path / "other", net=SMALL, n_members=2)
+    again = load_bundle(folder)
+    assert again.manifest == bundle.manifest
+    assert again.version == bundle.version
+    assert again.version.startswith("untrained+")
+    for one, other in zip(again.nets, bundle.nets, strict=True):
+        for name, value in one.state_dict().items():
+            assert torch.equal(value, other.state_dict()[name])
+
+
+def test_other_weights_are_another_version(tmp_path):
+    one = random_bundle(tmp_path / "one", net=SMALL, seed=1)
+    other = random_bundle(tmp_path / "other", net=SMALL, seed=2)
+    assert one.version != other.version
+
+
+def test_a_smaller_model_leaves_no_old_members(folder):
+    random_bundle(folder, net=SMALL, n_members=1)
+    assert [path.name for path in folder.glob("*.safetensors")] == ["member-1.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["train"]["net"].update(n_headz=4), "n_headz'.* Did you mean"),
+        (lambda c: c["train"]["net"]["graph"].pop("stretch"), "stretch' is missing"),
+        (lambda c: c["train"].update(batch_size="many"), "train.batch_size"),
+        (lambda c: c.update(format=99), "format 99"),
+        (lambda c: c.pop("elements"), "elements"),
+        (lambda c: c["members"].update({"member-3.safetensors": "0"}), "member-3"),
+        (lambda c: c["train"]["net"].update(atom_width=32), "do not fit"),
+    ],
+)
+def test_a_config_that_is_not_exactly_right_is_refused(folder, change, message):
+    edit(folder, change)
+    with pytest.raises(InputError, match=message):
+        load_bundle(folder)
+
+
+def test_weights_that_were_swapped_are_noticed(folder):
+    (folder / "member-2.safetensors").write_bytes(b"something else")
+    with pytest.raises(InputError, match="SHA-256"):
+        load_bundle(folder)
+
+
+def test_members_outside_the_folder_are_refused(folder):
+    edit(folder, lambda c: c.update(members={"../member-1.safetensors": "0"}))
+    with pytest.raises(InputError, match="file name"):
+        load_bundle(folder)
+
+
+def test_folders_without_a_model_say_what_is_missing(tmp_path):
+    with pytest.raises(InputError, match=r"config\.json"):
+        load_bundle(tmp_path)
+    (tmp_path / "config.json").write_text("{broken")
+    with pytest.raises(InputError, match="expected JSON"):
+        load_bundle(tmp_path)
+
+
+def test_several_members_answer_as_one(folder):
+    found = Predictor.load(folder).predict([bulk("Si")])
+    assert found.errors == (None,)
+    assert found.embedding.shape == (1, 2 * SMALL.atom_width)
+
+
+@pytest.mark.skipif(not SHIPPED_CONFIG.exists(), reason="no weights in models/weights")
+def test_the_shipped_model_is_small_carded_and_good_enough():
+    manifest = load_bundle().manifest
+    size = sum(path.stat().st_size for path in SHIPPED.iterdir())
+    card = (SHIPPED / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert size <= 10_000_000
+    for text in ("CC BY 4.0", "10.1063/1.4812323", manifest.training.sha256, "Limits"):
+        assert text in card
+    for target, metrics in manifest.metrics.items():
+        assert f"{metrics.mae:.4f}" in card, target
+        assert metrics.coverage.share == pytest.approx(0.683, abs=0.05), target
+    assert manifest.metrics["band_gap"].mae <= 0.36
+    assert manifest.metrics["formation_energy_per_atom"].mae <= 0.075
