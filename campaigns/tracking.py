@@ -24,8 +24,8 @@ import pandas as pd
 import yaml
 
 from campaigns.reports.crystals import cif
-from campaigns.reports.page import number, plus_minus
-from campaigns.view import CampaignView, agreement, decomposition_text
+from campaigns.reports.markdown import markdown_summary
+from campaigns.view import CampaignView, decomposition_text
 from materials.errors import GalenaError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ VERSION_TAG = "galena.version."
 PARENT_TAG = "mlflow.parentRunId"
 NOTE_TAG = "mlflow.note.content"
 TABLES_TAG = "mlflow.loggedArtifacts"
+SOURCE_TAGS = {"mlflow.user": "galena", "mlflow.source.name": "galena campaign run"}
 
 PARAM_LENGTH = 6000
 """Longest parameter MLflow keeps; the YAML artifact has the whole specification."""
@@ -74,10 +75,15 @@ class Tracker:
         self.artifacts = database_path(uri).parent / "artifacts"
 
     def sync(
-        self, view: CampaignView, campaign_id: str, *, report_folder: Path | None = None
+        self,
+        view: CampaignView,
+        *,
+        campaign_id: str | None = None,
+        report_folder: Path | None = None,
     ) -> Tracked:
         """Bring MLflow to the state of ``view``; the same view twice changes nothing.
 
+        ``campaign_id`` tells campaigns of one name apart; without it the name must do.
         Closed rounds become child runs, each logged once; one that was cut off half way is
         completed. Metrics carry the round as ``step`` and a time that follows from the start
         of the parent run, so a point logged again is the same point, which MLflow keeps once.
@@ -88,7 +94,7 @@ class Tracker:
         with _explained(self.uri):
             client = _client(self.uri)
             experiment_id = self._experiment(client)
-            parent = self._parent(client, experiment_id, view, campaign_id)
+            parent = self._parent(client, experiment_id, view, campaign_id or view.name)
             _log_parent(client, parent, view)
             _log_rounds(client, parent, view)
             _log_artifacts(client, parent.info.run_id, view, report_folder)
@@ -105,7 +111,12 @@ class Tracker:
         if found is not None:
             return str(found.experiment_id)
         self.artifacts.mkdir(parents=True, exist_ok=True)
-        return str(client.create_experiment(self.experiment, self.artifacts.as_uri()))
+        tags = {
+            "mlflow.experimentKind": "custom_model_development"
+        }  # what the page is laid for
+        return str(
+            client.create_experiment(self.experiment, self.artifacts.as_uri(), tags=tags)
+        )
 
     def _parent(
         self, client: MlflowClient, experiment_id: str, view: CampaignView, campaign_id: str
@@ -115,7 +126,7 @@ class Tracker:
         ):
             if run.data.tags.get(CAMPAIGN_TAG) == campaign_id:
                 return run
-        tags = {KIND_TAG: "campaign", CAMPAIGN_TAG: campaign_id, "mlflow.user": "galena"}
+        tags = {KIND_TAG: "campaign", CAMPAIGN_TAG: campaign_id, **SOURCE_TAGS}
         return client.create_run(experiment_id, tags=tags, run_name=view.name)
 
 
@@ -136,6 +147,9 @@ def database_path(uri: str) -> Path:
 def ui_command(uri: str, port: int) -> list[str]:
     """The command that shows an MLflow database in a browser, on this machine only.
 
+    It listens at the first free port from ``port`` on, and says so when it is ready; run it in
+    ``ui_environment()``.
+
     Raises:
         TrackingError: there is no such database yet.
     """
@@ -146,14 +160,14 @@ def ui_command(uri: str, port: int) -> list[str]:
         )
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", "1"),
+        *("--port", str(free_port(port)), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{database}"),
         *("--artifacts-destination", (database.parent / "artifacts").as_uri()),
     ]
 
 
 def ui_environment() -> dict[str, str]:
-    """The environment to run ``ui_command`` in: this one, and no telemetry."""
+    """The environment to run ``ui_command`` in: this one, without telemetry and job workers."""
     return {
         **os.environ,
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -162,16 +176,20 @@ def ui_environment() -> dict[str, str]:
 
 
 def free_port(preferred: int) -> int:
-    """``preferred`` if nothing listens there on this machine, else one that is free."""
-    for port in (preferred, 0):
+    """The first port from ``preferred`` on at which nothing listens on this machine.
+
+    Raises:
+        TrackingError: the next fifty are all taken.
+    """
+    for port in range(preferred, min(preferred + 50, 65_536)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
-    raise TrackingError("no free port on 127.0.0.1; close some programs and try again")
+            return port
+    raise TrackingError(f"no free port on 127.0.0.1 from {preferred} on; name another")
 
 
 def flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -183,35 +201,6 @@ def flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]
             yield f"{prefix}{key}", " ".join(map(str, value))
         else:
             yield f"{prefix}{key}", "" if value is None else str(value)
-
-
-def description(view: CampaignView) -> str:
-    """The parent run's overview in Markdown: what was sought, what was found."""
-    targets = view.targets
-    residual, coverage = agreement(view.verdicts)
-    n_failed = int(view.verdicts["error"].notna().sum())
-    lines = [
-        *(f"## {view.name}", "", str(view.spec.get("description", "")), ""),
-        f"Sought: band gap {targets.band_gap.min}–{targets.band_gap.max} eV, at most "
-        f"{targets.energy_above_hull.max} eV/atom above the hull.",
-        "",
-        f"**{len(view.shortlist)} hits** in {len(view.verdicts)} oracle calls ({n_failed} "
-        f"failed), {len(view.rounds)} rounds; {view.status}. The surrogate's energy above hull "
-        f"was off by {number(residual)} eV/atom on average, coverage {number(coverage, 2)}.",
-        "",
-        "The full report is the artifact `report/report.html`.",
-        "",
-        "| # | formula | known | prototype | gap, eV | above hull, eV/atom | score |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in view.shortlist.head(30).itertuples():
-        gap = plus_minus(row.band_gap, row.band_gap_std)
-        known = "known" if row.known else "**new**"
-        lines.append(
-            f"| {row.rank} | {row.formula} | {known} | {row.prototype} | {gap} "
-            f"| {number(row.energy_above_hull)} | {number(row.score, 2)} |"
-        )
-    return "\n".join(lines)
 
 
 def round_metrics(row: Mapping[str, Any]) -> dict[str, float]:
@@ -236,7 +225,7 @@ def _log_parent(client: MlflowClient, parent: Run, view: CampaignView) -> None:
         if name not in parent.data.params
     ]
     tags = {f"{VERSION_TAG}{part}": version for part, version in view.versions.items()}
-    tags |= {"galena.status": view.status, NOTE_TAG: description(view)}
+    tags |= {"galena.status": view.status, NOTE_TAG: markdown_summary(view)}
     changed = [RunTag(k, v) for k, v in tags.items() if parent.data.tags.get(k) != v]
     for start in range(0, len(params), 100):  # MLflow takes 100 at once
         client.log_batch(run_id, params=params[start : start + 100])
@@ -274,10 +263,10 @@ def _log_rounds(client: MlflowClient, parent: Run, view: CampaignView) -> None:
                 parent.info.experiment_id,
                 start_time=start,
                 tags={
+                    **SOURCE_TAGS,
                     PARENT_TAG: parent.info.run_id,
                     KIND_TAG: "round",
                     ROUND_TAG: str(step),
-                    "mlflow.user": "galena",
                 },
                 run_name=f"round {step}",
             )

@@ -58,37 +58,33 @@ VERSIONS = {
 KNOWN = {"MgO", "CaO", "ZnS", "ZnSe", "SnS", "SnSe", "CaS", "MgS", "ZrO2", "ZrS2", "NaBiS2"}
 
 
+def _cubic(edge: float, species: list[str], places: list[float]) -> Structure:
+    """A face-centred cubic crystal with every atom on the diagonal of its cell."""
+    half = edge / 2
+    lattice = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
+    return Structure(lattice, species, [[place] * 3 for place in places])
+
+
 def rocksalt(cation: str, anion: str) -> Structure:
-    return Structure.from_spacegroup(
-        "Fm-3m", Lattice.cubic(5.6), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]]
-    ).get_primitive_structure()
+    return _cubic(5.6, [cation, anion], [0, 0.5])
 
 
 def zincblende(cation: str, anion: str) -> Structure:
-    return Structure.from_spacegroup(
-        "F-43m", Lattice.cubic(5.6), [cation, anion], [[0, 0, 0], [0.25, 0.25, 0.25]]
-    ).get_primitive_structure()
+    return _cubic(5.6, [cation, anion], [0, 0.25])
 
 
 def fluorite(cation: str, anion: str) -> Structure:
-    return Structure.from_spacegroup(
-        "Fm-3m", Lattice.cubic(5.8), [cation, anion], [[0, 0, 0], [0.25, 0.25, 0.25]]
-    ).get_primitive_structure()
+    return _cubic(5.6, [cation, anion, anion], [0, 0.25, 0.75])
 
 
 def delafossite(first: str, second: str, anion: str) -> Structure:
-    return Structure.from_spacegroup(
-        "R-3m",
-        Lattice.hexagonal(3.9, 19.5),
-        [first, second, anion],
-        [[0, 0, 0], [0, 0, 0.5], [0, 0, 0.26]],
-    ).get_primitive_structure()
+    lattice = Lattice.rhombohedral(6.9, 33.0)
+    places = [[place] * 3 for place in (0, 0.5, 0.26, 0.74)]
+    return Structure(lattice, [first, second, anion, anion], places)
 
 
 def _crystals() -> list[tuple[str, Structure]]:
-    pairs = [
-        *product(("Mg", "Ca", "Zn", "Sn"), ("O", "S", "Se")),
-    ]
+    pairs = list(product(("Mg", "Ca", "Zn", "Sn"), ("O", "S", "Se")))
     crystals = [("rocksalt", rocksalt(*pair)) for pair in pairs]
     crystals += [("zincblende", zincblende(*pair)) for pair in pairs]
     crystals += [("fluorite", fluorite(*pair)) for pair in product(("Zr", "Sn"), "OS")]
