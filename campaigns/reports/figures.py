@@ -215,7 +215,8 @@ def funnel_chart(view: CampaignView) -> Figure:
     for row, stage in zip(rows, stages, strict=True):
         left.text(stage.count, row, f" {stage.count:,}", va="center", fontsize=10)
     left.set_yticks(rows, [stage.name for stage in stages])
-    left.set_xscale("log")
+    if any(widths):
+        left.set_xscale("log")
     left.set_xlim(0.7, max(10, *widths) * 3)
     left.grid(visible=False)
     style.label(left, "Candidates (logarithmic scale)", "", "From proposal to hit")

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.tracking import (
+    PARENT_TAG,
+    ROUND_TAG,
+    Tracker,
+    TrackingError,
+    database_path,
+    flat,
+    free_port,
+    round_metrics,
+    ui_command,
+    ui_environment,
+)
+from tests.campaigns.views import SPEC, empty_view, make_view
+
+WRITES = (
+    *("create_experiment", "create_run", "log_batch", "log_text", "log_artifacts"),
+    *("set_tag", "set_terminated"),
+)
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory) -> Path:
+    """A database with MLflow's tables and nothing in them; making one takes seconds."""
+    from mlflow.tracking import MlflowClient
+
+    file = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def tracker(empty_database, tmp_path) -> Tracker:
+    return fresh(empty_database, tmp_path)
+
+
+def fresh(template: Path, folder: Path) -> Tracker:
+    folder.mkdir(exist_ok=True)
+    shutil.copy(template, folder / "mlflow.db")
+    return Tracker(f"sqlite:///{folder / 'mlflow.db'}", "discovery")
+
+
+def client_of(tracker: Tracker):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=tracker.uri)
+
+
+def picture(tracker: Tracker) -> list[dict[str, Any]]:
+    """Everything in the store but identifiers and the time of day, in a fixed order."""
+    client = client_of(tracker)
+    experiment = client.get_experiment_by_name("discovery")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    names = {run.info.run_id: run.info.run_name for run in runs}
+    starts = {run.info.run_id: run.info.start_time for run in runs}
+    seen = []
+    for run in runs:
+        tags = dict(run.data.tags)
+        origin = starts[tags.get(PARENT_TAG, run.info.run_id)]
+        if PARENT_TAG in tags:
+            tags[PARENT_TAG] = names[tags[PARENT_TAG]]
+        seen.append(
+            {
+                "name": run.info.run_name,
+                "status": run.info.status,
+                "span": (
+                    run.info.start_time - origin,
+                    (run.info.end_time or origin) - origin,
+                ),
+                "params": run.data.params,
+                "tags": tags,
+                "metrics": {
+                    key: [
+                        (point.step, point.value, point.timestamp - origin)
+                        for point in client.get_metric_history(run.info.run_id, key)
+                    ]
+                    for key in run.data.metrics
+                },
+                "files": contents(Path(run.info.artifact_uri.removeprefix("file://"))),
+            }
+        )
+    return sorted(
+        seen, key=lambda run: (run["name"], run["tags"].get("galena.campaign_id"))
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(empty_database, tmp_path_factory) -> list[dict[str, Any]]:
+    tracker = fresh(empty_database, tmp_path_factory.mktemp("undisturbed"))
+    tracker.sync(make_view())
+    return picture(tracker)
+
+
+def test_a_campaign_is_a_run_and_its_rounds_are_runs_inside(undisturbed):
+    assert [run["name"] for run in undisturbed] == [
+        *(f"round {number}" for number in range(1, 6)),
+        "solar-absorber",
+    ]
+    view, parent = make_view(), undisturbed[-1]
+    assert parent["status"] == "FINISHED"
+    assert parent["params"]["targets.band_gap.max"] == "1.8"
+    assert parent["tags"]["galena.version.potential"] == "CHGNet 0.3.0"
+    hits = [(step, value) for step, value, _ in parent["metrics"]["n_hits_total"]]
+    assert hits == list(zip(view.rounds["round"], view.rounds["n_hits_total"], strict=True))
+    calls = [value for _, value, _ in parent["metrics"]["n_evaluated_total"]]
+    assert calls == [8, 16, 24, 32, 40]
+    for row, run in zip(view.rounds.to_dict("records"), undisturbed, strict=False):
+        assert run["tags"][ROUND_TAG] == str(row["round"])
+        assert run["tags"][PARENT_TAG] == "solar-absorber"
+        for name, value in round_metrics(row).items():
+            assert [point[:2] for point in run["metrics"][name]] == [(row["round"], value)]
+
+
+def test_tables_shortlist_and_specification_are_files_of_the_run(undisturbed, tmp_path):
+    view, files = make_view(), undisturbed[-1]["files"]
+    assert yaml.safe_load(files["campaign.yaml"]) == view.spec
+    for name in ("candidates", "verdicts", "rejections", "rounds", "shortlist"):
+        path = tmp_path / "table.parquet"
+        path.write_bytes(files[f"tables/{name}.parquet"])
+        assert len(pd.read_parquet(path)) == len(getattr(view, name))
+    shown = json.loads(files["shortlist.json"])
+    assert [row[1] for row in shown["data"]] == view.shortlist["formula"].tolist()
+    assert sum(name.startswith("structures/") for name in files) == len(view.shortlist)
+    path.write_bytes(undisturbed[1]["files"]["tables/verdicts.parquet"])
+    of_round = view.verdicts[view.verdicts["round"] == 2]["candidate_id"].tolist()
+    assert pd.read_parquet(path)["candidate_id"].tolist() == of_round
+
+
+def test_the_description_holds_the_shortlist(undisturbed):
+    note = undisturbed[-1]["tags"]["mlflow.note.content"]
+    assert "**10 hits** in 40 oracle calls (2 failed)" in note
+    assert "| 1 | NaZrSe2 | **new** | delafossite | 1.42 ± " in note
+    assert "&lt;no&gt;" in note
+
+
+def test_syncing_again_changes_nothing(tracker):
+    place = tracker.sync(make_view())
+    before = picture(tracker)
+    assert tracker.sync(make_view()) == place
+    assert picture(tracker) == before
+
+
+def test_round_by_round_ends_where_all_at_once_does(tracker, undisturbed):
+    for calls in (3, 8, 19, 24, 40):
+        tracker.sync(make_view(calls=calls, status="running"))
+    tracker.sync(make_view())
+    assert picture(tracker) == undisturbed
+
+
+def test_an_open_round_is_not_told_as_if_it_were_over(tracker):
+    tracker.sync(make_view(calls=19, status="running"))
+    runs = picture(tracker)
+    assert [run["name"] for run in runs] == ["round 1", "round 2", "solar-absorber"]
+    assert runs[-1]["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3, 9, 12, 20, 33, 44])
+def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut):
+    """The connection is lost at the ``cut``-th write, and for good."""
+    from mlflow.tracking import MlflowClient
+
+    written = 0
+
+    def failing(method):
+        def call(*args, **kwargs):
+            nonlocal written
+            if written >= cut:
+                raise OSError(28, "No space left on device")
+            written += 1
+            return method(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in WRITES:
+            patch.setattr(MlflowClient, name, failing(getattr(MlflowClient, name)))
+        with pytest.raises(
+            TrackingError, match="No space left on device.*safe in its ledger"
+        ):
+            tracker.sync(make_view())
+    tracker.sync(make_view())
+    assert picture(tracker) == undisturbed
+
+
+def test_a_round_cut_off_between_its_numbers_and_its_tables_is_completed(
+    tracker, undisturbed, monkeypatch
+):
+    from mlflow.tracking import MlflowClient
+
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifacts", refuse)
+        with pytest.raises(TrackingError):
+            tracker.sync(make_view())
+    half = picture(tracker)[0]
+    assert half["status"] == "RUNNING"
+    assert half["metrics"]
+    assert not half["files"]
+    tracker.sync(make_view())
+    assert picture(tracker) == undisturbed
+
+
+def test_campaigns_of_one_name_are_told_apart(tracker):
+    one = tracker.sync(make_view(), campaign_id='d\'Artagnan "here"')
+    two = tracker.sync(make_view(calls=8, status="running"), campaign_id="elsewhere")
+    assert one != two
+    assert tracker.sync(make_view(), campaign_id='d\'Artagnan "here"') == one
+    rounds = [run for run in picture(tracker) if ROUND_TAG in run["tags"]]
+    assert len(rounds) == 5 + 1
+
+
+def test_a_campaign_that_has_only_begun_is_there(tracker):
+    tracker.sync(empty_view())
+    (run,) = picture(tracker)
+    assert run["status"] == "RUNNING"
+    assert not run["metrics"]
+
+
+def test_the_report_is_kept_with_the_run(tracker, tmp_path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "report.html").write_text("<p>all there is</p>")
+    tracker.sync(make_view(), report_folder=folder)
+    assert picture(tracker)[-1]["files"]["report/report.html"] == b"<p>all there is</p>"
+
+
+def test_a_file_that_is_no_database_is_an_error_one_can_read(tmp_path):
+    (tmp_path / "mlflow.db").write_text("not a database" * 100)
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", "discovery")
+    with pytest.raises(TrackingError, match="could not be brought up to date"):
+        tracker.sync(make_view())
+
+
+def test_a_store_of_another_kind_is_refused():
+    with pytest.raises(
+        TrackingError, match="such as sqlite:///runs/mlflow.db, got 'mlruns'"
+    ):
+        database_path(
+            Tracker("sqlite:///ok.db", "x").uri.replace("sqlite:///ok.db", "mlruns")
+        )
+
+
+def test_mlflow_is_not_loaded_before_it_is_needed():
+    code = (
+        "import sys; from campaigns.tracking import Tracker; "
+        "Tracker('sqlite:///nowhere/m.db', 'x'); sys.exit('mlflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert not Path("nowhere").exists()
+
+
+leaves = st.one_of(st.none(), st.integers(), st.booleans(), st.text(max_size=4))
+trees = st.recursive(
+    st.one_of(leaves, st.lists(leaves, max_size=3)),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=9,
+).filter(lambda tree: isinstance(tree, dict))
+
+
+@given(trees)
+def test_every_leaf_of_a_specification_has_one_name(spec):
+    def count(node) -> int:
+        return sum(map(count, node.values())) if isinstance(node, dict) else 1
+
+    names = [name for name, _ in flat(spec)]
+    assert len(set(names)) == len(names) == count(spec)
+
+
+def test_lists_read_as_lists():
+    assert dict(flat(SPEC))["elements.forbidden"] == "Pb Cd Hg As"
+
+
+def test_only_numbers_become_metrics():
+    row = {"round": 2, "n_hits": 3, "coverage": float("nan"), "name": "x", "seconds": 1.5}
+    assert round_metrics(row) == {"n_hits": 3.0, "seconds": 1.5}
+
+
+def test_the_page_is_served_to_this_machine_only(tracker):
+    command = ui_command(tracker.uri, 5000)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert ui_environment()["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    with pytest.raises(TrackingError, match="run a campaign first"):
+        ui_command("sqlite:///nowhere/mlflow.db", 5000)
+
+
+def test_a_taken_port_is_passed_over():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert port < free_port(port) <= port + 50
+
+
+def test_views_are_not_changed_by_being_tracked(tracker):
+    view = make_view()
+    tracker.sync(view)
+    same = make_view()
+    for field in dataclasses.fields(view):
+        value = getattr(view, field.name)
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(value, getattr(same, field.name))
