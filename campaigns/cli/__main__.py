@@ -1,0 +1,5 @@
+"""``python -m campaigns.cli`` is ``galena``."""
+
+from campaigns.cli.app import main
+
+main()
