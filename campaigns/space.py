@@ -3,8 +3,8 @@
 Each round rebuilds an in-memory study from what is committed, asks with a seed made from the
 campaign's seed and the round, and tells predicted scores as it goes, so that the sampler learns
 within the round. What the round decided goes to the ledger; :func:`write_study` then brings the
-study's SQLite file up to date, with the oracle's score where there is one. The file is for people
-and dashboards; a half-written one is completed from the ledger.
+study's SQLite file up to date with the proposals that were scored, by the oracle where it was
+asked. The file is for people and dashboards; a half-written one is completed from the ledger.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def write_study(
     history: Sequence[tuple[int, int, Ask]],
     scores: Mapping[str, float | None],
 ) -> None:
-    """Append to the SQLite study all proposals it does not hold yet."""
+    """Append to the SQLite study all scored proposals it does not hold yet."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -94,7 +94,7 @@ def write_study(
             for t in study.get_trials(deepcopy=False)
         }
         for entry in history:
-            if (entry[0], entry[1]) not in held:
+            if entry[2].state == "scored" and (entry[0], entry[1]) not in held:
                 study.add_trial(_frozen(space, entry, scores))
     finally:
         storage.engine.dispose()
@@ -118,19 +118,16 @@ def _frozen(
         "rejected": TrialState.PRUNED,
         "repeated": TrialState.FAIL,
     }[ask.state]
-    attributes: dict[str, str | int | None] = {
+    attributes = {
         "round": number,
         "position": position,
-        "formula": ask.formula,
         "candidate": ask.candidate_id,
         "judge": "oracle" if judged else "surrogate",
-        "filter": ask.filter,
-        "value": ask.value,
     }
     return create_trial(
         state=state,
         value=value if state == TrialState.COMPLETE else None,
         params=dict(ask.params),
         distributions=dict(space.distributions(ask.params)),
-        user_attrs={key: v for key, v in attributes.items() if v not in (None, "")},
+        user_attrs=attributes,
     )

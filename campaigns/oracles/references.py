@@ -132,12 +132,9 @@ class References:
         phases = []
         for subsystem in self._subsystems(elements):
             name = "-".join(subsystem)
-            if name not in self._records:
-                if note:
-                    note(name)
-                self._records[name] = self.compute(subsystem)
-                append_record(self.cache, self._records[name])
-            found = self._records[name].phases
+            if name not in self._records and note:
+                note(name)
+            found = self.ensure(subsystem).phases
             if len(subsystem) == 1 and not found:
                 raise GalenaError(
                     f"no elemental phase of {name} could be relaxed with {self.origin}; "
@@ -147,6 +144,14 @@ class References:
                 Phase(p.formula, p.energy_per_atom, self.origin, p.prototype) for p in found
             ]
         return phases
+
+    def ensure(self, elements: Sequence[str]) -> SystemRecord:
+        """The record of exactly this system, computed and kept if there is none."""
+        name = "-".join(sorted(elements))
+        if name not in self._records:
+            self._records[name] = self.compute(elements)
+            append_record(self.cache, self._records[name])
+        return self._records[name]
 
     def compute(self, elements: Sequence[str]) -> SystemRecord:
         """Screen and relax the phases of exactly this system."""

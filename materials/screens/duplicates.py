@@ -10,20 +10,19 @@ from pymatgen.core.structure_matcher import StructureMatcher
 
 _LOOSE = 0.1  # Å; distortions below this count as noise
 _STRICT = 0.02  # Å
-_MIRRORED = dict(
-    ((78, 76), (95, 91), (96, 92), (145, 144), (153, 151), (154, 152))
-    + ((170, 169), (172, 171), (179, 178), (181, 180), (213, 212))
-)  # the left-handed of each pair of space groups -> the right-handed
+_LEFT_HANDED = (78, 95, 96, 145, 153, 154, 170, 172, 179, 181, 213)
+_RIGHT_HANDED = (76, 91, 92, 144, 151, 152, 169, 171, 178, 180, 212)
+_MIRRORED = dict(zip(_LEFT_HANDED, _RIGHT_HANDED, strict=True))
 
 
 def structure_key(structure: Structure) -> str:
     """Return a text that equal crystals share: ``O2Ti1|136|6|O4 Ti2``.
 
     Reduced composition, space group, atoms in the primitive cell, and the size of each
-    orbit in that cell. It does not depend on orientation, origin, order of sites, choice of cell,
-    volume or handedness. Displacements below about 0.1 Å seldom change it, but can, where a
-    distortion is about as large as that: :class:`DuplicateIndex` looks twice. Different
-    crystals may share a key.
+    orbit in that cell. It does not depend on orientation, origin, order of sites, choice of
+    cell, volume or handedness. Displacements below about 0.1 Å seldom change it, but can,
+    where a distortion is about as large as that: :class:`DuplicateIndex` looks twice.
+    Different crystals may share a key.
     """
     return _key(structure, _LOOSE)
 

@@ -1,0 +1,213 @@
+"""Relax a crystal with any ASE calculator, and record what came of it.
+
+A candidate that explodes, collapses, or makes the calculator fail is a result like any other:
+:func:`relax` returns a record of it and never raises for its sake.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
+
+from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
+
+# ASE's methods carry no types, so its objects are ``Any`` here.
+_LARGEST_CHANGE = 3.0  # of the volume, either way; beyond, the start was not this crystal
+_CLOSEST = 0.5  # Å; the shortest bond there is, H-H, has 0.74
+_LONGEST_STEP = 0.2  # Å
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelaxationSettings:
+    """When to stop."""
+
+    max_force: float = 0.05
+    """eV/Å. With a cell to relax, the largest component of stress times volume per atom
+    counts as a force too."""
+    max_steps: int = 100
+    time_limit: float = 300.0
+    """Seconds; looked at after each step. A relaxation cut off by it depends on how fast the
+    machine was; for results that repeat exactly, let ``max_steps`` be what ends it."""
+    relax_cell: bool = True
+    """Whether the cell relaxes along with the positions."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_force", "time_limit"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.max_steps < 0:
+            raise InputError(f"max_steps must be 0 or more, got {self.max_steps}")
+
+
+@dataclass(frozen=True)
+class RelaxationRecord:
+    """What came of one relaxation. After an error there is no structure and no energy."""
+
+    structure: Structure | None
+    """Final geometry, sites in the order they came, also if it has not converged."""
+    energy_per_atom: float | None
+    """eV/atom, total energy of the calculator in the final geometry."""
+    max_force: float | None
+    """eV/Å, on the atom that is pulled most."""
+    n_steps: int
+    converged: bool
+    seconds: float
+    calculator: str
+    error: str | None
+    """Why there is no result, on one line."""
+
+
+class _Broken(Exception):
+    """The geometry or the energy has left the realm of crystals."""
+
+
+@dataclass
+class _Progress:
+    """What is known of a relaxation while it runs, should it fail."""
+
+    deadline: float  # s, on the monotonic clock
+    n_steps: int = 0
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+def relax(
+    structure: Structure,
+    calculator: BaseCalculator,
+    settings: RelaxationSettings,
+    *,
+    name: str,
+) -> RelaxationRecord:
+    """Relax positions, and the cell if asked, until forces are small or a limit is reached.
+
+    ``name`` says which calculator this is (``CHGNet 0.3.0``). The steps are those of
+    :class:`ase.optimize.BFGS` on a :class:`ase.filters.FrechetCellFilter`; symmetry present
+    at the start stays. Nothing is random. Whatever goes wrong in the calculator is told in
+    the record's ``error``; only an interruption from the keyboard passes.
+    """
+    start = time.monotonic()
+    progress = _Progress(start + settings.time_limit)
+    final: Structure | None = None
+    energy: float | None = None
+    force: float | None = None
+    converged, error = False, None
+    try:
+        atoms = _atoms(structure)
+        atoms.calc = calculator
+        converged = _run(atoms, settings, progress)
+        energy, force = _energy(atoms), _largest_force(atoms)
+        final = _structure(atoms, structure)
+    except _Broken as broken:
+        error = str(broken)
+    except Exception as failure:  # noqa: BLE001 - any calculator may fail in any way
+        error = _one_line(failure)
+    if error is not None:
+        final, energy, force, converged = None, None, None, False
+    seconds = time.monotonic() - start
+    return RelaxationRecord(
+        final, energy, force, progress.n_steps, converged, seconds, name, error
+    )
+
+
+def _run(atoms: Any, settings: RelaxationSettings, progress: _Progress) -> bool:
+    """Take steps until done; return whether the forces became small enough.
+
+    The cell filter scales forces by how far the cell has come since the filter was made, so
+    when it is content the true forces may not be yet; then a new one starts from there.
+    """
+    first_volume = atoms.get_volume()
+    _check(atoms, first_volume)
+    while True:
+        before = progress.n_steps
+        optimizer = _optimizer(atoms, settings)
+        steps = optimizer.irun(settings.max_force, settings.max_steps - before)
+        content = False
+        for answer in steps:
+            content = bool(answer)
+            progress.n_steps = before + optimizer.nsteps
+            _check(atoms, first_volume)
+            if progress.late:
+                break
+        if not content or _largest_force(atoms) <= settings.max_force:
+            return content
+        if progress.late or progress.n_steps in (before, settings.max_steps):
+            return False
+
+
+def _optimizer(atoms: Any, settings: RelaxationSettings) -> Any:
+    """BFGS: 19 steps where FIRE took 30 and LBFGS ran away, on decorated prototypes."""
+    from ase import filters
+    from ase.optimize import BFGS
+
+    frechet: Any = filters.FrechetCellFilter
+    target = frechet(atoms) if settings.relax_cell else atoms
+    return BFGS(target, logfile=None, maxstep=_LONGEST_STEP)
+
+
+def _check(atoms: Any, first_volume: float) -> None:
+    """Raise :class:`_Broken` if the crystal has exploded or collapsed."""
+    from ase import neighborlist
+
+    volume = atoms.get_volume()
+    if not (np.isfinite(volume) and np.isfinite(atoms.positions).all()):
+        raise _Broken("positions or cell are no longer numbers")
+    change = volume / first_volume
+    if not 1.0 / _LARGEST_CHANGE <= change <= _LARGEST_CHANGE:
+        raise _Broken(
+            f"volume changed {change:.2f}-fold, allowed is {_LARGEST_CHANGE:g}-fold"
+        )
+    pairs: Any = neighborlist.neighbor_list
+    distances = pairs("d", atoms, _CLOSEST)
+    if len(distances):
+        raise _Broken(
+            f"two atoms are {distances.min():.2f} Å apart, allowed is {_CLOSEST:g} Å"
+        )
+
+
+def _energy(atoms: Any) -> float:
+    energy = float(atoms.get_potential_energy()) / len(atoms)
+    if not np.isfinite(energy):
+        raise _Broken(f"energy is {energy} eV/atom")
+    return energy
+
+
+def _largest_force(atoms: Any) -> float:
+    largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+    if not np.isfinite(largest):
+        raise _Broken(f"largest force is {largest} eV/Å")
+    return largest
+
+
+def _atoms(structure: Structure) -> Any:
+    from ase import Atoms
+
+    return Atoms(
+        numbers=[site.specie.Z for site in structure],
+        scaled_positions=structure.frac_coords,
+        cell=structure.lattice.matrix,
+        pbc=True,
+    )
+
+
+def _structure(atoms: Any, like: Structure) -> Structure:
+    """Return the crystal ``atoms`` with the species of ``like``."""
+    return Structure(
+        Lattice(atoms.cell.array),
+        like.species,
+        atoms.get_scaled_positions(wrap=True),
+    )
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,115 @@
+"""Interatomic potentials behind one seam: a name, a version, an ASE calculator.
+
+Whoever has a calculator of their own needs nothing from here but :class:`Potential`; add a
+function to :data:`POTENTIALS` to make it known by name to campaign files and the command
+line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+
+from materials.errors import InputError, MissingExtraError, did_you_mean
+from materials.provenance import file_sha256
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
+
+_CHGNET_VERSION = "0.3.0"
+_CHGNET_WEIGHTS = f"pretrained/{_CHGNET_VERSION}/chgnet_0.3.0_e29f68s314m37.pth.tar"
+
+
+@dataclass(frozen=True)
+class Potential:
+    """An energy model of atoms. Energies from equal :attr:`origin` can be compared."""
+
+    name: str
+    """``CHGNet``."""
+    version: str
+    """Version of the model, and of its weights where it has any: ``0.3.0+ab12cd34``."""
+    calculator: BaseCalculator
+    """Gives eV per cell, eV/Å and eV/Å3. It remembers the last crystal it saw, so one
+    calculator serves one thread."""
+
+    @property
+    def origin(self) -> str:
+        """Name and version: what to write beside an energy."""
+        return f"{self.name} {self.version}"
+
+
+def load_potential(name: str, *, device: str = "auto") -> Potential:
+    """Return a potential by its name in :data:`POTENTIALS`, in any case of letters.
+
+    ``device`` is ``auto``, ``cpu``, ``cuda`` or another name torch knows; potentials without
+    a network have no use for it. Raises :class:`InputError` for an unknown name and
+    :class:`MissingExtraError` where a package is not installed.
+    """
+    factory = POTENTIALS.get(name.lower())
+    if factory is None:
+        near = did_you_mean(name.lower(), POTENTIALS)
+        raise InputError(
+            f"no potential is called '{name}'; known are {', '.join(sorted(POTENTIALS))}."
+            f"{near}"
+        )
+    return factory(device)
+
+
+def _chgnet(device: str) -> Potential:
+    """CHGNet: Deng et al., Nat. Mach. Intell. 5, 1031 (2023).
+
+    Weights trained on MPtrj (PBE and PBE+U, with the corrections of the Materials Project,
+    2020), as its package carries them. The network is built here instead of by
+    ``CHGNet.load``, which would unpickle whatever the weights file holds.
+    """
+    import torch
+
+    try:
+        from chgnet.model.dynamics import CHGNetCalculator
+        from chgnet.model.model import CHGNet
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("chgnet", "chgnet") from error
+
+    with as_file(files("chgnet").joinpath(_CHGNET_WEIGHTS)) as path:
+        digest = file_sha256(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    chosen = None if device == "auto" else device
+    with contextlib.redirect_stdout(io.StringIO()):  # both announce themselves
+        network = CHGNet.from_dict(
+            state["model"], mlp_out_bias=False, version=_CHGNET_VERSION
+        )
+        network.eval()
+        calculator = CHGNetCalculator(network, use_device=chosen, on_isolated_atoms="error")
+    return Potential("CHGNet", f"{_CHGNET_VERSION}+{digest[:8]}", calculator)
+
+
+def _emt(device: str) -> Potential:  # noqa: ARG001 - runs on the processor whatever is asked
+    """Effective medium theory for Al, Cu, Ag, Au, Ni, Pd, Pt: quick, for tests.
+
+    Jacobsen, Stoltze & Nørskov, Surf. Sci. 366, 394 (1996).
+    """
+    from ase import __version__
+    from ase.calculators.emt import EMT
+
+    return Potential("EMT", f"ase-{__version__}", EMT())
+
+
+def _lennard_jones(device: str) -> Potential:  # noqa: ARG001 - as above
+    """Lennard-Jones solid whose nearest neighbours sit near 2.6 Å: any element, for tests."""
+    from ase import __version__
+    from ase.calculators.lj import LennardJones
+
+    calculator = LennardJones(sigma=2.4, epsilon=0.2, rc=7.2, smooth=True)
+    return Potential("Lennard-Jones", f"ase-{__version__}", calculator)
+
+
+POTENTIALS: dict[str, Callable[[str], Potential]] = {
+    "chgnet": _chgnet,
+    "emt": _emt,
+    "lj": _lennard_jones,
+}
+"""Name in lower case -> function of a device."""

@@ -1,0 +1,66 @@
+"""Run the toy campaign and die by SIGKILL at a named moment: ``killed.py FOLDER MOMENT``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import campaigns.loop
+from campaigns.ledger import Ledger
+from campaigns.loop import run_campaign
+from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
+
+
+def die(*args: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Asked:
+    """Counts the sampler's chunks and dies at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def __call__(self, n: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            die()
+
+
+def main(folder: Path, moment: str) -> None:
+    config = toy_config()
+    oracle = FakeOracle()
+    machinery = toy_machinery(config, oracle)
+    kind, _, at = moment.partition(":")
+    if kind == "oracle":  # while the oracle computes
+        oracle.before = lambda n: die() if n == int(at) else None
+    elif kind == "verdict":  # in the middle of the transaction that records a verdict
+        put = Ledger.commit_verdict
+
+        def half(self: Ledger, number: int, verdict: object) -> None:
+            if verdict.candidate_id == oracle.calls[-1] and len(oracle.calls) == int(at):
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.execute(
+                    "INSERT INTO verdicts (id, round, content) VALUES (?, ?, '{}')",
+                    (verdict.candidate_id, number),
+                )
+                die()
+            put(self, number, verdict)
+
+        Ledger.commit_verdict = half
+    elif kind == "close":  # all verdicts in, the round not closed
+        campaigns.loop._close = die
+    elif kind == "study":  # ledger ahead of the Optuna file
+        campaigns.loop._write_study = die
+    from campaigns.progress import Silent
+
+    watcher = Silent()
+    if kind == "asking":
+        watcher.asked = Asked(int(at))
+    run_campaign(config, folder, machinery=machinery, watcher=watcher)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
