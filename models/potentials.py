@@ -12,7 +12,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from materials.errors import InputError, MissingExtraError, did_you_mean
 from materials.provenance import file_sha256
@@ -93,17 +93,19 @@ def _emt(device: str) -> Potential:  # noqa: ARG001 - runs on the processor what
     Jacobsen, Stoltze & Nørskov, Surf. Sci. 366, 394 (1996).
     """
     from ase import __version__
-    from ase.calculators.emt import EMT
+    from ase.calculators import emt
 
-    return Potential("EMT", f"ase-{__version__}", EMT())
+    make: Any = emt.EMT  # ASE's constructors carry no types
+    return Potential("EMT", f"ase-{__version__}", make())
 
 
 def _lennard_jones(device: str) -> Potential:  # noqa: ARG001 - as above
     """Lennard-Jones solid whose nearest neighbours sit near 2.6 Å: any element, for tests."""
     from ase import __version__
-    from ase.calculators.lj import LennardJones
+    from ase.calculators import lj
 
-    calculator = LennardJones(sigma=2.4, epsilon=0.2, rc=7.2, smooth=True)
+    make: Any = lj.LennardJones
+    calculator = make(sigma=2.4, epsilon=0.2, rc=7.2, smooth=True)
     return Potential("Lennard-Jones", f"ase-{__version__}", calculator)
 
 
