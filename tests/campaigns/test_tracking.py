@@ -199,7 +199,7 @@ def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut
         for name in WRITES:
             patch.setattr(MlflowClient, name, failing(getattr(MlflowClient, name)))
         with pytest.raises(
-            TrackingError, match="No space left on device.*safe in its ledger"
+            TrackingError, match=r"No space left on device.*safe in its ledger"
         ):
             tracker.sync(make_view())
     tracker.sync(make_view())
@@ -258,9 +258,7 @@ def test_a_file_that_is_no_database_is_an_error_one_can_read(tmp_path):
 
 
 def test_a_store_of_another_kind_is_refused():
-    with pytest.raises(
-        TrackingError, match="such as sqlite:///runs/mlflow.db, got 'mlruns'"
-    ):
+    with pytest.raises(TrackingError, match="got 'mlruns'"):
         database_path(
             Tracker("sqlite:///ok.db", "x").uri.replace("sqlite:///ok.db", "mlruns")
         )
