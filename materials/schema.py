@@ -29,9 +29,9 @@ CRYSTAL_FIELDS = (
     pa.field("material_id", pa.string()),
     pa.field("formula", pa.string()),
     pa.field("n_sites", pa.int16()),
-    pa.field("lattice", pa.list_(pa.float32(), 9)),
-    pa.field("atomic_numbers", pa.list_(pa.uint8())),
-    pa.field("frac_coords", pa.list_(pa.float32())),
+    pa.field("lattice", pa.list_(pa.field("element", pa.float32()), 9)),
+    pa.field("atomic_numbers", pa.list_(pa.field("element", pa.uint8()))),
+    pa.field("frac_coords", pa.list_(pa.field("element", pa.float32()))),
 )
 PROVENANCE_FIELDS = tuple(
     pa.field(name, pa.string())
@@ -145,9 +145,10 @@ def canonical_schema(schema: pa.Schema) -> pa.Schema:
 def cast_batch(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
     """Return ``batch`` with exactly the columns and types of ``schema``.
 
-    What a fixed column cannot hold becomes null: a lattice that has not nine numbers, an
-    atomic number of 300. Raises :class:`InputError` naming ``name`` and a column that is
-    missing or of another type.
+    What a fixed column cannot hold becomes null, such as an atomic number of 300; a lattice
+    that is null or has not nine numbers becomes nine NaN, because most readers of Parquet
+    cannot take back a null there. Raises :class:`InputError` naming ``name`` and a column
+    that is missing or of another type.
     """
     columns = []
     for field in schema:
@@ -168,25 +169,31 @@ def cast_batch(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.Record
 
 
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_fixed_size_list(kind):
+        return _nine_each(column, kind)
     if column.type == kind:
         return column
-    if pa.types.is_fixed_size_list(kind):
-        return _rows_that(column, kind, lambda rows: np.diff(rows.offsets.to_numpy()) == 9)
     if kind == FIXED_FIELDS["atomic_numbers"].type:
-        return _rows_that(column, kind, _all_bytes)
+        rows = column.cast(pa.list_(column.type.value_type))
+        blank = pa.scalar(None, rows.type)
+        return pc.if_else(pa.array(_all_bytes(rows)), rows, blank).cast(kind)
     if kind == FIXED_FIELDS["n_sites"].type:
         fits = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, 2**15 - 1))
         return pc.if_else(fits, column, pa.scalar(None, column.type)).cast(kind)
     return column.cast(kind)
 
 
-def _rows_that(
-    column: pa.Array, kind: pa.DataType, fit: Callable[[pa.ListArray], NDArray[np.bool_]]
-) -> pa.Array:
-    """Cast a list column, with null for the rows that do not ``fit``."""
-    rows = column.cast(pa.list_(column.type.value_type))
-    keep = fit(rows) & rows.is_valid().to_numpy(zero_copy_only=False)
-    return pc.if_else(pa.array(keep), rows, pa.scalar(None, rows.type)).cast(kind)
+def _nine_each(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Lists as fixed lists of nine numbers, NaN where there are not nine."""
+    if column.type == kind and not column.null_count:
+        return column
+    rows = column.cast(pa.list_(pa.float32()))
+    offsets = rows.offsets.to_numpy()
+    whole = rows.is_valid().to_numpy(zero_copy_only=False) & (np.diff(offsets) == 9)
+    values = rows.values.to_numpy(zero_copy_only=False)
+    table = np.full((len(rows), 9), np.nan, dtype=np.float32)
+    table[whole] = values[offsets[:-1][whole, None] + np.arange(9)]
+    return pa.FixedSizeListArray.from_arrays(pa.array(table.ravel()), type=kind)
 
 
 def _all_bytes(rows: pa.ListArray) -> NDArray[np.bool_]:

@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from materials.columns import crystals_batch
 from materials.errors import InputError, did_you_mean
 from materials.files import ReadCrystal, read_crystals
+from materials.parquet import file_batches, file_schema
 from materials.provenance import Provenance, file_sha256
 from materials.rows import CrystalRow, batch_rows
 from materials.schema import (
     CRYSTAL_COLUMNS,
     PROVENANCE_COLUMNS,
     canonical_schema,
-    check_schema,
     table_schema,
 )
 from materials.writer import CrystalTableWriter
@@ -63,7 +62,7 @@ class CrystalTable:
         be used.
         """
         files = _parquet_files(path)
-        schemas = [_file_schema(file) for file in files]
+        schemas = [file_schema(file) for file in files]
         names = [str(file) for file in files]
         return cls(table_schema(schemas, names), files=files)
 
@@ -165,7 +164,7 @@ class CrystalTable:
             yield from self._table.select(list(chosen)).to_batches(max_chunksize=size)
             return
         for file in self.files:
-            yield from _file_batches(file, schema, size)
+            yield from file_batches(file, schema, size)
 
     def rows(self, *, size: int = 4096) -> Iterator[CrystalRow]:
         """Yield every row; one that cannot be used says so in its ``error``."""
@@ -196,20 +195,17 @@ class CrystalTable:
 def _parquet_files(path: Path) -> list[Path]:
     """The files that ``path`` stands for, sorted; raises if there are none."""
     if path.is_dir():
-        inside = (file for file in path.rglob("*.parquet") if file.is_file())
-        files = [
-            file
-            for file in sorted(inside)
-            if not any(part.startswith(".") for part in file.relative_to(path).parts)
-        ]
+        files = _visible(path, "**/*.parquet")
         if not files:
             raise InputError(f"{path} is a folder without .parquet files")
         return files
     if path.exists():
         return [path]
     if glob.has_magic(str(path)):
-        root = Path(path.anchor)
-        files = sorted(root.glob(str(path.relative_to(root))))
+        fixed = Path(
+            *itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)
+        )
+        files = _visible(fixed, str(path.relative_to(fixed)))
         if not files:
             raise InputError(f"no file matches {path}")
         return files
@@ -217,53 +213,14 @@ def _parquet_files(path: Path) -> list[Path]:
     raise InputError(f"{path} does not exist.{did_you_mean(path.name, near)}")
 
 
-def _file_schema(path: Path) -> pa.Schema:
-    try:
-        schema = pq.read_schema(path)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is not a Parquet file, or cut short: {error}") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    check_schema(schema, str(path))
-    return schema.remove_metadata()
-
-
-def _file_batches(path: Path, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
-    """Read a file's part of ``schema``; what it lacks is filled in."""
-    try:
-        with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-            there = [name for name in schema.names if name in file.schema_arrow.names]
-            needed = list(dict.fromkeys(["material_id", *there]))
-            for batch in file.iter_batches(batch_size=size, columns=needed):
-                yield _complete(batch, schema, path.name)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
-
-
-def _complete(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.RecordBatch:
-    """Add the columns a file lacks: provenance that names the file, else nulls."""
-    columns = []
-    for field in schema:
-        if field.name in batch.schema.names:
-            column = batch.column(field.name)
-        else:
-            column = pa.nulls(batch.num_rows, field.type)
-        if field.name in PROVENANCE_COLUMNS:
-            column = _filled(column.cast(pa.string()), field.name, batch, source)
-        columns.append(column.cast(field.type) if column.type != field.type else column)
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _filled(
-    column: pa.Array, name: str, batch: pa.RecordBatch, source: str
-) -> pa.StringArray:
-    if name == "source":
-        blank = pc.fill_null(pc.equal(column, ""), fill_value=True)
-        return pc.if_else(blank, source, column)
-    if name == "source_id":
-        identity = batch.column("material_id").cast(pa.string())
-        column = pc.coalesce(column, identity)
-    return pc.fill_null(column, "")
+def _visible(root: Path, pattern: str) -> list[Path]:
+    """The files that match, sorted, without hidden ones (half-written tables are hidden)."""
+    return [
+        file
+        for file in sorted(root.glob(pattern))
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(root).parts)
+    ]
 
 
 def _names(ids: Sequence[str] | None, n_crystals: int) -> list[str]:

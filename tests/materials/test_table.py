@@ -96,7 +96,7 @@ def test_names_properties_and_provenance_come_back(tmp_path, name, value, text, 
     assert row.provenance == origin
     frame = table.to_pandas(["gap", "note", "formula"])
     assert frame["gap"][0] == np.float32(value)
-    assert frame["note"][0] == text
+    assert frame["note"].astype(object).where(frame["note"].notna(), None)[0] == text
     assert frame["formula"][0] == "Si"
     assert table.properties == ("gap", "note")
 
@@ -113,9 +113,9 @@ def test_what_is_written_has_exactly_the_schema(tmp_path):
     assert schema == pa.schema([*FIXED_FIELDS.values(), pa.field("gap", pa.float32())])
     assert [str(schema.field(name).type) for name in CRYSTAL_COLUMNS[2:]] == [
         "int16",
-        "fixed_size_list<item: float>[9]",
-        "list<item: uint8>",
-        "list<item: float>",
+        "fixed_size_list<element: float>[9]",
+        "list<element: uint8>",
+        "list<element: float>",
     ]
 
 
@@ -192,6 +192,12 @@ def test_a_folder_and_a_glob_are_one_table(tmp_path):
         sources = [row.provenance.source for row in table.rows()]
         assert sources == ["a", "a", "b", "b"]
         assert len(table) == 4
+
+
+def test_a_glob_may_lie_below_a_hidden_folder(tmp_path):
+    (tmp_path / ".cache" / "a").mkdir(parents=True)
+    numbered(2).write(tmp_path / ".cache" / "a" / "t.parquet")
+    assert len(CrystalTable.open(tmp_path / ".cache" / "*" / "*.parquet")) == 2
 
 
 def test_a_property_that_one_file_lacks_is_null_there(tmp_path):

@@ -110,19 +110,24 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 @pytest.mark.parametrize("moment", ["write_table", "close"])
 def test_a_disk_that_refuses_is_named(tmp_path, monkeypatch, code, moment):
-    def refuse(*_, **__):
-        raise OSError(code, os.strerror(code))
+    real, calls = getattr(pq.ParquetWriter, moment), []
 
-    monkeypatch.setattr(pq.ParquetWriter, moment, refuse)
+    def refuse_once(*arguments, **options):
+        calls.append(moment)
+        if len(calls) == 1:
+            raise OSError(code, os.strerror(code))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(pq.ParquetWriter, moment, refuse_once)
     with pytest.raises(InputError, match=os.strerror(code)):
         numbered(3).write(tmp_path / "t.parquet")
     assert left_in(tmp_path) == []
 
 
 def test_a_table_is_copied_without_being_held(tmp_path):
-    """Writing 400,000 rows in batches takes less memory than the rows themselves."""
+    """Writing 120,000 rows in batches takes less memory than the rows themselves."""
     script = """
-import resource, sys
+import sys
 from pathlib import Path
 import pyarrow as pa
 from pymatgen.core import Lattice, Structure
@@ -132,9 +137,9 @@ batch = next(CrystalTable.from_structures(many).batches())
 big = pa.Table.from_batches([batch] * 256).combine_chunks().to_batches()[0]
 folder = Path(sys.argv[1])
 with CrystalTableWriter(folder / "a.parquet", rows_per_group=2048) as writer:
-    for _ in range(200):
+    for _ in range(60):
         writer.write(big)
-size = 200 * big.nbytes
+size = 60 * big.nbytes
 del big
 before = pa.total_allocated_bytes()
 most = 0
@@ -143,7 +148,7 @@ with CrystalTableWriter(folder / "b.parquet", rows_per_group=2048) as writer:
     for batch in table.batches(size=2048):
         writer.write(batch)
         most = max(most, pa.total_allocated_bytes() - before)
-assert len(CrystalTable.open(folder / "b.parquet")) == len(table) == 409_600
+assert len(CrystalTable.open(folder / "b.parquet")) == len(table) == 122_880
 print(size, most)
 """
     done = subprocess.run(
@@ -154,4 +159,4 @@ print(size, most)
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     size, most = map(int, done.stdout.split())
-    assert most < size / 20
+    assert most < size / 8
