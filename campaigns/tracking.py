@@ -298,7 +298,7 @@ def _log_artifacts(
     _log_tables(client, run_id, tables)
     shortlist = _plain(view.shortlist)
     client.log_text(run_id, shortlist.to_csv(index=False), "shortlist.csv")
-    shown = shortlist[list(SHORTLIST_SHOWN)]
+    shown = shortlist[list(SHORTLIST_SHOWN)].infer_objects().round(4)
     client.log_text(run_id, shown.to_json(orient="split", index=False), "shortlist.json")
     client.set_tag(
         run_id, TABLES_TAG, json.dumps([{"path": "shortlist.json", "type": "table"}])

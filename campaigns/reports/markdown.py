@@ -17,13 +17,15 @@ def markdown_summary(view: CampaignView) -> str:
     residual, coverage = agreement(view.verdicts)
     n_failed = int(view.verdicts["error"].notna().sum())
     lines = [
-        *(f"## {view.name}", "", html.escape(str(view.spec.get("description", ""))), ""),
-        f"Sought: band gap {targets.band_gap.min}–{targets.band_gap.max} eV, at most "
+        f"**{len(view.shortlist)} hits** in {len(view.verdicts)} oracle calls ({n_failed} "
+        f"failed), {len(view.rounds)} rounds; {view.status}. Sought: band gap "
+        f"{targets.band_gap.min}–{targets.band_gap.max} eV, at most "
         f"{targets.energy_above_hull.max} eV/atom above the hull.",
         "",
-        f"**{len(view.shortlist)} hits** in {len(view.verdicts)} oracle calls ({n_failed} "
-        f"failed), {len(view.rounds)} rounds; {view.status}. The surrogate's energy above hull "
-        f"was off by {number(residual)} eV/atom on average, coverage {number(coverage, 2)}.",
+        html.escape(str(view.spec.get("description", ""))),
+        "",
+        f"The surrogate's energy above hull was off by {number(residual)} eV/atom on average, "
+        f"coverage {number(coverage, 2)}.",
         "",
         "The full report is the artifact `report/report.html`.",
         "",
