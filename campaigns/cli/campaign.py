@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from campaigns.view import CampaignView
 
 SHORTLIST_ON_SCREEN = 20
+EXPERIMENT = "galena"
+"""MLflow's experiment, one for all campaigns of a store."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -177,7 +179,9 @@ def _publisher(place: CampaignFolder, store: str) -> Publish:
     def publish(view: CampaignView) -> None:
         try:
             write_report(view, place.report)
-            Tracker(store, view.name).sync(view, report_folder=place.report)
+            Tracker(store, EXPERIMENT).sync(
+                view, campaign_id=_campaign_id(place), report_folder=place.report
+            )
         except GalenaError as error:
             show.side_console().print(
                 f"Warning: {error}\nThe campaign goes on; it is brought up to date later.",
@@ -186,6 +190,15 @@ def _publisher(place: CampaignFolder, store: str) -> Publish:
             )
 
     return publish
+
+
+def _campaign_id(place: CampaignFolder) -> str:
+    """What tells this campaign from another of the same name."""
+    ledger = place.open_existing()
+    try:
+        return str(ledger.get("campaign_id"))
+    finally:
+        ledger.close()
 
 
 def _print_plan(config: CampaignConfig, place: CampaignFolder, *, as_json: bool) -> None:

@@ -130,10 +130,17 @@ def _logger(tracking_uri: str | None, folder: Path, name: str) -> Logger | None:
         return None
     from lightning.pytorch.loggers import MLFlowLogger
 
+    from campaigns.tracking import database_path
+
+    artifacts = database_path(tracking_uri).parent / "artifacts"
     record = folder / "mlflow_run_id.txt"
     begun = record.read_text(encoding="utf-8").strip() if record.exists() else None
     logger = MLFlowLogger(
-        experiment_name="training", run_name=name, tracking_uri=tracking_uri, run_id=begun
+        experiment_name="training",
+        run_name=name,
+        tracking_uri=tracking_uri,
+        artifact_location=artifacts.as_uri(),
+        run_id=begun,
     )
     record.write_text(str(logger.run_id), encoding="utf-8")
     return logger

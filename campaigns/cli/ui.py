@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
+from campaigns.cli import show
 from campaigns.cli.campaign import default_store
-from materials.errors import InputError
 
 
 def ui(
     *,
-    folder: Annotated[Path, typer.Option(help="Folder whose campaigns are shown.")] = Path(
-        "runs"
-    ),
+    folder: Annotated[
+        Path, typer.Option(help="Folder whose campaigns are shown.")
+    ] = Path("runs"),
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="The next free one from here is taken.")
     ] = 5000,
@@ -27,16 +27,13 @@ def ui(
 
     Example: `galena ui --folder runs --port 5000`
     """
-    from campaigns.tracking import ui_command
+    from campaigns.tracking import ui_command, ui_environment
 
-    if not (folder / "mlflow.db").exists():
-        raise InputError(
-            f"{folder}: no campaign has been tracked here (mlflow.db is missing); run one "
-            "first: galena campaign run SPEC"
-        )
     command = ui_command(default_store(folder / "any"), port)
+    chosen = command[command.index("--port") + 1]
+    show.side_console().print(f"MLflow: http://127.0.0.1:{chosen}  (Ctrl-C ends it)")
     try:
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run(command, env=ui_environment(), check=False).returncode
     except KeyboardInterrupt:
         code = 0
     raise typer.Exit(code)
