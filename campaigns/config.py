@@ -128,7 +128,9 @@ class Search(_Frozen):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if not self.n_species or min(self.n_species) < 1 or max(self.n_species) > 5:
-            raise ValueError(f"n_species must hold numbers from 1 to 5, got {self.n_species}")
+            raise ValueError(
+                f"n_species must hold numbers from 1 to 5, got {self.n_species}"
+            )
         return self
 
 
@@ -233,7 +235,9 @@ class CampaignConfig(_Frozen):
             return cls.model_validate(content)
         except ValidationError as error:
             lines = [_explain(problem) for problem in error.errors()]
-            raise InputError(f"{name}: " + "\n  ".join(["cannot be used:", *lines])) from error
+            raise InputError(
+                f"{name}: " + "\n  ".join(["cannot be used:", *lines])
+            ) from error
 
     def dump(self) -> str:
         """The specification as YAML, every default written out."""
@@ -262,7 +266,9 @@ def _explain(problem: Any) -> str:
 def _keys(model: type[BaseModel], parents: list[Any]) -> list[str]:
     """The keys a mapping at ``parents`` may have."""
     for part in parents:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        annotation = (
+            model.model_fields[part].annotation if part in model.model_fields else None
+        )
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

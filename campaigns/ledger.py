@@ -109,7 +109,8 @@ class Ledger:
 
     def _check(self) -> None:
         tables = {
-            row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            row[0]
+            for row in self._db.execute("SELECT name FROM sqlite_master WHERE type='table'")
         }
         if not tables:
             with self._transaction():
@@ -153,7 +154,9 @@ class Ledger:
             self._put(key, value)
 
     def _put(self, key: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+        self._db.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value))
+        )
 
     # --- rounds
 
@@ -167,7 +170,10 @@ class Ledger:
             )
             self._db.executemany(
                 "INSERT INTO asks VALUES (?, ?, ?)",
-                [(number, i, json.dumps(asdict(ask))) for i, ask in enumerate(proposal.asks)],
+                [
+                    (number, i, json.dumps(asdict(ask)))
+                    for i, ask in enumerate(proposal.asks)
+                ],
             )
             self._db.executemany(
                 "INSERT INTO candidates VALUES (?, ?, ?, ?, ?)",
@@ -220,13 +226,16 @@ class Ledger:
 
     def candidates(self) -> list[Proposed]:
         """Every distinct candidate, in order of appearance."""
-        rows = self._db.execute("SELECT round, chosen, content, embedding FROM candidates ORDER BY rowid")
+        rows = self._db.execute(
+            "SELECT round, chosen, content, embedding FROM candidates ORDER BY rowid"
+        )
         return [_unpack(*row) for row in rows]
 
     def candidate(self, candidate_id: str) -> Proposed:
         """One candidate by its id."""
         row = self._db.execute(
-            "SELECT round, chosen, content, embedding FROM candidates WHERE id = ?", (candidate_id,)
+            "SELECT round, chosen, content, embedding FROM candidates WHERE id = ?",
+            (candidate_id,),
         ).fetchone()
         if row is None:
             raise LedgerError(f"{self.path}: no candidate '{candidate_id}'")

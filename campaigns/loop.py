@@ -18,7 +18,7 @@ from campaigns.propose import Proposer, oracle_scores
 from campaigns.protocols import Oracle, Verdict
 from campaigns.results import is_hit, read_view
 from campaigns.space import write_study
-from campaigns.view import CampaignView
+from campaigns.view import CampaignView, agreement
 from materials.errors import InputError
 from models.inference import Predictor
 
@@ -89,7 +89,7 @@ def build_machinery(config: CampaignConfig, watcher: Watcher) -> Machinery:
     versions = {
         "galena": _galena_version(),
         "predictor": predictor.version,
-        "potential": f"{potential.name} {potential.version}",
+        "potential": potential.origin,
         "python": platform.python_version(),
     }
     return Machinery(Proposer.build(config, predictor), oracle, versions)
@@ -116,7 +116,9 @@ def _round(
         ledger.commit_proposal(number, proposal)
     batch = ledger.batch(number)
     judged = ledger.judged()
-    watcher.judging(number, config.rounds, len(batch), len(batch) - len(pending(batch, judged)))
+    watcher.judging(
+        number, config.rounds, len(batch), len(batch) - len(pending(batch, judged))
+    )
     for chosen in pending(batch, judged):
         if _spent(config, ledger):
             _close(number, config, ledger)
@@ -147,32 +149,18 @@ def _judge(oracle: Oracle, chosen: Proposed) -> Verdict:
 def _close(number: int, config: CampaignConfig, ledger: Ledger) -> bool:
     """Sum the round up and mark it closed; always False, for the caller that stops."""
     summary = next(s for n, s, _ in ledger.rounds() if n == number)
-    of_round = [v for n, v in ledger.verdicts() if n == number]
-    predicted = {p.candidate.id: p.predictions for p in ledger.batch(number)}
-    good = [v for v in of_round if v.error is None]
-    misses, inside = [], []
-    for verdict in good:
-        before = predicted[verdict.candidate_id]
-        for target in ("energy_above_hull", "band_gap"):
-            value = getattr(verdict, target)
-            miss = abs(value - before[target])
-            inside.append(miss <= before[f"{target}_std"])
-            if target == "energy_above_hull":
-                misses.append(miss)
-    hits = [is_hit(v, config) for _, v in ledger.verdicts()]
-    scores = oracle_scores(
-        config, ledger.candidates(), {v.candidate_id: v for _, v in ledger.verdicts()}
-    )
-    finite = [s for s in scores.values() if s is not None]
+    verdicts = read_view(ledger).verdicts
+    of_round = verdicts[verdicts["round"] == number]
+    residual, coverage = agreement(of_round)
     summary |= {
         "n_evaluated": len(of_round),
-        "n_failed": len(of_round) - len(good),
-        "n_hits": sum(is_hit(v, config) for v in of_round),
-        "n_hits_total": sum(hits),
-        "best_score": float(np.exp(max(finite))) if finite else float("nan"),
-        "mean_abs_residual": float(np.mean(misses)) if misses else float("nan"),
-        "coverage": float(np.mean(inside)) if inside else float("nan"),
-        "seconds": summary.get("proposal_seconds", 0.0) + sum(v.seconds for v in of_round),
+        "n_failed": int(of_round["error"].notna().sum()),
+        "n_hits": int(of_round["hit"].astype(bool).sum()),
+        "n_hits_total": int(verdicts["hit"].astype(bool).sum()),
+        "best_score": float(verdicts["score"].max()) if len(verdicts) else float("nan"),
+        "mean_abs_residual": residual,
+        "coverage": coverage,
+        "seconds": summary.get("proposal_seconds", 0.0) + float(of_round["seconds"].sum()),
     }
     ledger.close_round(number, summary, _now())
     return False

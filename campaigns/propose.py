@@ -50,7 +50,9 @@ class Proposer:
         search = config.search
         prototypes = {
             p.label: p
-            for p in aflow_prototypes(n_species=search.n_species, max_sites=search.max_sites)
+            for p in aflow_prototypes(
+                n_species=search.n_species, max_sites=search.max_sites
+            )
         }
         space = Space(
             tuple(prototypes),
@@ -110,7 +112,9 @@ class Proposer:
                 else:
                     asks.append(answer)
                     rejected = answer.state == "rejected"
-                    study.tell(trial, state=TrialState.PRUNED if rejected else TrialState.FAIL)
+                    study.tell(
+                        trial, state=TrialState.PRUNED if rejected else TrialState.FAIL
+                    )
             fresh += scored
             advance(size)
         return asks, fresh
@@ -142,9 +146,7 @@ class Proposer:
             name = f"{formula}-{_digest(prototype.label, elements)}"
             index.add(name, structure)
             new.append(Candidate(name, formula, prototype.label, elements, structure))
-            answers.append(
-                Ask(point, "scored", None, name, formula, prototype.label)
-            )
+            answers.append(Ask(point, "scored", None, name, formula, prototype.label))
         return answers, new
 
     def _score(

@@ -50,7 +50,9 @@ def read_view(ledger: Ledger) -> CampaignView:
     """Everything the ledger knows, as tables."""
     spec = ledger.get("spec")
     if spec is None:
-        raise LedgerError(f"{ledger.path}: holds no specification; the campaign never began")
+        raise LedgerError(
+            f"{ledger.path}: holds no specification; the campaign never began"
+        )
     config = CampaignConfig.model_validate(spec)
     candidates = ledger.candidates()
     verdicts = ledger.verdicts()

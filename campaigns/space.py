@@ -40,13 +40,16 @@ class Space:
             params[name] = str(trial.suggest_categorical(name, self.elements))
         return params
 
-    def distributions(self, params: Mapping[str, str]) -> dict[str, CategoricalDistribution]:
+    def distributions(
+        self, params: Mapping[str, str]
+    ) -> dict[str, CategoricalDistribution]:
         """The distributions behind ``params``, to write a finished trial."""
         from optuna.distributions import CategoricalDistribution
 
         choices = {"prototype": self.prototypes}
         return {
-            name: CategoricalDistribution(choices.get(name, self.elements)) for name in params
+            name: CategoricalDistribution(choices.get(name, self.elements))
+            for name in params
         }
 
 

@@ -2,9 +2,9 @@
 
     python tools/make_reference_phases.py campaigns/examples/solar_absorber.yaml OUT.jsonl
 
-Every subsystem of up to three elements becomes one line. Interrupt it freely: a second call goes
-on where the first stopped. ``--share 1/2`` takes every second system, for two processes with a
-file each; their lines can simply be put together.
+Every subsystem of up to three elements becomes one line. Interrupt it freely: a second call
+goes on where the first stopped. ``--share 1/2`` takes every second system, for two
+processes with a file each; their lines can simply be put together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("spec", type=Path, help="campaign file")
     parser.add_argument("output", type=Path, help="JSON-lines file, appended to")
-    parser.add_argument("--model", type=Path, help="predictor that screens (default: shipped)")
+    parser.add_argument(
+        "--model", type=Path, help="predictor that screens (default: shipped)"
+    )
     parser.add_argument("--share", default="1/1", help="which part of the work, as 1/2")
     arguments = parser.parse_args()
     part, parts = (int(n) for n in arguments.share.split("/"))

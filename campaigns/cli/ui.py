@@ -14,9 +14,9 @@ from campaigns.cli.campaign import default_store
 
 def ui(
     *,
-    folder: Annotated[
-        Path, typer.Option(help="Folder whose campaigns are shown.")
-    ] = Path("runs"),
+    folder: Annotated[Path, typer.Option(help="Folder whose campaigns are shown.")] = Path(
+        "runs"
+    ),
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="The next free one from here is taken.")
     ] = 5000,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from campaigns.config import OracleConfig
-from campaigns.oracles.references import HasCalculator, References
+from campaigns.oracles.references import References
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError
 from materials.relaxation import RelaxationSettings, relax
 from materials.screens.hull import Phase, energy_above_hull
 from models.inference import Predictor
+from models.potentials import Potential
 
 
 class MlipOracle:
@@ -23,7 +24,7 @@ class MlipOracle:
 
     def __init__(
         self,
-        potential: HasCalculator,
+        potential: Potential,
         predictor: Predictor,
         references: References,
         config: OracleConfig,

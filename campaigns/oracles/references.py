@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import combinations, permutations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator
 from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 from pymatgen.core import Composition, Structure
 
@@ -29,19 +28,9 @@ from materials.relaxation import RelaxationSettings, relax
 from materials.screens.hull import Phase
 from materials.screens.validity import charge_neutrality, minimum_distance
 from models.inference import Predictor
+from models.potentials import Potential
 
 SHIPPED = Path(__file__).parents[1] / "data" / "reference_phases.jsonl"
-
-
-class HasCalculator(Protocol):
-    """An interatomic potential: a calculator that says what it is."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def calculator(self) -> Calculator: ...
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ class References:
 
     def __init__(
         self,
-        potential: HasCalculator,
+        potential: Potential,
         predictor: Predictor,
         config: OracleConfig,
         *,
@@ -110,7 +99,7 @@ class References:
     ) -> None:
         self.potential, self.predictor, self.config = potential, predictor, config
         self.cache = cache or cache_file()
-        self.origin = f"{potential.name} {potential.version}"
+        self.origin = potential.origin
         self._records: dict[str, SystemRecord] = {}
         for path in (*files, self.cache):
             for record in read_records(path):
@@ -163,9 +152,7 @@ class References:
         )
         phases = []
         for prototype, structure in chosen:
-            record = relax(
-                structure, self.potential.calculator, settings, name=self.origin
-            )
+            record = relax(structure, self.potential.calculator, settings, name=self.origin)
             if record.error is None and record.energy_per_atom is not None:
                 phases.append(
                     ReferencePhase(

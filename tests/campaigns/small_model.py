@@ -37,7 +37,9 @@ def save_small_model(folder: Path) -> Path:
         elements=ELEMENTS,
         training=source,
         validation=source,
-        calibration={name: Calibration((0.1, 1.0), (1.0, 1.0), 0.01) for name in NET.targets},
+        calibration={
+            name: Calibration((0.1, 1.0), (1.0, 1.0), 0.01) for name in NET.targets
+        },
         metrics={name: TargetMetrics(1.0, 1.0, kept) for name in NET.targets},
         passes=(1,),
         members={},

@@ -37,7 +37,9 @@ def test_worth_is_the_log_of_the_joint_probability(
     inside = norm.cdf(1.8, gap, gap_std) - norm.cdf(1.0, gap, gap_std)
     expected = inside * norm.cdf(0.1, hull, hull_std)
     if expected > 1e-9:
-        assert worth(gap, gap_std, hull, hull_std) == pytest.approx(np.log(expected), abs=1e-5)
+        assert worth(gap, gap_std, hull, hull_std) == pytest.approx(
+            np.log(expected), abs=1e-5
+        )
 
 
 def test_far_misses_are_still_ordered() -> None:

@@ -73,7 +73,9 @@ def test_version_names_what_decides_results() -> None:
 def test_exit_code_of_the_process(tmp_path: Path, arguments: list[str], code: int) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", _RUN, str(root), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -85,7 +87,10 @@ _RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import campaigns.cli.__
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (OSError(28, "No space left on device", "runs/x"), "runs/x: No space left on device"),
+        (
+            OSError(28, "No space left on device", "runs/x"),
+            "runs/x: No space left on device",
+        ),
         (OSError(30, "Read-only file system"), "Read-only file system"),
     ],
 )
@@ -113,5 +118,11 @@ def test_json_knows_no_nan() -> None:
     import numpy as np
     import pandas as pd
 
-    row = {"a": float("nan"), "b": np.float32(1.5), "c": pd.NA, "d": np.arange(2), "e": True}
+    row = {
+        "a": float("nan"),
+        "b": np.float32(1.5),
+        "c": pd.NA,
+        "d": np.arange(2),
+        "e": True,
+    }
     assert show.plain(row) == {"a": None, "b": 1.5, "c": None, "d": [0, 1], "e": True}

@@ -30,7 +30,10 @@ def test_two_hundred_files_sixty_of_them_broken(tmp_path: Path, model: Path) -> 
     write_mixture(tmp_path / "crystals", good=140, bad=60)
     command = [sys.executable, "-m", "campaigns.cli", "predict", str(tmp_path / "crystals")]
     done = subprocess.run(
-        [*command, "--json", "--model", str(model)], capture_output=True, text=True, check=False
+        [*command, "--json", "--model", str(model)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == ExitCode.PARTIAL, done.stderr
     found = json.loads(done.stdout)

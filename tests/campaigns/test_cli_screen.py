@@ -108,7 +108,9 @@ def test_schema_is_small_and_says_what_made_it(
 def test_a_table_that_already_has_predictions_gets_new_ones(
     tmp_path: Path, good: Path, model: Path
 ) -> None:
-    table = pq.read_table(good).append_column("band_gap", pa.array([99.0] * N, pa.float32()))
+    table = pq.read_table(good).append_column(
+        "band_gap", pa.array([99.0] * N, pa.float32())
+    )
     again = tmp_path / "again.parquet"
     pq.write_table(table, again)
     out = tmp_path / "out.parquet"

@@ -47,7 +47,10 @@ def test_shipped_examples_are_valid(path: Path) -> None:
         (("[Zn, S, Sn]", "[Zn, S]"), "n_species asks for 3 elements"),
         (("max: 2.0", "max: .nan"), "band_gap"),
         (("name: x", "- x"), "not valid YAML"),
-        (("max: 2.0}", "max: 2.0, weight: 0}, energy_above_hull: {weight: 0}"), "nothing is"),
+        (
+            ("max: 2.0}", "max: 2.0, weight: 0}, energy_above_hull: {weight: 0}"),
+            "nothing is",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(change: tuple[str, str], message: str) -> None:

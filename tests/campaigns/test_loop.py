@@ -43,12 +43,16 @@ def test_every_figure_of_the_rounds_adds_up(undisturbed: CampaignView) -> None:
     assert (rounds["n_asked"] == parts).all()
     assert rounds["n_evaluated"].sum() == len(verdicts) == 12
     assert rounds["n_hits_total"].iloc[-1] == verdicts["hit"].sum() > 0
-    assert len(undisturbed.rejections) == (rounds["n_rejected"] + rounds["n_duplicate"]).sum()
+    assert (
+        len(undisturbed.rejections) == (rounds["n_rejected"] + rounds["n_duplicate"]).sum()
+    )
     assert verdicts["candidate_id"].is_unique
     assert (verdicts.groupby("round")["formula"].nunique() == 4).all()
 
 
-def test_what_the_oracle_says_changes_what_is_proposed_next(undisturbed: CampaignView) -> None:
+def test_what_the_oracle_says_changes_what_is_proposed_next(
+    undisturbed: CampaignView,
+) -> None:
     assert undisturbed.rounds["n_changed_by_update"].iloc[0] == 0
     assert undisturbed.rounds["n_changed_by_update"].iloc[1:].sum() > 0
     residual = undisturbed.rounds["mean_abs_residual"]
@@ -162,11 +166,15 @@ def test_a_folder_without_a_campaign_says_how_to_start_one(tmp_path: Path) -> No
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     place = CampaignFolder(tmp_path / "c")
-    with place.hold(), pytest.raises(CampaignBusyError, match=str(os.getpid())):
-        with CampaignFolder(tmp_path / "c").hold():
-            pass
-    with place.hold():
-        assert True
+    other = CampaignFolder(tmp_path / "c")
+    with (
+        place.hold(),
+        pytest.raises(CampaignBusyError, match=str(os.getpid())),
+        other.hold(),
+    ):
+        pytest.fail("two processes hold one campaign")
+    with other.hold():
+        assert (tmp_path / "c" / ".holder").exists()
 
 
 def test_a_verdict_is_recorded_once(tmp_path: Path) -> None:

@@ -160,9 +160,9 @@ def test_a_campaign_without_hits_is_reported(make, tmp_path):
 
 
 def test_a_report_replaces_the_former_one_and_leaves_no_scraps(tmp_path):
-    write_report(make_view(calls=19, status="running"), tmp_path)
+    write_report(empty_view(), tmp_path)
     before = (tmp_path / "report.html").read_text()
-    write_report(make_view(), tmp_path)
+    write_report(no_hits(), tmp_path)
     assert (tmp_path / "report.html").read_text() != before
     assert not list(tmp_path.glob(".*"))
 

@@ -178,7 +178,7 @@ def test_an_open_round_is_not_told_as_if_it_were_over(tracker):
     assert runs[-1]["status"] == "RUNNING"
 
 
-@pytest.mark.parametrize("cut", [0, 1, 3, 9, 12, 20, 33, 44])
+@pytest.mark.parametrize("cut", [0, 1, 9, 12, 33, 44])
 def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut):
     """The connection is lost at the ``cut``-th write, and for good."""
     from mlflow.tracking import MlflowClient

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.view import (
@@ -63,6 +63,7 @@ def test_the_shortlist_holds_the_hits_best_first():
     assert ranked["score"].is_monotonic_decreasing
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
 def test_agreement_measures_the_miss(hull_miss, gap_miss):
     verdicts = make_view(calls=4).verdicts.copy()
