@@ -37,7 +37,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
 def test_wheel_holds_every_data_file(wheel: zipfile.Path) -> None:
     inside = set(wheel.root.namelist())
     tracked = subprocess.run(
-        ["git", "ls-files", *PACKAGES], cwd=ROOT, check=False, capture_output=True, text=True
+        ["git", "ls-files", *PACKAGES],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if tracked.returncode:
         pytest.skip("not a git checkout: nothing says which files belong to the package")

@@ -38,7 +38,7 @@ def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 
 def test_the_trained_model_predicts(trained: tuple[Path, Result], tmp_path: Path) -> None:
-    folder, done = trained
+    _, done = trained
     assert done.exit_code == ExitCode.OK, done.output
     facts = json.loads(done.stdout)
     assert set(facts["metrics"]) == set(TARGETS)
