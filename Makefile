@@ -13,6 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	&& echo $$p && break; done)
 VENV ?= .venv
 DEMO ?= runs/demo
+DATA ?= data
 SPEC ?= campaigns/examples/solar_absorber.yaml
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
@@ -48,8 +49,9 @@ format: $(VENV)/.dev ## put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.runtime ## measure the predictor on validation data beside a baseline
-	@$(BIN)/galena bench accuracy $(ARGS)
+bench: $(VENV)/.runtime ## measure the predictor on DATA=folder beside a baseline
+	@$(BIN)/galena bench accuracy $(DATA)/mp_train.parquet $(DATA)/mp_val.parquet \
+		-o benchmarks/results/accuracy.json $(ARGS)
 
 ui: $(VENV)/.runtime ## open the campaigns of runs/ in MLflow on this machine
 	@$(BIN)/galena ui $(ARGS)
