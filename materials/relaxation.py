@@ -136,6 +136,8 @@ def _run(atoms: Any, settings: RelaxationSettings, progress: _Progress) -> bool:
             content = bool(answer)
             progress.n_steps = before + optimizer.nsteps
             _check(atoms, first_volume)
+            _energy(atoms)  # known by now, and so are the forces: they must be numbers
+            _largest_force(atoms)
             if progress.late:
                 break
         if not content or _largest_force(atoms) <= settings.max_force:

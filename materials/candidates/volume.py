@@ -26,6 +26,7 @@ FloatArray = NDArray[np.float64]
 
 _PACKING = 0.55  # filled part of the cell the search starts from; the result is the same
 _LOOSEST = 0.1  # no crystal is given a cell emptier than this; see estimate_volume
+_DENSEST = 5.0  # Å3/atom; the same for fuller cells
 _FIRST_SEARCH = 2.5  # times the largest radius: nearly always holds the tightest pair
 _LAST = 103  # lawrencium; beyond it nothing is known
 _SANE_RADII = (0.2, 3.5)  # Å; outside, a parameter is a fitting accident (argon has -1e11)
@@ -39,15 +40,17 @@ def estimate_volume(structure: Structure) -> float:
 
     A molecular arrangement under the wrong elements would come out as a gas: one short
     pair, and emptiness around it. The cell is therefore never so large that the atoms fill
-    less than a tenth of it, as they do in 98 real crystals of 100; such a candidate keeps
-    its overlapping pair, and a minimum-distance filter sees it.
+    less than a tenth of it (98 real crystals in 100 are fuller); such a candidate keeps its
+    overlapping pair, and a minimum-distance filter sees it. The other way about, pairs that
+    nature knows as molecules (H-O, N-O, C-F) would be crushed in a dense lattice: no crystal
+    gets less than 5 Å3/atom, as one in ten thousand real ones has.
     """
     radii = touching_radii(structure)  # (n_sites,) Å
     filled = float(np.sum(4.0 / 3.0 * np.pi * radii**3))
     trial = structure.copy()
     trial.scale_lattice(filled / _PACKING)
     touching = filled / _PACKING / _tightest_pair(trial, radii) ** 3
-    return min(touching, filled / _LOOSEST)
+    return max(min(touching, filled / _LOOSEST), _DENSEST * len(structure))
 
 
 def touching_radii(structure: Structure) -> FloatArray:
