@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,6 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from materials.errors import InputError
 from models.inference import Predictor
+from models.uncertainty.calibration import Calibration
 from tests.models.samples import (
     SHIPPED_CONFIG,
     SMALL,
@@ -128,17 +131,30 @@ def test_a_tiny_displacement_changes_little(predictor, structure, seed):
     np.testing.assert_allclose(after.embedding, before.embedding, atol=0.03)
 
 
-def test_a_neighbour_leaves_without_a_jump(predictor):
-    """Stretch one axis until shells cross the reach: steps shrink with the step taken."""
-    n = 400
+def largest_step(predictor, n: int) -> float:
+    """Of the embedding, while rock salt is stretched along one axis in ``n`` steps."""
     stretched = []
     for factor in np.linspace(0.9, 1.6, n):
         atoms = bulk("NaCl", "rocksalt", 5.69)
         atoms.set_cell(atoms.cell * [1.0, 1.0, factor], scale_atoms=True)
         stretched.append(atoms)
-    mean = predictor.predict(stretched).mean  # (n, n_targets)
-    steps = np.abs(np.diff(mean, axis=0)).max(axis=0)
-    assert (steps < 0.1 * np.ptp(mean, axis=0) + 1e-3).all()
+    return float(np.abs(np.diff(predictor.predict(stretched).embedding, axis=0)).max())
+
+
+def test_neighbours_enter_and_leave_without_a_jump(predictor):
+    """Shells cross the reach on the way: half the step must change half as much."""
+    assert largest_step(predictor, 400) < 0.7 * largest_step(predictor, 200)
+
+
+def test_the_calibration_belongs_to_its_target(tmp_path):
+    wide = {"band_gap": Calibration((1.0,), (3.0,), 0.01)}
+    bundle = random_bundle(tmp_path, net=SMALL)
+    before = Predictor(bundle).predict([bulk("Si")])
+    calibration = {**bundle.manifest.calibration, **wide}
+    manifest = dataclasses.replace(bundle.manifest, calibration=calibration)
+    after = Predictor(dataclasses.replace(bundle, manifest=manifest)).predict([bulk("Si")])
+    np.testing.assert_allclose(after.std / before.std, [[3.0, 1.0, 1.0]])
+    np.testing.assert_array_equal(after.mean, before.mean)
 
 
 def test_batch_mates_change_nothing(predictor):
@@ -202,8 +218,10 @@ def test_bad_crystals_cost_only_their_rows(small):
 def test_elements_unseen_in_training_are_named(tmp_path):
     bundle = random_bundle(tmp_path, net=SMALL)
     seen = tuple(z for z in range(1, 95) if z != 30)
-    object.__setattr__(bundle.manifest, "elements", seen)
-    found = Predictor(bundle).predict([named_crystals()["ZnO"], bulk("Si")])
+    manifest = dataclasses.replace(bundle.manifest, elements=seen)
+    found = Predictor(dataclasses.replace(bundle, manifest=manifest)).predict(
+        [named_crystals()["ZnO"], bulk("Si")]
+    )
     assert "Zn" in found.errors[0]
     assert found.errors[1] is None
 
