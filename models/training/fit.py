@@ -133,6 +133,9 @@ def train(
             ckpt_path=last if last.exists() else None,
             weights_only=True,
         )
+    # A run already finished is not entered again, which would leave the last weights here.
+    kept = torch.load(last, map_location="cpu", weights_only=True)
+    task.load_state_dict(kept["state_dict"])
     return task
 
 
