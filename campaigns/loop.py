@@ -107,7 +107,7 @@ def _round(
     if state.get(number):
         return True
     if _spent(config, ledger):
-        return number in state and _close(number, config, ledger)
+        return number in state and _close(number, ledger)
     if number not in state:
         watcher.proposing(number, config.rounds, config.search.asks)
         started = datetime.now(UTC)
@@ -121,12 +121,12 @@ def _round(
     )
     for chosen in pending(batch, judged):
         if _spent(config, ledger):
-            _close(number, config, ledger)
+            _close(number, ledger)
             return False
         verdict = _judge(machinery.oracle, chosen)
         ledger.commit_verdict(number, verdict)
         watcher.judged(chosen.candidate, verdict, is_hit(verdict, config))
-    _close(number, config, ledger)
+    _close(number, ledger)
     watcher.closed(number)
     return bool(batch)
 
@@ -146,7 +146,7 @@ def _judge(oracle: Oracle, chosen: Proposed) -> Verdict:
     return verdict
 
 
-def _close(number: int, config: CampaignConfig, ledger: Ledger) -> bool:
+def _close(number: int, ledger: Ledger) -> bool:
     """Sum the round up and mark it closed; always False, for the caller that stops."""
     summary = next(s for n, s, _ in ledger.rounds() if n == number)
     verdicts = read_view(ledger).verdicts

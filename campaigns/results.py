@@ -76,7 +76,7 @@ def read_view(ledger: Ledger) -> CampaignView:
 
 
 def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
-    """Within the stability limit, and the predicted gap of the relaxed crystal in the window."""
+    """Within the stability limit, and the relaxed crystal's gap inside the window."""
     gap, hull = config.targets.band_gap, config.targets.energy_above_hull
     return (
         verdict.error is None

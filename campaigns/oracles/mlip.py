@@ -1,4 +1,4 @@
-"""The oracle that relaxes: energy above hull with one potential, gap on the relaxed geometry."""
+"""The oracle that relaxes: hull distance with one potential, gap on the relaxed geometry."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from models.potentials import Potential
 class MlipOracle:
     """Relax a candidate and compare it with competing phases of the *same* potential.
 
-    A candidate that cannot be relaxed gets a verdict with an error. One whose forces are still
-    above the limit when its steps run out keeps its numbers and ``converged=False``: its energy,
-    and so its distance from the hull, is an upper bound.
+    A candidate that cannot be relaxed gets a verdict with an error. One whose forces are
+    still above the limit when its steps run out keeps its numbers and ``converged=False``:
+    its energy, and so its distance from the hull, is an upper bound.
     """
 
     def __init__(

@@ -76,7 +76,7 @@ def limit_for(elements: Sequence[str], config: OracleConfig) -> int:
 
 
 def cache_file() -> Path:
-    """Where computed competing phases are kept: ``$GALENA_CACHE`` or the user's cache folder."""
+    """Where computed phases are kept: ``$GALENA_CACHE`` or the user's cache folder."""
     folder = os.environ.get("GALENA_CACHE")
     if folder:
         return Path(folder) / "reference_phases.jsonl"

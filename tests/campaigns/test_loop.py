@@ -111,7 +111,7 @@ def test_a_nan_from_the_oracle_is_a_failure(tmp_path: Path) -> None:
     from dataclasses import replace
 
     class Nonsense(FakeOracle):
-        def __call__(self, candidate):  # noqa: ANN001, ANN204
+        def __call__(self, candidate):
             return replace(super().__call__(candidate), energy_above_hull=float("nan"))
 
     config = toy_config(rounds=1)

@@ -1,0 +1,128 @@
+"""Competing phases: computed once, kept for good, believed only when whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from campaigns.config import OracleConfig
+from campaigns.oracles.mlip import MlipOracle
+from campaigns.oracles.references import References, read_records
+from campaigns.protocols import Candidate
+from materials.candidates.prototypes import aflow_prototypes, decorate
+from materials.errors import InputError
+from models.potentials import load_potential
+from tests.campaigns.fakes import FakePredictor
+
+CONFIG = OracleConfig.model_validate(
+    {
+        "potential": "emt",
+        "relaxation": {"max_steps": 30, "max_force": 0.1},
+        "references": {"per_element": 2, "per_binary": 2, "max_sites": 4},
+    }
+)
+
+
+def references(cache: Path, config: OracleConfig = CONFIG) -> References:
+    return References(
+        load_potential("emt"),
+        FakePredictor(),  # type: ignore[arg-type]
+        config,
+        files=(),
+        cache=cache,
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("references") / "phases.jsonl"
+    references(path).competing(["Cu", "Au"])
+    return path
+
+
+def test_every_subsystem_is_covered_by_one_origin(cache: Path) -> None:
+    records = list(read_records(cache))
+    assert [r.system for r in records] == ["Au", "Cu", "Au-Cu"]
+    phases = references(cache).competing(["Cu", "Au"])
+    assert {p.origin for p in phases} == {load_potential("emt").origin}
+    assert {p.formula for p in phases} >= {"Cu", "Au"}
+    assert all(len(r.phases) <= 2 for r in records)
+
+
+def test_what_was_computed_is_not_computed_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(References, "compute", lambda *_: pytest.fail("computed again"))
+    later = references(cache)
+    assert later.missing(["Cu", "Au"]) == []
+    assert later.competing(["Au", "Cu"])
+
+
+def test_other_settings_do_not_serve(cache: Path) -> None:
+    tighter = CONFIG.relaxation.model_copy(update={"max_force": 0.01})
+    config = CONFIG.model_copy(update={"relaxation": tighter})
+    assert len(references(cache, config).missing(["Cu", "Au"])) == 3
+
+
+def test_a_line_cut_short_is_computed_again_and_the_file_mended(
+    cache: Path, tmp_path: Path
+) -> None:
+    whole = cache.read_text()
+    torn = tmp_path / "torn.jsonl"
+    torn.write_text(whole[:-40])
+    again = references(torn)
+    assert again.missing(["Cu", "Au"]) == [("Au", "Cu")]
+    again.competing(["Cu", "Au"])
+    assert torn.read_text() == whole
+
+
+def test_a_damaged_line_is_named(cache: Path, tmp_path: Path) -> None:
+    lines = cache.read_text().splitlines()
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("\n".join([lines[0], lines[1][:50], lines[2]]) + "\n")
+    with pytest.raises(InputError, match="line 2"):
+        references(broken)
+
+
+def candidate() -> Candidate:
+    prototype = next(p for p in aflow_prototypes(n_species=(2,), max_sites=2))
+    structure = decorate(prototype, ("Cu", "Au"))
+    return Candidate(
+        "x", structure.composition.reduced_formula, prototype.label, (), structure
+    )
+
+
+def oracle(cache: Path) -> MlipOracle:
+    return MlipOracle(
+        load_potential("emt"),
+        FakePredictor(),  # type: ignore[arg-type]
+        references(cache),
+        CONFIG,
+    )
+
+
+def test_the_oracle_compares_with_the_same_potential(cache: Path) -> None:
+    verdict = oracle(cache)(candidate())
+    assert verdict.error is None
+    assert verdict.origin == load_potential("emt").origin
+    assert verdict.structure is not None
+    assert np.isfinite([verdict.energy_above_hull, verdict.band_gap]).all()
+    assert sum(verdict.decomposition.values()) == pytest.approx(1.0)
+
+
+def test_the_oracle_answers_the_same_twice(cache: Path) -> None:
+    first, second = oracle(cache)(candidate()), oracle(cache)(candidate())
+    assert first.energy_per_atom == second.energy_per_atom
+    assert first.band_gap == second.band_gap
+
+
+def test_a_crystal_the_potential_cannot_take_is_a_failed_verdict(cache: Path) -> None:
+    asked = candidate()
+    collapsed = asked.structure.copy()
+    collapsed.scale_lattice(1e-2)
+    verdict = oracle(cache)(replace(asked, structure=collapsed))
+    assert verdict.error
+    assert verdict.energy_above_hull is None
