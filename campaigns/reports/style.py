@@ -19,7 +19,7 @@ BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 
 DOTS_PER_INCH = 160
 _NUMBER = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
-_INVERSION = re.compile(r"-(\d)")
+_AXIS = re.compile(r"([-_]\d)")
 _OFFSETS = (
     *((9, 5), (9, -14), (-9, 5), (-9, -14), (0, 11), (0, -22)),
     *((26, 20), (-26, 20), (26, -30), (-26, -30), (40, 40), (-40, 40)),
@@ -29,20 +29,27 @@ _NEAR = 22  # points: a name further from its point than this gets a line to it
 
 def formula_html(formula: str) -> Markup:
     """``SnO2`` with its numbers set low, everything else escaped."""
-    return _marked(_NUMBER, formula, Markup("<sub>{}</sub>"))
+    return _marked(_NUMBER, formula, {"": Markup("<sub>{}</sub>")})
 
 
 def space_group_html(symbol: str) -> Markup:
-    """``F-43m`` as it is printed, with a bar over the 4."""
-    return _marked(_INVERSION, symbol, Markup('<span class="bar">{}</span>'))
+    """``F-43m`` and ``P6_3mc`` as they are printed: a bar over the 4, the 3 set low."""
+    marks = {"-": Markup('<span class="bar">{}</span>'), "_": Markup("<sub>{}</sub>")}
+    return _marked(_AXIS, symbol, marks)
 
 
-def _marked(pattern: re.Pattern[str], text: str, mark: Markup) -> Markup:
-    """``text`` escaped, with ``mark`` put around what the pattern's only group finds."""
-    parts = pattern.split(text)  # plain and found text in turn
-    return Markup("").join(
-        mark.format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
-    )
+def _marked(pattern: re.Pattern[str], text: str, marks: dict[str, Markup]) -> Markup:
+    """``text`` escaped, with marks put around what the pattern's only group finds.
+
+    The mark is the one whose key the found text begins with, and the key itself is dropped.
+    """
+    parts = []
+    for index, part in enumerate(pattern.split(text)):  # plain and found text in turn
+        key = next((k for k in marks if part.startswith(k)), None) if index % 2 else None
+        parts.append(
+            escape(part) if key is None else marks[key].format(part.removeprefix(key))
+        )
+    return Markup("").join(parts)
 
 
 def formula_text(formula: str) -> str:

@@ -209,6 +209,7 @@ def test_formulas_have_low_numbers(formula, expected):
 def test_symbols_are_set_as_printed():
     assert formula_text("SnO2$") == "SnO$_{2}$"
     assert space_group_html("F-43m") == 'F<span class="bar">4</span>3m'
+    assert space_group_html("P6_3mc<") == "P6<sub>3</sub>mc&lt;"
 
 
 @pytest.mark.parametrize(
