@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Composition, Element, Structure
 
 from campaigns.config import OracleConfig
 from materials.candidates.prototypes import aflow_prototypes, decorate
@@ -191,7 +191,10 @@ class References:
         if not decorated:
             return [], 0
         predictions = self.predictor.predict([structure for _, structure in decorated])
-        energy, _ = predictions.column("formation_energy_per_atom")
+        mean, std = predictions.column("formation_energy_per_atom")
+        energy = (
+            mean + std
+        )  # of many guesses the lowest are the most wrong: count doubt against
         usable = np.isfinite(energy)
         rank = _above_predicted_hull(
             [s.composition for _, s in decorated], np.where(usable, energy, np.inf)
@@ -211,14 +214,21 @@ class References:
     def _decorations(self, elements: Sequence[str]) -> Iterator[tuple[str, Structure]]:
         """Every sane way to put exactly these elements on a prototype.
 
-        Where three elements meet, only charge-neutral compositions are considered: there are
-        too many others, and those that compete with a semiconductor are neutral as a rule.
+        An element takes the prototypes of elements. With a nonmetal, only charge-neutral
+        compositions are considered: there are too many others, and those that compete with a
+        semiconductor are neutral as a rule. Metals among themselves are free, two at a time.
         """
         neutral = charge_neutrality()
         apart = minimum_distance(0.5)
+        ionic = not all(Element(e).is_metal for e in elements)
+        if len(elements) > 2 and not ionic:
+            return
         for prototype in self._prototypes.get(len(elements), ()):
+            if len(elements) == 1 and not prototype.label.startswith("A_"):
+                continue
             for order in permutations(elements):
-                if len(elements) > 2 and neutral(_cell_of(order, prototype.stoichiometry)):
+                cell = _cell_of(order, prototype.stoichiometry)
+                if len(elements) > 1 and ionic and neutral(cell):
                     continue
                 structure = decorate(prototype, order)
                 if apart(structure) is None:
