@@ -93,7 +93,7 @@ def _of_text(text: str) -> str:
 
 
 def _canonical(composition: Composition) -> str:
-    """Sorting the elements first matters: pymatgen's order is not unique for noble gases."""
+    """Pymatgen's reduced formula of the elements alone, scaled to whole numbers."""
     from pymatgen.core import Composition, DummySpecies
 
     amounts: dict[str, float] = {}
@@ -103,14 +103,13 @@ def _canonical(composition: Composition) -> str:
                 f"'{composition.formula}' is not a chemical formula: "
                 f"'{species.symbol}' is not an element"
             )
-        symbol = {"D": "H", "T": "H"}.get(species.symbol, species.symbol)
-        amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)
-    ordered = Composition({symbol: amounts[symbol] for symbol in sorted(amounts)})
+        amounts[species.symbol] = amounts.get(species.symbol, 0.0) + float(amount)
+    elements = Composition(amounts)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No Pauling electronegativity")
         if all(float(amount).is_integer() for amount in amounts.values()):
-            return str(ordered.reduced_formula)
-        whole, _ = ordered.get_integer_formula_and_factor()
+            return str(elements.reduced_formula)
+        whole, _ = elements.get_integer_formula_and_factor()
         return str(Composition(whole).reduced_formula)
 
 

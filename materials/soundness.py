@@ -58,22 +58,23 @@ def overlap_fault(
     ``atomic_numbers`` is ``(n_sites,)``, ``frac_coords`` ``(n_sites, 3)``, ``lattice``
     ``(3, 3)`` in Å, all already found sound.
     """
-    from pymatgen.core import Element
+    from pymatgen.core import Element, Lattice
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # (3,) Å
-    if heights.min() < CLOSEST:
-        return (
-            f"lattice planes are {heights.min():.2f} Å apart: an atom overlaps its own "
-            "image"
-        )
-    points = np.ascontiguousarray((frac_coords % 1.0) @ lattice)
+    points = np.ascontiguousarray(frac_coords @ lattice)
     cell = np.ascontiguousarray(lattice, dtype=np.float64)
+    if _thickness(cell) < CLOSEST:  # thin, or merely written with slanting vectors
+        cell = np.ascontiguousarray(Lattice(cell).get_lll_reduced_lattice().matrix)
+        if _thickness(cell) < CLOSEST:
+            return (
+                f"lattice planes are {_thickness(cell):.2f} Å apart: an atom overlaps its "
+                "own image"
+            )
     periodic = np.ones(3, dtype=np.int64)
-    first, second, image, distance = find_points_in_spheres(
+    first, second, _, distance = find_points_in_spheres(
         points, points, CLOSEST, periodic, cell, 1e-8
     )
-    pairs = np.flatnonzero((first != second) | (image != 0).any(axis=1))
+    pairs = np.flatnonzero(first != second)
     if not len(pairs):
         return None
     worst = pairs[np.argmin(distance[pairs])]
@@ -82,3 +83,8 @@ def overlap_fault(
         for i in sorted((first[worst], second[worst]))
     ]
     return f"{names[0]} and {names[1]} are {distance[worst]:.2f} Å apart"
+
+
+def _thickness(lattice: FloatArray) -> float:
+    """The smallest distance between opposite faces of the cell, in Å."""
+    return float(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0).max())

@@ -147,7 +147,7 @@ def test_what_pymatgen_writes_comes_back(tmp_path, name, fmt, structure):
     np.testing.assert_allclose(
         np.sort(read_back.distance_matrix, axis=None),
         np.sort(structure.distance_matrix, axis=None),
-        atol=1e-4,
+        atol=2e-3,  # pymatgen takes 0.3333 in a CIF for a third
     )
 
 
@@ -168,6 +168,7 @@ def test_text_may_be_encoded_as_windows_does(tmp_path, encoding):
     assert one(path).error is None
 
 
+@pytest.mark.filterwarnings("ignore:Site labels are not unique")
 def test_oxidation_states_are_dropped(tmp_path):
     charged = GAAS.copy()
     charged.add_oxidation_state_by_element({"Ga": 3, "As": -3})
@@ -194,6 +195,27 @@ def test_classes_named_in_json_are_not_loaded(tmp_path, monkeypatch):
     (tmp_path / "a.json").write_text(json.dumps(as_dict(sites=sites, properties=trap)))
     monkeypatch.setattr("tests.broken_files.write_broken", lambda **_: pytest.fail("ran"))
     assert one(tmp_path / "a.json").error is None
+
+
+@settings(
+    deadline=None,
+    max_examples=20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(slant=st.tuples(*[st.integers(-30, 30)] * 3))
+def test_a_slanting_cell_is_not_a_thin_one(tmp_path, slant):
+    a, b, c = slant
+    slanting = GAAS.copy()
+    slanting.make_supercell([[1, 0, 0], [a, 1, 0], [b, c, 1]], to_unit_cell=True)
+    slanting.to(filename=str(tmp_path / "POSCAR"), fmt="poscar")
+    crystal = one(tmp_path / "POSCAR")
+    assert crystal.error is None
+    overlapping = slanting.copy()
+    overlapping.append(
+        "C", slanting.cart_coords[0] + [0.2, 0, 0], coords_are_cartesian=True
+    )
+    overlapping.to(filename=str(tmp_path / "POSCAR"), fmt="poscar")
+    assert "0.20 Å apart" in one(tmp_path / "POSCAR").error
 
 
 # Files of many

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from materials.errors import InputError
@@ -28,12 +28,11 @@ def test_every_iso_date_is_accepted(day):
     assert Provenance(source="mine", retrieved=day.isoformat()).retrieved == str(day)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(content=st.binary(max_size=200), repeat=st.sampled_from([1, 20_000]))
-def test_a_hash_is_that_of_the_whole_file(tmp_path, content, repeat):
+@pytest.mark.parametrize("content", [b"", b"GaAs", bytes(range(256)) * 10_000])
+def test_a_hash_is_that_of_the_whole_file(tmp_path, content):
     path = tmp_path / "file"
-    path.write_bytes(content * repeat)
-    assert file_sha256(path) == hashlib.sha256(content * repeat).hexdigest()
+    path.write_bytes(content)
+    assert file_sha256(path) == hashlib.sha256(content).hexdigest()
 
 
 def test_hashing_a_missing_file_names_it(tmp_path):

@@ -56,6 +56,7 @@ def test_the_file_appears_only_at_the_end(tmp_path):
                     tmp_path
                 )  # the half-written file is not taken for a table
     assert writer.n_rows == len(CrystalTable.open(path)) == 9
+    assert left_in(tmp_path) == ["t.parquet"]
     assert pq.read_metadata(path).num_row_groups == 5
 
 
