@@ -150,9 +150,11 @@ class References(_Frozen):
     per_element: int = Field(default=4, ge=1)
     """Structures relaxed per element."""
     per_binary: int = Field(default=3, ge=0)
-    """Structures relaxed per pair of elements."""
+    """Compositions relaxed per pair of elements."""
     per_ternary: int = Field(default=2, ge=0)
-    """Structures relaxed per triple of elements."""
+    """Compositions relaxed per triple of elements."""
+    polymorphs: int = Field(default=3, ge=1)
+    """Structures relaxed per composition of a pair with a nonmetal."""
     max_sites: int = Field(default=16, ge=1)
     """Largest primitive cell among them, in atoms."""
 

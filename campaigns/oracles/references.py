@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -53,7 +54,10 @@ class SystemRecord:
     max_force: float  # eV/Å
     max_steps: int
     max_sites: int
-    limit: int  # how many compositions were relaxed at the most
+    limit: (
+        int  # how many compositions (structures, for one element) were relaxed at the most
+    )
+    polymorphs: int  # how many structures per composition at the most
     predictor: str
     n_screened: int
     phases: tuple[ReferencePhase, ...]
@@ -66,6 +70,7 @@ class SystemRecord:
             and self.max_steps >= config.relaxation.max_steps
             and self.max_sites == config.references.max_sites
             and self.limit >= limit_for(self.system.split("-"), config)
+            and self.polymorphs >= polymorphs_for(self.system.split("-"), config)
         )
 
 
@@ -73,6 +78,20 @@ def limit_for(elements: Sequence[str], config: OracleConfig) -> int:
     """How many compositions (structures, for one element) of a system are relaxed."""
     r = config.references
     return {1: r.per_element, 2: r.per_binary, 3: r.per_ternary}.get(len(elements), 0)
+
+
+def polymorphs_for(elements: Sequence[str], config: OracleConfig) -> int:
+    """How many structures are relaxed per composition: several for ionic binaries.
+
+    Those are the phases that candidates decompose into, and which of their structures is the
+    lowest decides by how much.
+    """
+    return config.references.polymorphs if len(elements) == 2 and _ionic(elements) else 1
+
+
+def _ionic(elements: Sequence[str]) -> bool:
+    """Whether a nonmetal is among them."""
+    return not all(Element(e).is_metal for e in elements)
 
 
 def cache_file() -> Path:
@@ -170,6 +189,7 @@ class References:
             settings.max_steps,
             self.config.references.max_sites,
             limit_for(elements, self.config),
+            polymorphs_for(elements, self.config),
             self.predictor.version,
             n_screened,
             tuple(phases),
@@ -200,15 +220,18 @@ class References:
             [s.composition for _, s in decorated], np.where(usable, energy, np.inf)
         )
         limit = limit_for(elements, self.config)
+        polymorphs = polymorphs_for(elements, self.config)
         chosen: list[int] = []
-        formulas: set[str] = set()
+        taken: Counter[str] = Counter()
         for i in np.argsort(rank, kind="stable"):
-            formula = decorated[i][1].composition.reduced_formula
-            if not usable[i] or len(chosen) == limit:
+            if not usable[i]:
                 break
-            if len(elements) == 1 or formula not in formulas:
+            label, structure = decorated[i]
+            # One element is one composition: there, the limit counts structures.
+            key = label if len(elements) == 1 else structure.composition.reduced_formula
+            if taken[key] < polymorphs and (key in taken or len(taken) < limit):
                 chosen.append(int(i))
-                formulas.add(formula)
+                taken[key] += 1
         return [decorated[i] for i in chosen], len(decorated)
 
     def _decorations(self, elements: Sequence[str]) -> Iterator[tuple[str, Structure]]:
@@ -220,7 +243,7 @@ class References:
         """
         neutral = charge_neutrality()
         apart = minimum_distance(0.5)
-        ionic = not all(Element(e).is_metal for e in elements)
+        ionic = _ionic(elements)
         if len(elements) > 2 and not ionic:
             return
         for prototype in self._prototypes.get(len(elements), ()):
