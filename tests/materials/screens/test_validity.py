@@ -66,6 +66,7 @@ def test_rules_open_the_filter_one_by_one():
 
     assert not passes("Fe3O4", ChargeRules())
     assert passes("Fe3O4", ChargeRules(valence=Valence.MIXED))
+    assert not passes("Na2Cl", ChargeRules(valence=Valence.MIXED))
     assert not passes("Ti2O3", ChargeRules())
     assert passes("Ti2O3", ChargeRules(states=OxidationStates.OBSERVED))
     assert not passes("CuZn", ChargeRules())
