@@ -16,7 +16,8 @@ DEMO ?= runs/demo
 DATA ?= data
 SPEC ?= campaigns/examples/solar_absorber.yaml
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+# Byte code is made when a module is first used: most of it never is.
+INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 TORCH = $(shell grep '^torch==' constraints.txt)
 
 # Thread pools of several libraries fight for few cores: one thread each does more.
