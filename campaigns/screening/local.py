@@ -58,6 +58,7 @@ def predict_files(
     there is none), ``error`` (None where all is well).
     """
     import pandas as pd
+
     from materials.files import read_crystals
 
     columns = ["name", "formula", "n_sites", *prediction_columns(predictor), "error"]
