@@ -16,7 +16,9 @@ HEADER = """\
 # Install with: pip install -c constraints.txt -e .
 # CUDA libraries are not listed: torch brings those of its own build.
 """
-LEFT_OUT = re.compile(r"galena-materials|pip|setuptools|wheel|triton|nvidia-.*-cu\d+|cuda-.*")
+LEFT_OUT = re.compile(
+    r"galena-materials|pip|setuptools|wheel|triton|nvidia-.*-cu\d+|cuda-.*"
+)
 
 
 def pins() -> list[str]:
