@@ -1,0 +1,122 @@
+"""Archives are read like folders, and cannot write, fill the disk or hide what failed."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from materials import archives
+from materials.files import ReadCrystal, read_crystals
+from tests.broken_files import CIF, POSCAR, XYZ
+
+
+def read(*paths: Path | str) -> list[ReadCrystal]:
+    return list(read_crystals(paths))
+
+
+def one(path: Path) -> ReadCrystal:
+    (crystal,) = read(path)
+    return crystal
+
+
+def zipped(folder: Path, members: dict[str, str | bytes]) -> Path:
+    path = folder / "box.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_archive_is_read_like_a_folder(tmp_path):
+    path = zipped(
+        tmp_path,
+        {
+            "b/POSCAR": POSCAR,
+            "a.cif.gz": gzip.compress(CIF.encode()),
+            "c/many.extxyz": f"1\n{XYZ}\nSi 0 0 0\n" * 2,
+            "d.cif": "",
+            "e.zip": b"PK",
+            ".hidden.cif": CIF,
+            "__MACOSX/a.cif": CIF,
+            "b/": "",
+        },
+    )
+    crystals = read(path)
+    names = [crystal.name.removeprefix(f"{path}/") for crystal in crystals]
+    assert names == [
+        "a.cif.gz",
+        "b/POSCAR",
+        "c/many.extxyz#0",
+        "c/many.extxyz#1",
+        "d.cif",
+        "e.zip",
+    ]
+    assert [c.error is None for c in crystals] == [True] * 4 + [False] * 2
+    assert crystals[4].error == "the file is empty"
+    assert "archive inside an archive" in crystals[5].error
+    assert {crystal.path for crystal in crystals} == {path}
+
+
+def test_an_empty_archive_says_so(tmp_path):
+    assert one(zipped(tmp_path, {})).error == "the archive holds no files"
+
+
+@pytest.mark.parametrize("name", ["../out.vasp", "/tmp/out.vasp", "a/../../out.vasp"])
+def test_names_that_lead_outside_are_refused(tmp_path, name):
+    inside = tmp_path / "deep" / "deeper"
+    inside.mkdir(parents=True)
+    refused, good = sorted(
+        read(zipped(inside, {name: POSCAR, "good.vasp": POSCAR})), key=lambda c: not c.error
+    )
+    assert "leads outside the archive" in refused.error
+    assert good.error is None
+    assert not [p for p in tmp_path.rglob("*") if p.name == "out.vasp"]
+
+
+def test_a_bomb_stops_at_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "LARGEST_FILE", 1 << 20)
+    monkeypatch.setattr(archives, "LARGEST_ARCHIVE", 3 << 20)
+    size = (1 << 20) - len(POSCAR)
+    padded = POSCAR + "\n" * size  # as large as is allowed
+    members = {"a.vasp": "0" * (5 << 20), **{f"b{i}.vasp": padded for i in range(5)}}
+    crystals = read(zipped(tmp_path, members))
+    assert "more than 1 MiB" in crystals[0].error
+    assert [c.error is None for c in crystals[1:]] == [True] * 3 + [False] * 2
+    (tmp_path / "a.cif.gz").write_bytes(gzip.compress(b"0" * (5 << 20)))
+    assert "more than 1 MiB" in one(tmp_path / "a.cif.gz").error
+
+
+def test_links_and_secrets_in_an_archive_are_refused(tmp_path):
+    link = zipfile.ZipInfo("link.cif")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = tmp_path / "box.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("secret.cif", CIF)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\1\2") + 8] |= 1  # the flag that says: encrypted
+    path.write_bytes(data)
+    linked, secret = read(path)
+    assert "symbolic link" in linked.error
+    assert "encrypted" in secret.error
+
+
+def test_a_member_with_damaged_data_spares_the_others(tmp_path):
+    path = zipped(tmp_path, {"a.vasp": POSCAR, "b.vasp": POSCAR})
+    data = bytearray(path.read_bytes())
+    data[60] ^= 0xFF
+    path.write_bytes(data)
+    damaged, good = read(path)
+    assert "cannot be unpacked" in damaged.error
+    assert good.error is None
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives.tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    assert one(zipped(tmp_path, {"a.vasp": POSCAR})).error is None
+    assert not list((tmp_path / "tmp").iterdir())
