@@ -89,21 +89,21 @@ class Live:
 
     def judging(self, number: int, rounds: int, n_batch: int, n_done: int) -> None:
         self._begin(f"Round {number}/{rounds}: oracle", n_batch, n_done)
-        self.console.print(
+        self._say(
             f"[bold]Round {number} of {rounds}[/]: {n_batch} candidates for the oracle"
             + (f", {n_done} judged before" if n_done else "")
         )
 
     def reference(self, system: str) -> None:
-        self.console.print(f"  relaxing competing phases of {system}")
+        self._say(f"  relaxing competing phases of {system}")
 
     def judged(self, candidate: Candidate, verdict: Verdict, hit: bool) -> None:
         self.asked(1)
         if verdict.error is not None:
-            self.console.print(f"  [red]✗[/] {candidate.formula:<14} {verdict.error}")
+            self._say(f"  [red]✗[/] {candidate.formula:<14} {verdict.error}")
             return
         mark = "[green]✓[/]" if hit else " "
-        self.console.print(
+        self._say(
             f"  {mark} {candidate.formula:<14} "
             f"{verdict.energy_above_hull:+.3f} eV/atom above hull, "
             f"gap {verdict.band_gap:.2f} ± {verdict.band_gap_std:.2f} eV, "
@@ -112,6 +112,9 @@ class Live:
 
     def closed(self, number: int) -> None:
         self._end()
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, highlight=False)
 
     def _begin(self, description: str, total: int, done: int = 0) -> None:
         self._end()
