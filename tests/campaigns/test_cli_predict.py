@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 from campaigns.cli.app import app
 from campaigns.cli.show import ExitCode
+from campaigns.screening.local import predict_files
+from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts, write_mixture
 from tests.campaigns.small_model import save_small_model
 
@@ -67,6 +70,20 @@ def test_failures_are_named_beside_the_table(tmp_path: Path, model: Path) -> Non
     assert "bad-000.cif" in done.stderr
     assert "bad-000.cif" not in done.stdout
     assert "2 predicted, 1 failed" in done.stderr
+
+
+def test_every_number_stands_beside_its_own_crystal(tmp_path: Path, model: Path) -> None:
+    write_mixture(tmp_path, good=5, bad=3)
+    (tmp_path / "good-002-broken.cif").write_bytes(b"")  # an error between good ones
+    predictor = Predictor.load(model, device="cpu")
+    frame = predict_files([tmp_path], predictor, size=4)
+    good = frame[frame["error"].isna()]
+    expected = predictor.predict(rocksalts(5))
+    assert good["formula"].tolist() == [c.reduced_formula for c in rocksalts(5)]
+    for target in TARGETS:
+        mean, std = expected.column(target)
+        np.testing.assert_allclose(good[target], mean, atol=1e-4)
+        np.testing.assert_allclose(good[f"{target}_std"], std, atol=1e-4)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x00\x01"])
