@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,8 +32,5 @@ def ui(
     command = ui_command(default_store(folder / "any"), port)
     chosen = command[command.index("--port") + 1]
     show.side_console().print(f"MLflow: http://127.0.0.1:{chosen}  (Ctrl-C ends it)")
-    try:
-        code = subprocess.run(command, env=ui_environment(), check=False).returncode
-    except KeyboardInterrupt:
-        code = 0
-    raise typer.Exit(code)
+    # MLflow takes the place of this process, so that signals reach it and no server is left.
+    os.execve(command[0], command, ui_environment())  # noqa: S606
