@@ -118,10 +118,12 @@ class Search(_Frozen):
     """Numbers of distinct elements per candidate."""
     max_sites: int = Field(default=12, ge=1, le=200)
     """Largest primitive cell, in atoms."""
-    asks: int = Field(default=500, ge=1)
+    asks: int = Field(default=2000, ge=1)
     """Proposals the sampler makes per round, most of which filters turn down."""
     chunk: int = Field(default=50, ge=1)
     """Proposals scored together before the sampler learns from them."""
+    explore: float = Field(default=0.7, ge=0.0, le=1.0)
+    """Share of a round's proposals drawn at random, before the sampler uses what it knows."""
     minimum_distance: float = Field(default=0.6, gt=0.0, le=1.0)
     """Smallest allowed distance, as a fraction of the sum of atomic radii."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from campaigns.acquisition import best_distinct, probability_of_success
 from campaigns.config import CampaignConfig
 from campaigns.ledger import Ask, Ledger, Proposal, Proposed
 from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
-from campaigns.space import Space, new_study
+from campaigns.space import Space, new_study, random_sampler
 from campaigns.surrogate import NOISE, TARGETS, Base, CorrectedPredictor
 from materials.candidates.prototypes import Prototype, aflow_prototypes, decorate
 from materials.known import KnownFormulas
@@ -31,6 +33,8 @@ from materials.screens.validity import (
 from models.inference import Predictor
 
 Advance = Callable[[int], None]
+
+_TRIES = 2  # structures of one formula that the oracle sees at the most
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,13 @@ class Proposer:
             oracle_scores(self.config, earlier, verdicts),
             seed=(self.config.seed, number),
         )
-        asks, fresh = self._ask(study, surrogate, number, earlier, advance)
-        waiting = [p for p in earlier if p.candidate.id not in verdicts]
+        settled = settled_formulas(self.config, earlier, verdicts)
+        asks, fresh = self._ask(study, surrogate, number, earlier, settled, advance)
+        waiting = [
+            p
+            for p in earlier
+            if p.candidate.id not in verdicts and p.candidate.formula not in settled
+        ]
         return self._choose(surrogate, asks, waiting, fresh)
 
     def _ask(
@@ -89,19 +98,29 @@ class Proposer:
         surrogate: CorrectedPredictor,
         number: int,
         earlier: Sequence[Proposed],
+        settled: AbstractSet[str],
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
-        """Ask the sampler in chunks, telling it each chunk's scores before the next."""
+        """Ask in chunks, first at random, then the sampler, told every chunk's scores.
+
+        What a filter turns down is pruned, which TPE counts among the bad; a repetition
+        fails, which it leaves out.
+        """
+        learning = study.sampler
+        study.sampler = random_sampler(seed=(self.config.seed, number))
+        exploring = self.config.search.explore * self.config.search.asks
         index = DuplicateIndex()
         for p in earlier:
             index.add(p.candidate.id, p.candidate.structure)
         asks: list[Ask] = []
         fresh: list[Proposed] = []
         while len(asks) < self.config.search.asks:
+            if len(asks) >= exploring:
+                study.sampler = learning
             size = min(self.config.search.chunk, self.config.search.asks - len(asks))
             trials = [study.ask() for _ in range(size)]
             params = [self.space.suggest(trial) for trial in trials]
-            answers, new = self._screen(params, index)
+            answers, new = self._screen(params, index, settled)
             scored = self._score(new, surrogate, number)
             worth = {p.candidate.id: p.acquisition for p in scored}
             for trial, answer in zip(trials, answers, strict=True):
@@ -120,7 +139,10 @@ class Proposer:
         return asks, fresh
 
     def _screen(
-        self, params: Sequence[dict[str, str]], index: DuplicateIndex
+        self,
+        params: Sequence[dict[str, str]],
+        index: DuplicateIndex,
+        settled: AbstractSet[str],
     ) -> tuple[list[Ask], list[Candidate]]:
         """Build what was asked for and turn down what is impossible or not new."""
         answers: list[Ask] = []
@@ -138,9 +160,15 @@ class Proposer:
             if rejection is not None:
                 answers.append(_rejected(point, formula, rejection))
                 continue
-            twin = index.find(structure)
-            if twin is not None:
-                again = Rejection("duplicate", twin, "not proposed before")
+            twin = None if formula in settled else index.find(structure)
+            if formula in settled or twin is not None:
+                again = (
+                    Rejection("duplicate", twin, "not proposed before")
+                    if twin
+                    else Rejection(
+                        "settled", formula, "no verdict that settles the formula"
+                    )
+                )
                 answers.append(replace(_rejected(point, formula, again), state="repeated"))
                 continue
             name = f"{formula}-{_digest(prototype.label, elements)}"
@@ -254,6 +282,27 @@ def fit_surrogate(
         "energy_above_hull": _column([v.energy_above_hull for v in said]),
     }
     return CorrectedPredictor.fit(base_of(judged), truth)
+
+
+def settled_formulas(
+    config: CampaignConfig,
+    candidates: Sequence[Proposed],
+    verdicts: dict[str, Verdict],
+) -> set[str]:
+    """Formulas on which no more oracle calls are spent.
+
+    One verdict within the stability limit settles a formula: another structure of it would
+    be the same find. One above the limit leaves room for one more structure.
+    """
+    tried = Counter(p.candidate.formula for p in candidates if p.candidate.id in verdicts)
+    stable = {
+        p.candidate.formula
+        for p in candidates
+        if (v := verdicts.get(p.candidate.id)) is not None
+        and v.energy_above_hull is not None
+        and v.energy_above_hull <= config.targets.energy_above_hull.max
+    }
+    return stable | {formula for formula, n in tried.items() if n >= _TRIES}
 
 
 def oracle_scores(

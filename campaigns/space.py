@@ -21,6 +21,7 @@ from campaigns.ledger import Ask
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.distributions import CategoricalDistribution
+    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
 
@@ -60,7 +61,7 @@ def new_study(
     *,
     seed: Sequence[int],
 ) -> Study:
-    """An in-memory study holding all earlier proposals, ready to ask.
+    """An in-memory study holding all scored proposals so far, ready to ask.
 
     ``scores`` maps candidate ids to the oracle's score, which replaces the predicted one; None
     means that the oracle failed on it.
@@ -72,8 +73,18 @@ def new_study(
     state = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
     sampler = optuna.samplers.TPESampler(seed=state, n_startup_trials=64)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(_frozen(space, entry, scores) for entry in history)
+    study.add_trials(
+        _frozen(space, entry, scores) for entry in history if entry[2].state == "scored"
+    )
     return study
+
+
+def random_sampler(*, seed: Sequence[int]) -> BaseSampler:
+    """A sampler that learns nothing, for the exploring part of a round."""
+    import optuna
+
+    state = int(np.random.SeedSequence([*seed, 1]).generate_state(1)[0])
+    return optuna.samplers.RandomSampler(seed=state)
 
 
 def write_study(
@@ -106,21 +117,13 @@ def write_study(
 def _frozen(
     space: Space, entry: tuple[int, int, Ask], scores: Mapping[str, float | None]
 ) -> FrozenTrial:
-    """A finished trial: scored ones are complete, rejected ones pruned, repeats failed.
-
-    TPE counts pruned trials among the bad and leaves failed ones out, which is what a filter's
-    verdict and a mere repetition deserve.
-    """
+    """A scored proposal as a finished trial; pruned, so bad for TPE, if the oracle failed."""
     from optuna.trial import TrialState, create_trial
 
     number, position, ask = entry
     judged = ask.candidate_id is not None and ask.candidate_id in scores
     value = scores[str(ask.candidate_id)] if judged else ask.score
-    state = {
-        "scored": TrialState.PRUNED if value is None else TrialState.COMPLETE,
-        "rejected": TrialState.PRUNED,
-        "repeated": TrialState.FAIL,
-    }[ask.state]
+    state = TrialState.PRUNED if value is None else TrialState.COMPLETE
     attributes = {
         "round": number,
         "position": position,
@@ -129,7 +132,7 @@ def _frozen(
     }
     return create_trial(
         state=state,
-        value=value if state == TrialState.COMPLETE else None,
+        value=value,
         params=dict(ask.params),
         distributions=dict(space.distributions(ask.params)),
         user_attrs=attributes,

@@ -7,6 +7,7 @@ A candidate that explodes, collapses, or makes the calculator fail is a result l
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,11 @@ def relax(
     try:
         atoms = _atoms(structure)
         atoms.calc = calculator
-        converged = _run(atoms, settings, progress)
-        energy, force = _energy(atoms), _largest_force(atoms)
+        with warnings.catch_warnings():
+            # CHGNet 0.4 makes torch say this once; nobody who relaxes can do about it.
+            warnings.filterwarnings("ignore", "Converting a tensor with requires_grad")
+            converged = _run(atoms, settings, progress)
+            energy, force = _energy(atoms), _largest_force(atoms)
         final = _structure(atoms, structure)
     except _Broken as broken:
         error = str(broken)
