@@ -58,7 +58,7 @@ def _atoms_arrays(atoms: Atoms) -> tuple[IntArray, FloatArray, FloatArray]:
     lattice = np.asarray(atoms.cell.array, dtype=np.float64)
     if not lattice.any():
         raise InputError("no lattice: this is a molecule, Galena reads periodic crystals")
-    if fault := lattice_fault(lattice):
+    if fault := lattice_fault(lattice, max(len(atoms), 1)):
         raise InputError(fault)
     _require_periodic(int(np.count_nonzero(atoms.pbc)))
     places = np.linalg.solve(lattice.T, np.asarray(atoms.positions).T).T

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from materials.errors import InputError, did_you_mean
 from materials.readers import (
     Frame,
+    check_vasp_counts,
     cif_frames,
     db_frames,
     json_frames,
@@ -81,6 +82,11 @@ def _parsed(atoms: Atoms) -> Atoms:
     return atoms
 
 
+def _xdatcar_frames(path: Path) -> Iterator[Frame]:
+    check_vasp_counts(read_text(path).splitlines())
+    return _ase("vasp-xdatcar", path)
+
+
 def _input_frames(path: Path) -> Iterator[Frame]:
     """``.in`` files of Quantum ESPRESSO and FHI-aims, told apart by their keywords."""
     text = read_text(path).lower()
@@ -126,7 +132,7 @@ FORMATS = (
     Format("YAML", ("*.yaml", "*.yml"), yaml_frames),
     Format("ase database", ("*.db",), db_frames),
     Format("ase trajectory", ("*.traj",), trajectory_frames),
-    Format("XDATCAR", ("*xdatcar*",), partial(_ase, "vasp-xdatcar")),
+    Format("XDATCAR", ("*xdatcar*",), _xdatcar_frames),
     Format("OUTCAR", ("*outcar*",), partial(_ase, "vasp-out")),
     Format("vasprun.xml", ("*vasprun*.xml",), partial(_ase, "vasp-xml")),
     Format("CSSR", ("*.cssr",), partial(_pymatgen, "cssr")),

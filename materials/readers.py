@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Frame = Callable[[], "Structure | Atoms"]
 
 _POSCAR_HEADER = 7  # lines before which a blank line is no end: the comment may be blank
+_VASP_COUNTS = 5  # lines before the numbers of atoms: comment, scale, three vectors
 _STRUCTURE_CLASSES = ("Structure", "IStructure", "SymmetrizedStructure")
 _FORMULA_TOLERANCE = 5e-3  # atomic fraction; formulas in CIF are sometimes rounded
 
@@ -142,9 +144,25 @@ def poscar_frames(path: Path) -> Iterator[Frame]:
     yield partial(_poscar_structure, "".join(lines))
 
 
+def check_vasp_counts(lines: list[str]) -> None:
+    """Refuse more atoms than lines before a parser makes room for all of them."""
+    rest = dropwhile(lambda line: not _are_counts(line), lines[_VASP_COUNTS:])
+    promised = sum(
+        int(word) for line in takewhile(_are_counts, rest) for word in line.split()
+    )
+    if promised > len(lines):
+        raise InputError(f"promises {promised} atoms in {len(lines)} lines: cut short")
+
+
+def _are_counts(line: str) -> bool:
+    words = line.split()
+    return bool(words) and all(word.isdecimal() for word in words)
+
+
 def _poscar_structure(text: str) -> Structure:
     from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
 
+    check_vasp_counts(text.splitlines())
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Elements in POSCAR cannot be determined")
         try:
@@ -188,6 +206,15 @@ def xyz_frames(path: Path) -> Iterator[Frame]:
 def _xyz_atoms(text: str) -> Atoms:
     import ase.io
 
+    _, comment, *rows = text.splitlines()
+    named = re.search(r"\bProperties=\"?([\w:-]+)", comment)
+    columns = (
+        sum(int(count) for count in re.findall(r":[SRIL]:(\d+)", named[1])) if named else 0
+    )
+    if rows and columns > len(rows[0].split()):
+        raise InputError(
+            f"Properties name {columns} columns, the first atom has {len(rows[0].split())}"
+        )
     return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
 
 

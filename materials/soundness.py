@@ -10,6 +10,9 @@ IntArray = NDArray[np.int64]
 
 HEAVIEST = 118
 SMALLEST_VOLUME = 0.1  # Å3 per atom; hydrogen at 500 GPa still has 1.2
+LARGEST_VOLUME = 5000.0  # Å3 per atom; the emptiest frameworks have 200
+LONGEST = 2000.0  # Å; neighbour searches on larger cells take all the memory there is
+_MOST_CUBES = 100  # along each axis of the search for overlaps
 CLOSEST = 0.5  # Å; the shortest bond, H2, is 0.74
 
 
@@ -17,9 +20,15 @@ def lattice_fault(lattice: FloatArray, n_sites: int = 1) -> str | None:
     """Say why ``(3, 3)`` vectors in Å cannot hold ``n_sites`` atoms, or return None."""
     if not np.isfinite(lattice).all():
         return "lattice has blank or non-finite numbers"
+    longest = float(np.linalg.norm(lattice, axis=1).max())
+    if longest > LONGEST:
+        return f"lattice has a vector of {longest:.3g} Å, expected at most {LONGEST:g} Å"
     volume = abs(float(np.linalg.det(lattice)))
-    if not volume > SMALLEST_VOLUME * n_sites:
-        return f"lattice has a volume of {volume:.3g} Å3 for {n_sites} atoms"
+    if not SMALLEST_VOLUME * n_sites < volume < LARGEST_VOLUME * n_sites:
+        return (
+            f"lattice has a volume of {volume:.3g} Å3 for {n_sites} atoms, expected "
+            f"{SMALLEST_VOLUME:g} to {LARGEST_VOLUME:g} Å3 each"
+        )
     return None
 
 
@@ -61,20 +70,21 @@ def overlap_fault(
     from pymatgen.core import Element, Lattice
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
+    # A cell written with slanting vectors looks thin until they are reduced.
+    cell = np.ascontiguousarray(Lattice(lattice).get_lll_reduced_lattice().matrix)
+    if _thickness(cell) < CLOSEST:
+        return (
+            f"lattice planes are {_thickness(cell):.2f} Å apart: an atom overlaps its own "
+            "image"
+        )
     points = np.ascontiguousarray(frac_coords @ lattice)
-    cell = np.ascontiguousarray(lattice, dtype=np.float64)
-    if _thickness(cell) < CLOSEST:  # thin, or merely written with slanting vectors
-        cell = np.ascontiguousarray(Lattice(cell).get_lll_reduced_lattice().matrix)
-        if _thickness(cell) < CLOSEST:
-            return (
-                f"lattice planes are {_thickness(cell):.2f} Å apart: an atom overlaps its "
-                "own image"
-            )
+    # The search keeps a grid of cubes as wide as its radius: a long cell needs large ones.
+    radius = max(CLOSEST, float(np.linalg.norm(cell, axis=1).sum()) / _MOST_CUBES)
     periodic = np.ones(3, dtype=np.int64)
     first, second, _, distance = find_points_in_spheres(
-        points, points, CLOSEST, periodic, cell, 1e-8
+        points, points, radius, periodic, cell, 1e-8
     )
-    pairs = np.flatnonzero(first != second)
+    pairs = np.flatnonzero((first != second) & (distance < CLOSEST))
     if not len(pairs):
         return None
     worst = pairs[np.argmin(distance[pairs])]

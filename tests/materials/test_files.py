@@ -199,7 +199,7 @@ def test_classes_named_in_json_are_not_loaded(tmp_path, monkeypatch):
     max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(slant=st.tuples(*[st.integers(-30, 30)] * 3))
+@given(slant=st.tuples(*[st.integers(-15, 15)] * 3))
 def test_a_slanting_cell_is_not_a_thin_one(tmp_path, slant):
     a, b, c = slant
     slanting = GAAS.copy()
