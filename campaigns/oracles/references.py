@@ -148,9 +148,7 @@ class References:
                     f"no elemental phase of {name} could be relaxed with {self.origin}; "
                     "forbid the element or raise oracle.references.per_element"
                 )
-            phases += [
-                Phase(p.formula, p.energy_per_atom, self.origin, p.prototype) for p in found
-            ]
+            phases += [Phase(p.formula, p.energy_per_atom, self.origin) for p in found]
         return phases
 
     def ensure(self, elements: Sequence[str]) -> SystemRecord:
