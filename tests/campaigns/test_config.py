@@ -43,7 +43,10 @@ def test_shipped_examples_are_valid(path: Path) -> None:
         (("Sn]", "Zn]"), "Zn listed more than once"),
         (("name: x", "name: ../x"), "name: "),
         (("name: x", "name: x\nrounds: many"), "rounds: "),
-        (("name: x", "name: x\nbatch_size: 9000"), "batch_size 9000 exceeds search.asks 2000"),
+        (
+            ("name: x", "name: x\nbatch_size: 9000"),
+            "batch_size 9000 exceeds search.asks 2000",
+        ),
         (("[Zn, S, Sn]", "[Zn, S]"), "n_species asks for 3 elements"),
         (("max: 2.0", "max: .nan"), "band_gap"),
         (("name: x", "- x"), "not valid YAML"),
