@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -29,8 +30,18 @@ from models.uncertainty.calibration import Calibration, Coverage
 FORMAT = 1
 """Version of the folder's layout; another one is refused, not guessed at."""
 
-SHIPPED = Path(__file__).parent / "weights"
-"""The model that comes with the package."""
+WEIGHTS = Path(__file__).parent / "weights"
+"""A folder per model that comes with the package."""
+
+DEFAULT = "gated"
+"""The one that is meant where none is named."""
+
+SHIPPED = WEIGHTS / DEFAULT
+"""Folder of the default model."""
+
+Track = Literal["all data", "same data"]
+"""What a model was trained on: every labelled crystal, or those of the Materials Project of
+2018 alone, which published models were trained on and can be compared on."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class Manifest:
     metrics: dict[str, TargetMetrics]
     passes: tuple[int, ...]  # over the training rows, by each member
     members: dict[str, str]  # file name -> SHA-256
+    track: Track = "all data"
 
 
 @dataclass(frozen=True)
@@ -72,8 +84,14 @@ class Bundle:
         return f"{self.manifest.name}+{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
+def shipped() -> dict[str, Path]:
+    """Name and folder of every model that comes with the package, the default one first."""
+    names = {config.parent.name: config.parent for config in WEIGHTS.glob("*/config.json")}
+    return dict(sorted(names.items(), key=lambda model: (model[0] != DEFAULT, model[0])))
+
+
 def load_bundle(folder: Path | None = None) -> Bundle:
-    """Read a model's folder, or the shipped one.
+    """Read a model's folder, or the default one of those shipped.
 
     Raises :class:`InputError` if the folder lacks something, if ``config.json`` holds an
     unknown key, lacks one or was written by another format, or if a weight file is not the
