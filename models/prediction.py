@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.nets.gated import GatedNetConfig, NetOutput
+from models.nets.parts import CommonConfig, NetOutput
 from models.training.objective import Scaling
 
 
@@ -20,7 +20,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(
-    outputs: Sequence[NetOutput], config: GatedNetConfig, scaling: Scaling
+    outputs: Sequence[NetOutput], config: CommonConfig, scaling: Scaling
 ) -> Estimate:
     """Average the members' heads and add up both kinds of doubt.
 
@@ -39,20 +39,22 @@ def estimate(
     return Estimate(means.mean(dim=-1), variance.sqrt())
 
 
-def physical_mean(output: NetOutput, config: GatedNetConfig, scaling: Scaling) -> Tensor:
+def physical_mean(output: NetOutput, config: CommonConfig, scaling: Scaling) -> Tensor:
     """Mean over one member's heads in physical units, ``(n_crystals, n_targets)``."""
     return physical_heads(output, config, scaling).mean(dim=-1)
 
 
-def physical_heads(output: NetOutput, config: GatedNetConfig, scaling: Scaling) -> Tensor:
+def physical_heads(output: NetOutput, config: CommonConfig, scaling: Scaling) -> Tensor:
     """Each head's mean in physical units, ``(n_crystals, n_targets, n_heads)``.
 
-    Heads of non-negative targets are clamped: an output below zero means zero.
+    Heads of non-negative targets are clamped: an output below zero means zero. Those of
+    binary targets become probabilities.
     """
     unit, offset = (t.to(output.mean) for t in scaling.tensors(config.targets))
     heads = output.mean * unit.unsqueeze(-1) + offset.unsqueeze(-1)
-    lowest = torch.tensor(
-        [0.0 if name in config.non_negative else -torch.inf for name in config.targets],
-        device=heads.device,
-    )
-    return torch.maximum(heads, lowest.unsqueeze(-1))
+    floor = config.flags(config.non_negative).to(heads.device).unsqueeze(-1)
+    heads = torch.where(floor, heads.clamp(min=0.0), heads)
+    if not config.binary:
+        return heads
+    binary = config.flags(config.binary).to(heads.device).unsqueeze(-1)
+    return torch.where(binary, output.mean.sigmoid(), heads)

@@ -86,6 +86,23 @@ class GraphStore:
         tensors["edge_start"] = torch.tensor(edges)
         return cls(tensors)
 
+    def to(self, device: torch.device) -> GraphStore:
+        """The same graphs in another memory; batches are then cut out there."""
+        return GraphStore({name: t.to(device) for name, t in self.tensors.items()})
+
+    def select(self, crystals: Tensor) -> GraphStore:
+        """The graphs of some crystals by number, ``(n,)`` int64, in that order."""
+        t = self.tensors
+        atoms, _, n_atoms = _ranges(t["atom_start"], crystals)
+        edges, _, n_edges = _ranges(t["edge_start"], crystals)
+        chosen = {name: t[name].index_select(0, atoms) for name in ("z", "reach")}
+        chosen |= {
+            name: t[name].index_select(0, edges) for name in ("source", "target", "vector")
+        }
+        chosen["atom_start"] = torch.cat([n_atoms.new_zeros(1), n_atoms.cumsum(0)])
+        chosen["edge_start"] = torch.cat([n_edges.new_zeros(1), n_edges.cumsum(0)])
+        return GraphStore(chosen)
+
     def batch(self, crystals: Tensor) -> Data:
         """Cut out crystals by number, ``(n,)`` int64, as one PyG batch."""
         t = self.tensors
@@ -127,7 +144,7 @@ def _ranges(start: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Positions of the chosen segments end to end, whose each is, and their lengths."""
     begin = start.index_select(0, chosen)
     length = start.index_select(0, chosen + 1) - begin
-    owner = torch.repeat_interleave(torch.arange(len(chosen)), length)
+    owner = torch.repeat_interleave(torch.arange(len(chosen), device=start.device), length)
     before = torch.cat([length.new_zeros(1), length.cumsum(0)[:-1]])
-    within = torch.arange(int(length.sum())) - before.index_select(0, owner)
+    within = torch.arange(len(owner), device=start.device) - before.index_select(0, owner)
     return begin.index_select(0, owner) + within, owner, length

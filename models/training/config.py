@@ -1,10 +1,11 @@
-"""How the network is trained, as one frozen tree."""
+"""How a network is trained, as one frozen tree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from models.nets.gated import GatedNetConfig
+from models.nets import GatedNetConfig, NetConfig
 from models.training.objective import Scaling
 
 
@@ -12,7 +13,7 @@ from models.training.objective import Scaling
 class TrainConfig:
     """All that decides the outcome of training but the data; saved with the weights."""
 
-    net: GatedNetConfig = field(default_factory=GatedNetConfig)
+    net: NetConfig = field(default_factory=GatedNetConfig)
     scaling: Scaling = field(default_factory=Scaling)
     passes: int = 24
     """Passes over the training rows."""
@@ -28,4 +29,8 @@ class TrainConfig:
     """Decay of the exponential moving average of the weights, which is what is kept."""
     strain: float = 0.01
     """Spread of the random scaling of each crystal while training."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of matrix products in training; pays on GPUs only."""
+    frozen: bool = False
+    """Train the readout alone, on the trunk's pooled state as it is."""
     seed: int = 0

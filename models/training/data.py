@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError  # raised by torch's restricted reader
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 from torch_geometric.data import Data
 
 from materials.errors import InputError
 from models.graphs.store import GraphStore
-from models.plain import from_plain
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class DataSource:
     sha256: str
     rows: int  # used
     skipped: int  # unusable
+    where: str = ""  # which of its rows, as in "release == 2018"; empty: all
 
 
 @dataclass(frozen=True)
@@ -51,33 +51,47 @@ class LabelledGraphs:
         graph.crystal = crystals
         return graph
 
+    def to(self, device: torch.device) -> LabelledGraphs:
+        """The same in another memory."""
+        return replace(self, graphs=self.graphs.to(device), targets=self.targets.to(device))
+
+    def select(self, crystals: Tensor) -> LabelledGraphs:
+        """Some crystals by number, ``(n,)``, in that order; the source then says how many."""
+        source = self.source and replace(self.source, rows=len(crystals))
+        return LabelledGraphs(
+            self.graphs.select(crystals),
+            self.targets.index_select(0, crystals),
+            self.names,
+            source,
+        )
+
     def elements(self) -> tuple[int, ...]:
         """Atomic numbers that occur."""
         return tuple(torch.unique(self.graphs.tensors["z"]).tolist())
 
     def save(self, path: Path) -> None:
-        """Write graphs and targets to one safetensors file, which appears when complete."""
-        from safetensors.torch import save_file
+        """Write graphs and targets to one file, which appears when complete.
 
+        safetensors, or for a name that ends in ``.pt`` torch's own format, which machines
+        with nothing but torch can read.
+        """
         tensors = {**self.graphs.tensors, "targets": self.targets.contiguous()}
         metadata = {"targets": ",".join(self.names)}
         if self.source:
             metadata["source"] = json.dumps(asdict(self.source))
         unfinished = path.with_name(f"{path.name}.part")
-        save_file(tensors, unfinished, metadata=metadata)
+        if path.suffix == ".pt":
+            torch.save({"tensors": tensors, "metadata": metadata}, unfinished)
+        else:
+            from safetensors.torch import save_file
+
+            save_file(tensors, unfinished, metadata=metadata)
         unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> LabelledGraphs:
         """Read what :meth:`save` wrote; raises :class:`InputError` for anything else."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: expected a cache of graphs: {error}") from error
+        tensors, metadata = _read(path)
         targets, names = tensors.pop("targets", None), metadata.get("targets", "")
         if targets is None or not names:
             raise InputError(
@@ -88,35 +102,51 @@ class LabelledGraphs:
             GraphStore(tensors),
             targets,
             tuple(names.split(",")),
-            from_plain(DataSource, json.loads(source), str(path)) if source else None,
+            DataSource(**json.loads(source)) if source else None,
         )
 
 
-class Batches(IterableDataset[Data]):
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata; never code."""
+    if path.suffix == ".pt":
+        try:
+            plain = torch.load(path, weights_only=True, mmap=True)
+            return plain["tensors"], plain["metadata"]
+        except (OSError, RuntimeError, UnpicklingError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: expected a cache of graphs: {error}") from error
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return (
+                {key: file.get_tensor(key) for key in file.keys()},  # noqa: SIM118
+                file.metadata() or {},
+            )
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: expected a cache of graphs: {error}") from error
+
+
+class Batches:
     """Every crystal once per pass, in an order set by the pass."""
 
     def __init__(
         self, data: LabelledGraphs, batch_size: int, *, seed: int | None = None
     ) -> None:
-        super().__init__()
         self.data, self.batch_size, self.seed = data, batch_size, seed
-        self.number_of_pass = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of pass ``epoch``, so that a resumed run sees the same one."""
-        self.number_of_pass = epoch
 
     def __len__(self) -> int:
         return -(-len(self.data.graphs) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Data]:
+    def order(self, number_of_pass: int) -> tuple[Tensor, ...]:
+        """The crystals of every batch of a pass; without a seed, as in the table."""
         n = len(self.data.graphs)
         if self.seed is None:
-            order = torch.arange(n)
-        else:
-            generator = torch.Generator().manual_seed(
-                self.seed * 100_003 + self.number_of_pass
-            )
-            order = torch.randperm(n, generator=generator)
-        for crystals in torch.split(order, self.batch_size):
-            yield self.data.batch(crystals)
+            return torch.split(torch.arange(n), self.batch_size)
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + number_of_pass)
+        return torch.split(torch.randperm(n, generator=generator), self.batch_size)
+
+    def __iter__(self) -> Iterator[Data]:
+        """The batches of the first pass."""
+        device = self.data.targets.device
+        for crystals in self.order(0):
+            yield self.data.batch(crystals.to(device))

@@ -1,90 +1,52 @@
-"""Train the network with Lightning: resumable, on whatever processor there is."""
+"""Train a network, in plain torch: resumable at any step, on whatever processor there is.
+
+Nothing but torch and PyG is needed here, so that a run can move to a machine that has no
+more than these, with its graphs prepared elsewhere.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger, Logger
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 from torch_geometric.data import Data
 
-from materials.errors import InputError
+from materials.errors import GalenaError, InputError
 from models.denormals import flushed_denormals
-from models.nets.gated import GatedNet
+from models.nets import CrystalNet, build_net
 from models.prediction import physical_mean
+from models.training.checkpoint import LAST, Checkpoint, read_checkpoint
 from models.training.config import TrainConfig
 from models.training.data import Batches, LabelledGraphs
 from models.training.objective import loss, strained
 
+Log = Callable[[dict[str, float], int], None]
+"""Hears metrics and the step they belong to."""
 
-class NetTask(pl.LightningModule):
-    """The network and its objective, for Lightning."""
+SAVE_EVERY = 120.0
+"""Seconds between checkpoints: what a kill costs at most."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.net = GatedNet(config.net)
-        unit, _ = config.scaling.tensors(config.net.targets)
-        self.register_buffer("unit", unit, persistent=False)
-        self._noise = torch.Generator()
-        self._errors: list[Tensor] = []
+_STEPS_PER_LOG = 50
+_VALIDATION_BATCH = 128
 
-    def on_train_epoch_start(self) -> None:
-        self._noise.manual_seed(self.config.seed * 100_003 + self.current_epoch)
 
-    def training_step(self, graph: Data) -> Tensor:
-        strained(graph, self.config.strain, self._noise)
-        terms = loss(self.net(graph), graph, self.config.net, self.config.scaling)
-        self.log_dict(
-            {f"train/{name}": value for name, value in terms.items()},
-            batch_size=len(graph.y),
-            prog_bar=False,
-        )
-        return terms["total"]
+class TrainingError(GalenaError):
+    """Training cannot go on."""
 
-    def validation_step(self, graph: Data) -> None:
-        mean = physical_mean(self.net(graph), self.config.net, self.config.scaling)
-        self._errors.append((mean - graph.y).abs())
 
-    def on_validation_epoch_end(self) -> None:
-        errors = torch.cat(self._errors)
-        self._errors.clear()
-        mae = errors.nanmean(dim=0)
-        self.log_dict(
-            {
-                f"val/{name}_mae": value
-                for name, value in zip(self.config.net.targets, mae, strict=True)
-            },
-            prog_bar=True,
-        )
+@dataclass(frozen=True)
+class Trained:
+    """What a run came to."""
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = torch.optim.AdamW(
-            self.parameters(),
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
-        )
-        steps_per_pass = self.trainer.num_training_batches
-        total = self.config.passes * steps_per_pass
-        decay = max(1, self.config.decay_passes * steps_per_pass)
-
-        def multiplier(step: int) -> float:
-            warm = min(1.0, (step + 1) / self.config.warmup_steps)
-            return warm * min(1.0, max(total - step, 0) / decay)
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, multiplier)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+    net: CrystalNet  # with averaged weights, in evaluation mode, on the CPU
+    checkpoint: Path
+    finished: bool  # False: the time given was over first; call again to go on
+    history: tuple[dict[str, float], ...]  # pass, train/..., val/<target>_mae
 
 
 def train(
@@ -93,50 +55,217 @@ def train(
     config: TrainConfig,
     *,
     folder: Path,
-    logger: Logger | None = None,
-    progress: bool = True,
-) -> NetTask:
-    """Train, or go on from ``folder``; return the task holding the averaged weights.
+    initial: Mapping[str, Tensor] | None = None,
+    device: torch.device | str = "cpu",
+    minutes: float | None = None,
+    log: Log | None = None,
+    compiled: bool = False,
+    progress: bool = False,
+) -> Trained:
+    """Train, or go on from ``folder``, for ``minutes`` at most if given.
 
-    A checkpoint is written after every pass; calling again with the same folder resumes
-    there with the same order of crystals. Checkpoints are read as plain tensors
-    (``weights_only``), never as pickled code. Raises :class:`InputError` if the folder holds
-    a run with another config.
+    A checkpoint is written every two minutes and after every pass; calling again with the
+    same folder goes on there, with the same order of crystals and the same noise, to the
+    same weights as an undisturbed run. ``initial`` are weights to start from (see
+    :mod:`models.training.transfer`); they matter to a fresh folder only. Raises
+    :class:`InputError` if the folder holds a run with another config, and
+    :class:`TrainingError` if the objective is no longer finite.
     """
     _keep_config(folder / "train_config.json", config)
-    pl.seed_everything(config.seed, verbose=False)
-    task = NetTask(config)
-    last = folder / "last.ckpt"
-    average = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
-    trainer = pl.Trainer(
-        max_epochs=config.passes,
-        accelerator="auto",
-        devices=1,
-        gradient_clip_val=config.clip,
-        logger=logger or CSVLogger(folder, name="log", version=""),
-        callbacks=[
-            WeightAveraging(multi_avg_fn=average),
-            ModelCheckpoint(
-                dirpath=folder, filename="{epoch}", save_top_k=1, save_last=True
-            ),
-        ],
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        log_every_n_steps=50,
-    )
-    order = Batches(training, config.batch_size, seed=config.seed)
-    with flushed_denormals():
-        trainer.fit(
-            task,
-            DataLoader(order, batch_size=None),
-            DataLoader(Batches(validation, 128), batch_size=None),
-            ckpt_path=last if last.exists() else None,
-            weights_only=True,
+    run = _Run.open(training, config, folder, initial, torch.device(device))
+    began = time.monotonic()
+    deadline = began + 60.0 * minutes if minutes is not None else float("inf")
+    ask = torch.compile(run.net, dynamic=True) if compiled else run.net
+    with flushed_denormals(), _bar(run, enabled=progress) as tell:
+        while run.step < run.total and time.monotonic() < deadline:
+            terms = run.take_step(ask)
+            if run.step % _STEPS_PER_LOG == 0:
+                run.note(terms, log)
+                tell(run.step)
+            if run.step % run.steps_per_pass == 0:
+                run.validate(validation.to(run.device), log)
+            if run.step % run.steps_per_pass == 0 or run.overdue():
+                run.save()
+        run.save()
+    return run.result()
+
+
+class _Run:
+    """Network, its average, optimiser and position in the data."""
+
+    def __init__(
+        self,
+        training: LabelledGraphs,
+        config: TrainConfig,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.config, self.folder, self.device = config, folder, device
+        torch.manual_seed(config.seed)
+        self.net = build_net(config.net).to(device)
+        self.average = build_net(config.net).to(device).requires_grad_(False)
+        self.data = training.to(device)
+        self.batches = Batches(training, config.batch_size, seed=config.seed)
+        self.steps_per_pass = len(self.batches)
+        self.total = config.passes * self.steps_per_pass
+        if config.frozen:
+            self.net.requires_grad_(False).readout.requires_grad_(True)
+        self.optimizer = torch.optim.AdamW(
+            [p for p in self.net.parameters() if p.requires_grad],
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
-    # A run already finished is not entered again, which would leave the last weights here.
-    kept = torch.load(last, map_location="cpu", weights_only=True)
-    task.load_state_dict(kept["state_dict"])
-    return task
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self._order: tuple[int, tuple[Tensor, ...]] | None = None
+        self._sums: dict[str, list[Tensor]] = {}
+        self._saved = self._began = time.monotonic()
+
+    @classmethod
+    def open(
+        cls,
+        training: LabelledGraphs,
+        config: TrainConfig,
+        folder: Path,
+        initial: Mapping[str, Tensor] | None,
+        device: torch.device,
+    ) -> _Run:
+        """Begin, or go on from the folder's checkpoint."""
+        run = cls(training, config, folder, device)
+        if (folder / LAST).is_file():
+            kept = read_checkpoint(folder / LAST)
+            run.net.load_state_dict(kept.net)
+            run.average.load_state_dict(kept.average)
+            run.optimizer.load_state_dict(kept.optimizer)
+            run.step, run.seconds, run.history = kept.step, kept.seconds, kept.history
+        else:
+            if initial is not None:
+                run.net.load_state_dict(initial)
+            run.average.load_state_dict(run.net.state_dict())
+        return run
+
+    def take_step(self, ask: Callable[[Data], object]) -> dict[str, Tensor]:
+        """One batch: forward, backward, step, average."""
+        config = self.config
+        number, within = divmod(self.step, self.steps_per_pass)
+        if self._order is None or self._order[0] != number:
+            self._order = (number, tuple(self.batches.order(number)))
+        crystals = self._order[1][within].to(self.device)
+        noise = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        graph = strained(self.data.batch(crystals), config.strain, noise)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * self._multiplier()
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
+        ):
+            output = ask(graph)
+        terms = loss(output, graph, config.net, config.scaling)  # type: ignore[arg-type]
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), config.clip)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return {**terms, "gradient_norm": norm}
+
+    def _multiplier(self) -> float:
+        """Warm-up, then constant, then linear to zero."""
+        decay = max(1, self.config.decay_passes * self.steps_per_pass)
+        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup_steps))
+        return warm * min(1.0, (self.total - self.step) / decay)
+
+    def _follow(self) -> None:
+        """Move the average a little towards the weights; faster in the first steps."""
+        keep = min(self.config.averaging, (1.0 + self.step) / (10.0 + self.step))
+        torch._foreach_lerp_(
+            list(self.average.parameters()),
+            [p.detach() for p in self.net.parameters()],
+            1.0 - keep,
+        )
+
+    def note(self, terms: Mapping[str, Tensor], log: Log | None) -> None:
+        """Tell the log where training stands; stop if it has gone astray."""
+        found = {f"train/{name}": float(value.detach()) for name, value in terms.items()}
+        if found["train/total"] != found["train/total"]:
+            raise TrainingError(
+                f"the objective is not a number at step {self.step}: lower learning_rate "
+                f"(now {self.config.learning_rate:g}) and begin in another folder; "
+                f"{self.folder / LAST} is from before"
+            )
+        if log is not None:
+            log(found, self.step)
+
+    def validate(self, data: LabelledGraphs, log: Log | None) -> None:
+        """Mean absolute error of the averaged weights, per target."""
+        began = time.monotonic()
+        errors = []
+        self.average.eval()
+        with torch.inference_mode():
+            for graph in Batches(data, _VALIDATION_BATCH):
+                mean = physical_mean(
+                    self.average(graph), self.config.net, self.config.scaling
+                )
+                errors.append((mean - graph.y).abs())
+        mae = torch.cat(errors).nanmean(dim=0).tolist()
+        found = {
+            f"val/{name}_mae": value
+            for name, value in zip(self.config.net.targets, mae, strict=True)
+        }
+        self.history.append({"pass": self.step / self.steps_per_pass, **found})
+        if log is not None:
+            log(found, self.step)
+        self._began += time.monotonic() - began  # not training
+
+    def overdue(self) -> bool:
+        """Whether the last checkpoint is older than it should be."""
+        return time.monotonic() - self._saved > SAVE_EVERY
+
+    def save(self) -> None:
+        """Write the checkpoint, and the history beside it for people."""
+        now = time.monotonic()
+        self.seconds += now - self._began
+        self._began = self._saved = now
+        Checkpoint(
+            step=self.step,
+            passes=self.step / self.steps_per_pass,
+            net=self.net.state_dict(),
+            average=self.average.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            history=self.history,
+            seconds=self.seconds,
+        ).save(self.folder / LAST)
+        text = json.dumps(self.history, indent=1) + "\n"
+        (self.folder / "history.json").write_text(text, encoding="utf-8")
+
+    def result(self) -> Trained:
+        """What there is now."""
+        net = self.average.to("cpu").eval()
+        finished = self.step >= self.total
+        return Trained(net, self.folder / LAST, finished, tuple(self.history))
+
+
+class _bar:  # noqa: N801 - reads as a function where it is used
+    """A progress bar on standard error, or nothing."""
+
+    def __init__(self, run: _Run, *, enabled: bool) -> None:
+        self.run, self.enabled = run, enabled
+
+    def __enter__(self) -> Callable[[int], None]:
+        if not self.enabled:
+            return lambda step: None  # noqa: ARG005
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.shown = Progress(console=Console(stderr=True))
+        task = self.shown.add_task(
+            "Training", total=self.run.total, completed=self.run.step
+        )
+        self.shown.start()
+        return lambda step: self.shown.update(task, completed=step)
+
+    def __exit__(self, *exc: object) -> None:
+        if self.enabled:
+            self.shown.stop()
 
 
 def _keep_config(path: Path, config: TrainConfig) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from models.nets.gated import GatedNetConfig, NetOutput
+from models.nets.parts import CommonConfig, NetOutput
 
 _HASH_A, _HASH_B, _HASH_M = 1_103_515_245, 12_345, 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """Physical value = offset + unit * output, per target."""
+    """Physical value = offset + unit * output, per target; and how much each counts."""
 
     unit: dict[str, float] = field(
         default_factory=lambda: {
@@ -27,6 +27,15 @@ class Scaling:
     offset: dict[str, float] = field(
         default_factory=lambda: {"formation_energy_per_atom": -1.3}  # eV/atom
     )
+    weight: dict[str, float] = field(
+        default_factory=lambda: {
+            "band_gap_hse": 0.5,
+            "log10_electron_mass": 0.2,
+            "log10_hole_mass": 0.2,
+            "is_metal": 0.3,
+        }
+    )
+    """Share in the objective; 1 for the others."""
 
     def tensors(self, targets: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         """Unit and offset, ``(n_targets,)`` each, in the order of ``targets``."""
@@ -35,32 +44,48 @@ class Scaling:
         return unit, offset
 
 
+_FEWEST = 0.2
+"""A target labelled in a smaller share of a batch counts in proportion: three labels must
+not weigh as much as sixty-four."""
+
+
 def loss(
-    output: NetOutput, graph: Data, config: GatedNetConfig, scaling: Scaling
+    output: NetOutput, graph: Data, config: CommonConfig, scaling: Scaling
 ) -> dict[str, Tensor]:
-    """Return scalar terms; their sum under ``total`` is what training minimises.
+    """Return scalar terms; ``total`` is what training minimises.
 
     The mean is fitted by absolute error, since that is what is reported. The scale is
     fitted by the Laplace likelihood of the *detached* error, so that learning how wrong one
     is never buys a worse mean. A target that cannot be negative is censored: where the
-    label is zero, any output below zero is right (Tobin, Econometrica 26, 24 (1958)).
+    label is zero, any output below zero is right (Tobin, Econometrica 26, 24 (1958)). A
+    binary target has the cross-entropy of its logit instead, and no scale.
     """
     unit, offset = (t.to(output.mean) for t in scaling.tensors(config.targets))
     known = graph.y.isfinite()  # (n, n_targets)
     label = torch.where(known, (graph.y - offset) / unit, 0.0).unsqueeze(-1)
-    mean = output.mean
-    floor = torch.tensor(
-        [name in config.non_negative for name in config.targets], device=mean.device
-    ).unsqueeze(-1)  # (n_targets, 1)
+    error = _error(output.mean, label, config)
+    seen = known.unsqueeze(-1) * _bags(graph.crystal, config.n_heads).unsqueeze(1)
+    count = seen.sum(dim=(0, 2)).clamp(min=_FEWEST * seen[:, 0].numel())  # (n_targets,)
+    by_target = (error * seen).sum(dim=(0, 2)) / count
+    likelihood = error.detach() * torch.exp(-output.log_scale) + output.log_scale
+    measured = (~config.flags(config.binary)).to(likelihood)  # (n_targets,)
+    scale = ((likelihood * seen).sum(dim=(0, 2)) / count * measured).mean()
+    share = [scaling.weight.get(name, 1.0) for name in config.targets]
+    total = (by_target * torch.tensor(share).to(by_target)).sum() + 0.1 * scale
+    terms = dict(zip(config.targets, by_target.detach(), strict=True))
+    return {"total": total, "scale": scale.detach(), **terms}
+
+
+def _error(mean: Tensor, label: Tensor, config: CommonConfig) -> Tensor:
+    """What each head's output costs, ``(n, n_targets, n_heads)``; label ``(n, n_targets, 1)``."""
+    floor = config.flags(config.non_negative).to(mean.device).unsqueeze(-1)
+    binary = config.flags(config.binary).to(mean.device).unsqueeze(-1)  # (n_targets, 1)
     censored = floor & (label <= 0.0)
     error = torch.where(censored, mean.clamp(min=0.0), (mean - label).abs())
-    seen = known.unsqueeze(-1) * _bags(graph.crystal, config.n_heads).unsqueeze(1)
-    likelihood = error.detach() * torch.exp(-output.log_scale) + output.log_scale
-    count = seen.sum(dim=(0, 2)).clamp(min=1.0)  # (n_targets,)
-    by_target = (error * seen).sum(dim=(0, 2)) / count
-    scale = ((likelihood * seen).sum(dim=(0, 2)) / count).mean()
-    terms = dict(zip(config.targets, by_target.detach(), strict=True))
-    return {"total": by_target.sum() + 0.1 * scale, "scale": scale.detach(), **terms}
+    if not config.binary:
+        return error
+    entropy = nn.functional.softplus(mean) - label * mean
+    return torch.where(binary, entropy, error)
 
 
 def _bags(crystal: Tensor, n_heads: int) -> Tensor:
@@ -81,7 +106,8 @@ def strained(graph: Data, spread: float, generator: torch.Generator) -> Data:
     Labels belong to geometries a few percent apart in volume, and proposed crystals are
     guesses: the network should not care about so little.
     """
-    factor = 1.0 + spread * torch.randn(len(graph.y), generator=generator)
+    noise = torch.randn(len(graph.y), generator=generator)
+    factor = 1.0 + spread * noise.to(graph.reach.device)
     per_atom = factor.to(graph.reach).index_select(0, graph.batch)
     graph.reach = graph.reach * per_atom
     per_edge = per_atom.index_select(0, graph.edge_index[1])

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from materials.errors import InputError
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import FloatArray, GraphConfig
 from models.graphs.store import GraphStore
-from models.nets.gated import GatedNetConfig
+from models.nets import GatedNetConfig, NetConfig
 from models.plain import from_plain
 from models.training.data import DataSource, LabelledGraphs
+from models.training.targets import labels as labels_of
 
 if TYPE_CHECKING:
     from materials.table import CrystalRow, CrystalTable
@@ -38,6 +40,7 @@ class Recipe:
     sha256: str  # of the table
     targets: tuple[str, ...]
     graph: GraphConfig
+    where: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,14 @@ class Prepared:
 def prepare(
     table: Path,
     cache: Path,
-    net: GatedNetConfig | None = None,
+    net: NetConfig | None = None,
     *,
+    where: tuple[str, str] | None = None,
     progress: bool = False,
 ) -> Prepared:
     """Return the graphs of ``table`` with the targets of ``net``, in the table's order.
 
+    ``where`` names a column and the value that rows must have there to be taken.
     They are kept in the safetensors file ``cache``; beside it, ``<cache>.json`` says what
     it was made of and which rows were skipped. A cache of another table, other targets or
     other graphs is made anew. Raises :class:`InputError` if no row can be used.
@@ -65,7 +70,7 @@ def prepare(
 
     net = net or GatedNetConfig()
     crystals = CrystalTable.open(table)
-    recipe = Recipe(crystals.sha256, net.targets, net.graph)
+    recipe = Recipe(crystals.sha256, net.targets, net.graph, where)
     record = cache.with_name(f"{cache.name}.json")
     skipped = _cached(cache, record, recipe)
     if skipped is not None:
@@ -95,11 +100,13 @@ def _cached(cache: Path, record: Path, recipe: Recipe) -> tuple[Skipped, ...] | 
 def _build(
     crystals: CrystalTable, file: str, recipe: Recipe, *, progress: bool
 ) -> tuple[LabelledGraphs, tuple[Skipped, ...]]:
-    labels = crystals.to_pandas(list(recipe.targets)).to_numpy(dtype=np.float32)
+    labels = labels_of(crystals, recipe.targets)
+    wanted = _wanted(crystals, recipe.where)
     kept: list[int] = []
     skipped: list[Skipped] = []
     rows = _shown(crystals.rows(), len(crystals), progress=progress)
-    graphs = GraphStore.build(_usable(rows, labels, kept, skipped), recipe.graph)
+    chosen = (pair for pair in enumerate(rows) if wanted[pair[0]])
+    graphs = GraphStore.build(_usable(chosen, labels, kept, skipped), recipe.graph)
     if not kept:
         first = skipped[0].reason if skipped else "the table is empty"
         raise InputError(f"{file}: no row can be learned from ({first})")
@@ -107,19 +114,36 @@ def _build(
         graphs,
         torch.from_numpy(labels[kept]),
         recipe.targets,
-        DataSource(file, recipe.sha256, rows=len(kept), skipped=len(skipped)),
+        DataSource(
+            file,
+            recipe.sha256,
+            rows=len(kept),
+            skipped=len(skipped),
+            where=" == ".join(recipe.where or ()),
+        ),
     )
     return data, tuple(skipped)
 
 
+def _wanted(crystals: CrystalTable, where: tuple[str, str] | None) -> NDArray[np.bool_]:
+    """Which rows are asked for, ``(n_rows,)``."""
+    if where is None:
+        return np.ones(len(crystals), dtype=bool)
+    column, value = where
+    found = crystals.to_pandas([column])[column].astype(str).to_numpy() == value
+    if not found.any():
+        raise InputError(f"no row where {column} is {value}: nothing to learn from")
+    return np.asarray(found, dtype=bool)
+
+
 def _usable(
-    rows: Iterable[CrystalRow],
+    rows: Iterable[tuple[int, CrystalRow]],
     labels: FloatArray,
     kept: list[int],
     skipped: list[Skipped],
 ) -> Iterator[CrystalArrays]:
     """Yield what has a graph and a label, noting the numbers of these rows in ``kept``."""
-    for number, row in enumerate(rows):
+    for number, row in rows:
         try:
             if row.error is not None:
                 raise InputError(row.error)

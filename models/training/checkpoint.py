@@ -1,0 +1,50 @@
+"""The state of a training run in one file, written whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # raised by torch's restricted reader
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from materials.errors import InputError
+
+LAST = "last.pt"
+"""Name of the file in a run's folder."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run stands; tensors and plain numbers only."""
+
+    step: int  # optimiser steps taken
+    passes: float  # over the training rows
+    net: dict[str, Tensor]  # weights as last stepped
+    average: dict[str, Tensor]  # their moving average, which is what is kept
+    optimizer: dict[str, Any]
+    history: list[dict[str, float]]  # one entry per validation
+    seconds: float  # spent training, over all sessions
+
+    def save(self, path: Path) -> None:
+        """Write the file, which replaces an earlier one only when complete."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.part")
+        torch.save(dict(vars(self)), unfinished)
+        unfinished.replace(path)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint as plain tensors, never as pickled code.
+
+    Raises :class:`InputError` for a file that is missing, broken or something else.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
+    try:
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
