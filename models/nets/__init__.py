@@ -18,4 +18,4 @@ def build_net(config: NetConfig) -> CrystalNet:
     return NETS[config.architecture](config)
 
 
-__all__ = ["CONFIGS", "NETS", "CrystalNet", "NetConfig", "NetOutput", "build_net"]
+__all__ = ["CONFIGS", "NETS", "CrystalNet", "GatedNetConfig", "NetConfig", "NetOutput", "build_net"]

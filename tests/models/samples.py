@@ -26,6 +26,10 @@ from models.training.data import DataSource, LabelledGraphs
 from models.uncertainty.calibration import Calibration, Coverage
 
 SMALL = GatedNetConfig(
+    targets=("band_gap", "formation_energy_per_atom", "energy_above_hull"),
+    non_negative=("band_gap",),
+    binary=(),
+    corrections=(),
     n_heads=2, atom_width=16, edge_width=8, angle_width=4, n_radial=8, n_blocks=2
 )
 

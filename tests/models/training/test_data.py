@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from models.training.data import Batches, LabelledGraphs
 from tests.models.samples import labelled
 
 
-def crystals_of(batches: Batches) -> list[int]:
-    return torch.cat([batch.crystal for batch in batches]).tolist()
+def crystals_of(batches: Batches, number_of_pass: int = 0) -> list[int]:
+    return torch.cat(batches.order(number_of_pass)).tolist()
 
 
 def test_every_crystal_once_per_pass():
@@ -25,11 +26,13 @@ def test_every_crystal_once_per_pass():
 
 def test_the_pass_sets_the_order():
     one, other = Batches(labelled(30), 7, seed=3), Batches(labelled(30), 7, seed=3)
-    first = crystals_of(one)
-    one.set_epoch(1)
-    second = crystals_of(one)
-    other.set_epoch(1)
-    assert second == crystals_of(other) != first
+    assert crystals_of(one, 1) == crystals_of(other, 1) != crystals_of(one, 0)
+
+
+def test_batches_hold_the_crystals_of_their_order():
+    batches = Batches(labelled(30), 7, seed=3)
+    found = torch.cat([batch.crystal for batch in batches]).tolist()
+    assert found == crystals_of(batches)
 
 
 def test_without_a_seed_the_order_is_the_table_s():
@@ -75,3 +78,35 @@ def test_targets_must_fit_the_graphs():
     data = labelled(3)
     with pytest.raises(ValueError, match="one row per graph"):
         LabelledGraphs(data.graphs, data.targets[:2], data.names)
+
+
+def test_torch_s_own_format_holds_the_same(tmp_path):
+    data = labelled(12)
+    data.save(tmp_path / "cache.pt")
+    again = LabelledGraphs.load(tmp_path / "cache.pt")
+    assert (again.names, again.source) == (data.names, data.source)
+    torch.testing.assert_close(again.targets, data.targets, equal_nan=True, rtol=0, atol=0)
+    batch, other = (d.batch(torch.tensor([3, 7])) for d in (data, again))
+    assert torch.equal(batch.edge_vector, other.edge_vector)
+
+
+def test_pickled_code_is_not_read(tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    (tmp_path / "cache.pt").write_bytes(pickle.dumps({"tensors": Evil(), "metadata": {}}))
+    with pytest.raises(InputError, match="expected a cache of graphs"):
+        LabelledGraphs.load(tmp_path / "cache.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_selected_crystals_are_the_same_crystals():
+    data = labelled(12)
+    few = data.select(torch.tensor([9, 2, 5]))
+    assert few.source.rows == 3
+    one, other = few.batch(torch.arange(3)), data.batch(torch.tensor([9, 2, 5]))
+    for field in ("z", "reach", "edge_index", "edge_vector", "batch", "y"):
+        torch.testing.assert_close(one[field], other[field], equal_nan=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch_geometric.data import Data
 
-from models.nets.gated import GatedNetConfig, NetOutput
+from models.nets import GatedNetConfig, NetOutput
 from models.training.objective import Scaling, _bags, loss, strained
 from tests.models.samples import labelled
 
@@ -111,3 +111,44 @@ def test_strain_scales_whole_crystals():
         factors = by_atom[graph.batch == crystal]
         torch.testing.assert_close(factors, factors[:1].expand_as(factors))
     assert by_atom.std() > 0.01
+
+
+YES_NO = GatedNetConfig(targets=("band_gap", "is_metal"), n_heads=4)
+
+
+def test_a_yes_or_no_target_has_the_entropy_of_its_logit_and_no_scale():
+    mean = torch.full((16, 2, 4), 0.4, requires_grad=True)
+    log_scale = torch.zeros_like(mean, requires_grad=True)
+    y = torch.tensor([[1.0, 1.0]] * 16)
+    found = loss(
+        NetOutput(mean, log_scale), Data(y=y, crystal=torch.arange(16)), YES_NO, SCALING
+    )
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor(0.4), torch.tensor(1.0)
+    )
+    torch.testing.assert_close(found["is_metal"], expected)
+    found["total"].backward()
+    assert (log_scale.grad[:, 1] == 0).all()
+    assert log_scale.grad[:, 0].abs().max() > 0
+
+
+def test_few_labels_in_a_batch_weigh_little():
+    """One labelled row of sixteen pulls less than one of two."""
+    pulls = []
+    for n in (16, 2):
+        mean = torch.zeros(n, 2, 4, requires_grad=True)
+        terms(mean, [[1.0, torch.nan]] + [[torch.nan] * 2] * (n - 1))["total"].backward()
+        pulls.append(mean.grad.abs().sum())
+    assert pulls[0] < 0.5 * pulls[1]
+    assert pulls[0] > 0
+
+
+def test_targets_count_by_their_weight():
+    mean = torch.zeros(8, 2, 4)
+    graph = Data(y=torch.ones(8, 2), crystal=torch.arange(8))
+    output = NetOutput(mean, torch.zeros_like(mean))
+    totals = [
+        loss(output, graph, CONFIG, Scaling(unit={}, offset={}, weight=weight))["total"]
+        for weight in ({}, {"band_gap": 3.0})
+    ]
+    torch.testing.assert_close(totals[1] - totals[0], torch.tensor(2.0))

@@ -105,3 +105,18 @@ def test_no_label_at_all_is_an_error(tmp_path):
 def test_progress_goes_to_standard_error(table, tmp_path, capsys):
     prepare(table, tmp_path / "cache.safetensors", NET, progress=True)
     assert capsys.readouterr().out == ""
+
+
+def test_rows_can_be_chosen_by_a_column(table, tmp_path):
+    import pandas as pd
+
+    frame = pd.read_parquet(table)
+    frame["release"] = ["2018", "2019", "2018", "2019", "2018"]
+    frame.to_parquet(table)
+    found = prepare(table, tmp_path / "c.safetensors", NET, where=("release", "2018"))
+    assert found.data.targets[:, 1].tolist() == [0, -2]
+    assert found.data.source.where == "release == 2018"
+    everything = prepare(table, tmp_path / "c.safetensors", NET)
+    assert len(everything.data.targets) == 4  # another choice is another cache
+    with pytest.raises(InputError, match="no row where release is 2017"):
+        prepare(table, tmp_path / "d.safetensors", NET, where=("release", "2017"))
