@@ -50,7 +50,7 @@ format: $(VENV)/.dev ## put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.runtime ## measure the predictor on DATA=folder beside a baseline
+bench: $(VENV)/.dev ## measure the predictors on DATA=folder beside baselines and CGCNN
 	@$(BIN)/galena bench accuracy $(DATA)/mp_train.parquet $(DATA)/mp_val.parquet \
 		-o benchmarks/results/accuracy.json $(ARGS)
 

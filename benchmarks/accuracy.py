@@ -1,6 +1,8 @@
-"""Accuracy of the shipped network beside composition-only baselines.
+"""Accuracy of the shipped models beside composition alone and beside CGCNN.
 
 python benchmarks/accuracy.py TRAIN.parquet VALIDATION.parquet
+
+The same as ``galena bench accuracy``, with the figures kept in ``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -9,9 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from models.evaluation.accuracy import as_table, run, write_json
+from campaigns.cli.bench import accuracy
 
 RESULT = Path(__file__).parent / "results" / "accuracy.json"
 
@@ -20,17 +21,11 @@ def main(
     train: Annotated[Path, typer.Argument(help="Labelled crystals the baselines learn.")],
     validation: Annotated[Path, typer.Argument(help="Labelled crystals to measure on.")],
     *,
-    model: Annotated[Path | None, typer.Option(help="A model's folder.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Use the first rows only.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes of the forest.")] = 2,
     output: Annotated[Path, typer.Option("-o", help="Where the figures go.")] = RESULT,
 ) -> None:
-    """Measure, print a table and write the figures as JSON."""
-    console, notes = Console(), Console(stderr=True)
-    report = run(train, validation, model=model, limit=limit, jobs=jobs, say=notes.print)
-    write_json(report, output)
-    console.print(as_table(report))
-    notes.print(f"written to {output}")
+    """Measure, print the tables and write the figures as JSON."""
+    accuracy(train, validation, jobs=jobs, output=output)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from campaigns.cli.app import app
+from materials.table import CrystalTable
+from tests.campaigns.small_model import save_small_model
+from tests.tables import chain
+
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    labels = {"band_gap": np.arange(40) % 2 * 1.5}
+    CrystalTable.from_structures(chain(40), properties=labels).write(folder / "t.parquet")
+    save_small_model(folder / "mine")
+    return folder
+
+
+def bench(folder, *options):
+    table = str(folder / "t.parquet")
+    return RUN.invoke(
+        app, ["bench", "accuracy", table, table, "--skip-baselines", *options]
+    )
+
+
+def test_a_folder_is_measured_under_its_name(folder):
+    result = bench(
+        folder, "--model", str(folder / "mine"), "--json", "-o", f"{folder}/o.json"
+    )
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert "mine" in {m["method"] for m in report["methods"]}
+    figure = report["methods"][0]["scores"]["band_gap"]["mae"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert report["methods"][0]["metal"] is not None
+    assert json.loads((folder / "o.json").read_text()) == report
+
+
+def test_tables_name_the_interval_and_what_was_left_out(folder):
+    result = bench(folder, "--model", str(folder / "mine"))
+    assert result.exit_code == 0, result.output
+    for text in ("band gap, eV (40 crystals)", "ROC-AUC", "95 %", "left out as asked"):
+        assert text in result.stdout
+
+
+def test_every_shipped_model_is_measured_where_none_is_named(folder, monkeypatch):
+    from models import pretrained
+
+    for name in ("gated", "other"):
+        save_small_model(folder / "weights" / name)
+    monkeypatch.setattr(pretrained, "WEIGHTS", folder / "weights")
+    result = bench(folder, "--json")
+    methods = [m["method"] for m in json.loads(result.stdout)["methods"]]
+    assert methods[:2] == ["gated", "other"]
+
+
+def test_a_model_that_is_not_there_is_said(folder):
+    result = bench(folder, "--model", "nowhere")
+    assert result.exit_code != 0
