@@ -43,6 +43,9 @@ Track = Literal["all data", "same data"]
 """What a model was trained on: every labelled crystal, or those of the Materials Project of
 2018 alone, which published models were trained on and can be compared on."""
 
+SAME_DATA = "release == 2018"
+"""The rows of the second track, as :class:`DataSource` names them."""
+
 
 @dataclass(frozen=True)
 class TargetMetrics:
@@ -67,7 +70,11 @@ class Manifest:
     metrics: dict[str, TargetMetrics]
     passes: tuple[int, ...]  # over the training rows, by each member
     members: dict[str, str]  # file name -> SHA-256
-    track: Track = "all data"
+
+    @property
+    def track(self) -> Track:
+        """Told from the rows that were trained on."""
+        return "same data" if self.training.where == SAME_DATA else "all data"
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,7 @@ from materials.errors import InputError
 from models.denormals import flushed_denormals
 from models.inference import ask
 from models.nets.gated import GatedNet
-from models.pretrained import (
-    FORMAT,
-    Bundle,
-    Manifest,
-    TargetMetrics,
-    Track,
-    save_bundle,
-)
+from models.pretrained import FORMAT, Bundle, Manifest, TargetMetrics, save_bundle
 from models.training.card import model_card
 from models.training.config import TrainConfig
 from models.training.data import DataSource, LabelledGraphs
@@ -52,7 +45,6 @@ def export_bundle(
     folder: Path,
     name: str,
     config: TrainConfig | None = None,
-    track: Track = "all data",
 ) -> Bundle:
     """Write the checkpoints as one ensemble, calibrated and measured on ``validation``.
 
@@ -78,7 +70,6 @@ def export_bundle(
         metrics=metrics,
         passes=tuple(member.passes for member in members),
         members={},
-        track=track,
     )
     states = [member.state for member in members]
     return save_bundle(folder, manifest, states, model_card(manifest))
