@@ -25,8 +25,7 @@ from models.uncertainty.calibration import (
     coverage,
     informative,
 )
-
-_SPLIT_SEED = 0  # which half of validation calibrates and which checks
+from models.uncertainty.halves import calibrating
 
 
 @dataclass(frozen=True)
@@ -114,9 +113,7 @@ def _judge(
     config: TrainConfig,
 ) -> tuple[dict[str, Calibration], dict[str, TargetMetrics]]:
     """Calibrate every target on one half of the rows, and check it on the other."""
-    order = np.random.default_rng(_SPLIT_SEED).permutation(len(mean))
-    half = np.zeros(len(mean), dtype=bool)
-    half[order[::2]] = True
+    half = calibrating(len(mean))
     calibration, metrics = {}, {}
     for column, target in enumerate(config.net.targets):
         label = data.targets[:, column].numpy().astype(np.float64)
