@@ -10,6 +10,7 @@ import typer
 
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
+from campaigns.tracking.store import default_store
 
 if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
@@ -126,11 +127,6 @@ def report(
         )
     else:
         typer.echo(str(paths.html))
-
-
-def default_store(folder: Path) -> str:
-    """MLflow's database for a campaign: one for all campaigns of the same parent folder."""
-    return f"sqlite:///{folder.resolve().parent / 'mlflow.db'}"
 
 
 def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:

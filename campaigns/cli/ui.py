@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import show
-from campaigns.cli.campaign import default_store
+from campaigns.tracking.store import default_store
 
 
 def ui(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from typing import Annotated
 
 import typer
 
 from campaigns.cli import show
+from campaigns.versions import installed
 
 LIBRARIES = (
     "torch", "torch-geometric", "pymatgen", "ase", "chgnet", "optuna", "mlflow", "pyarrow"
@@ -26,19 +25,12 @@ def version(
     Example: `galena version --json`
     """
     versions = {
-        "galena": _installed("galena-materials"),
+        "galena": installed("galena-materials"),
         "python": platform.python_version(),
     }
-    versions |= {name: _installed(name) for name in LIBRARIES}
+    versions |= {name: installed(name) for name in LIBRARIES}
     if as_json:
         show.print_json(versions)
     else:
         for name, number in versions.items():
             typer.echo(f"{name:16} {number}")
-
-
-def _installed(name: str) -> str:
-    try:
-        return installed(name)
-    except PackageNotFoundError:
-        return "not installed"

@@ -2,19 +2,14 @@
 
 MLflow is a copy for looking at; the ledger is the truth. ``Tracker.sync`` brings the copy to
 the state of a view whatever it held before, so that a copy lost, late or half made costs
-nothing. This is the only file that imports MLflow.
+nothing.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
-import socket
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +20,8 @@ import yaml
 
 from campaigns.reports.crystals import cif
 from campaigns.reports.markdown import markdown_summary
+from campaigns.tracking.store import database_path, experiment_of, explained, open_client
 from campaigns.view import CampaignView, decomposition_text
-from materials.errors import GalenaError
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -50,10 +45,6 @@ SHORTLIST_SHOWN = (
 )
 
 
-class TrackingError(GalenaError):
-    """MLflow could not be brought up to date; the campaign itself is unharmed."""
-
-
 @dataclass(frozen=True)
 class Tracked:
     """Where a campaign is found in MLflow."""
@@ -72,7 +63,7 @@ class Tracker:
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri = uri
         self.experiment = experiment
-        self.artifacts = database_path(uri).parent / "artifacts"
+        database_path(uri)  # another kind of store is told here, before any work
 
     def sync(
         self,
@@ -91,9 +82,11 @@ class Tracker:
         Raises:
             TrackingError: MLflow refused (database locked or of a newer version, disk full).
         """
-        with _explained(self.uri):
-            client = _client(self.uri)
-            experiment_id = self._experiment(client)
+        problem = "MLflow could not be brought up to date"
+        advice = "The campaign is safe in its ledger; the next sync catches up"
+        with explained(self.uri, problem=problem, advice=advice):
+            client = open_client(self.uri)
+            experiment_id = experiment_of(client, self.uri, self.experiment)
             parent = self._parent(client, experiment_id, view, campaign_id or view.name)
             _log_parent(client, parent, view)
             _log_rounds(client, parent, view)
@@ -106,18 +99,6 @@ class Tracker:
                 client.set_terminated(parent.info.run_id, end_time=end)
             return Tracked(experiment_id, parent.info.run_id)
 
-    def _experiment(self, client: MlflowClient) -> str:
-        found = client.get_experiment_by_name(self.experiment)
-        if found is not None:
-            return str(found.experiment_id)
-        self.artifacts.mkdir(parents=True, exist_ok=True)
-        tags = {
-            "mlflow.experimentKind": "custom_model_development"
-        }  # what the page is laid for
-        return str(
-            client.create_experiment(self.experiment, self.artifacts.as_uri(), tags=tags)
-        )
-
     def _parent(
         self, client: MlflowClient, experiment_id: str, view: CampaignView, campaign_id: str
     ) -> Run:
@@ -128,68 +109,6 @@ class Tracker:
                 return run
         tags = {KIND_TAG: "campaign", CAMPAIGN_TAG: campaign_id, **SOURCE_TAGS}
         return client.create_run(experiment_id, tags=tags, run_name=view.name)
-
-
-def database_path(uri: str) -> Path:
-    """The file of an SQLite URI.
-
-    Raises:
-        TrackingError: the URI names something else.
-    """
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix) or len(uri) == len(prefix):
-        raise TrackingError(
-            f"tracking needs a URI such as sqlite:///runs/mlflow.db, got '{uri}'"
-        )
-    return Path(uri.removeprefix(prefix)).resolve()
-
-
-def ui_command(uri: str, port: int) -> list[str]:
-    """The command that shows an MLflow database in a browser, on this machine only.
-
-    It listens at the first free port from ``port`` on, and says so when it is ready; run it in
-    ``ui_environment()``.
-
-    Raises:
-        TrackingError: there is no such database yet.
-    """
-    database = database_path(uri)
-    if not database.is_file():
-        raise TrackingError(
-            f"{database}: no MLflow database here yet; run a campaign first or name another"
-        )
-    return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
-        *("--port", str(free_port(port)), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{database}"),
-        *("--artifacts-destination", (database.parent / "artifacts").as_uri()),
-    ]
-
-
-def ui_environment() -> dict[str, str]:
-    """The environment to run ``ui_command`` in: this one, without telemetry and job workers."""
-    return {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-
-
-def free_port(preferred: int) -> int:
-    """The first port from ``preferred`` on at which nothing listens on this machine.
-
-    Raises:
-        TrackingError: the next fifty are all taken.
-    """
-    for port in range(preferred, min(preferred + 50, 65_536)):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise TrackingError(f"no free port on 127.0.0.1 from {preferred} on; name another")
 
 
 def flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -338,34 +257,3 @@ def _times(closed: pd.DataFrame, start: int) -> list[int]:
     """When each closed round ended, had all been computed in one go: ms since 1970."""
     elapsed = closed["seconds"].astype(float).fillna(0.0).cumsum()
     return [start + round(1000 * seconds) for seconds in elapsed]
-
-
-def _client(uri: str) -> MlflowClient:
-    """A client that says nothing, calls no one, and leaves MLflow's global state alone."""
-    os.environ.setdefault(
-        "MLFLOW_DISABLE_TELEMETRY", "true"
-    )  # read while MLflow is imported
-    database_path(uri).parent.mkdir(parents=True, exist_ok=True)
-    from mlflow.tracking import MlflowClient
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=f"sqlite:///{database_path(uri)}")
-
-
-@contextmanager
-def _explained(uri: str) -> Iterator[None]:
-    """Turn what MLflow, its database or the disk raise into one error for people."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise TrackingError(
-            f"{uri}: MLflow could not be brought up to date: {first}. The campaign is safe in "
-            "its ledger; the next sync catches up"
-        ) from error
