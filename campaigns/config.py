@@ -190,6 +190,9 @@ class CampaignConfig(_Frozen):
     batch_size: int = Field(default=10, ge=1)
     """Oracle calls per round."""
     budget: Budget = Budget()
+    model: str | None = Field(default=None, min_length=1)
+    """The predictor: a folder, a shipped model's name, or an MLflow URI such as
+    ``models:/galena@champion``; the shipped default if not given."""
     oracle: OracleConfig = OracleConfig()
     known: tuple[Path, ...] = ()
     """Tables whose formulas count as known, added to the shipped list."""

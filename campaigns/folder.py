@@ -83,6 +83,9 @@ class CampaignFolder:
     def open_ledger(self, config: CampaignConfig) -> Ledger:
         """The ledger of a new or interrupted campaign with exactly this specification.
 
+        Only ``model`` may be written in another way: what it leads to is checked by the version
+        of the weights, so that a campaign can go on once an alias has moved.
+
         Raises:
             InputError: the folder holds something else, or another specification; names the
                 fields that differ.
@@ -95,7 +98,7 @@ class CampaignFolder:
         if begun is None:
             ledger.put("spec", spec)
             begun = spec
-        different = list(_differences(begun, spec))
+        different = list(_differences(begun | {"model": spec["model"]}, spec))
         if different:
             ledger.close()
             raise InputError(

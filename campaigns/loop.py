@@ -18,6 +18,9 @@ from campaigns.propose import Proposer, oracle_scores
 from campaigns.protocols import Oracle, Verdict
 from campaigns.results import is_hit, read_view
 from campaigns.space import write_study
+from campaigns.tracking.resolve import local_model
+from campaigns.tracking.store import model_store
+from campaigns.versions import galena_version
 from campaigns.view import CampaignView, agreement
 from materials.errors import InputError
 from models.inference import Predictor
@@ -41,11 +44,13 @@ def run_campaign(
     machinery: Machinery | None = None,
     watcher: Watcher | None = None,
     publish: Publish | None = None,
+    tracking_uri: str | None = None,
 ) -> CampaignView:
     """Run the campaign in ``folder``, or go on with it, and return its tables.
 
     ``publish`` is called after every round and at the end with the campaign as it stands, for
     tracking and reports. Running a finished campaign again changes nothing and returns it.
+    ``tracking_uri`` is the MLflow store in which a registered ``model`` is looked up.
 
     Raises:
         InputError: the folder holds another campaign, or this one was begun with another
@@ -57,7 +62,8 @@ def run_campaign(
     with place.hold():
         ledger = place.open_ledger(config)
         try:
-            machinery = machinery or build_machinery(config, watcher)
+            store = model_store(tracking_uri, beside=folder)
+            machinery = machinery or build_machinery(config, watcher, store)
             _same_versions(ledger, machinery.versions, folder)
             for number in range(1, config.rounds + 1):
                 if not _round(number, config, ledger, machinery, watcher):
@@ -75,20 +81,25 @@ def run_campaign(
         return view
 
 
-def build_machinery(config: CampaignConfig, watcher: Watcher) -> Machinery:
-    """Load the predictor and the potential named in the specification."""
+def build_machinery(config: CampaignConfig, watcher: Watcher, store: str) -> Machinery:
+    """Load the predictor and the potential named in the specification.
+
+    ``store`` is where MLflow keeps registered models.
+    """
     from campaigns.oracles.mlip import MlipOracle
     from campaigns.oracles.references import References
     from models.potentials import load_potential
 
-    predictor = Predictor.load()
+    with local_model(config.model, store) as model:
+        predictor = Predictor.load(model.folder)
     potential = load_potential(config.oracle.potential)
     references = References(potential, predictor, config.oracle)
     oracle = MlipOracle(potential, predictor, references, config.oracle)
     oracle.note = watcher.reference
     versions = {
-        "galena": _galena_version(),
+        "galena": galena_version(),
         "predictor": predictor.version,
+        "model": model.origin,
         "potential": potential.origin,
         "python": platform.python_version(),
     }
@@ -196,20 +207,20 @@ def _same_versions(ledger: Ledger, versions: dict[str, str], folder: Path) -> No
         return
     for part in ("predictor", "potential"):
         if begun.get(part) != versions.get(part):
+            way = _way_back(begun, versions) if part == "predictor" else ""
             raise InputError(
                 f"{folder}: begun with {part} {begun.get(part)}, now {versions.get(part)}; "
-                "their numbers must not be mixed. Go on with the former, or start in a new "
-                "folder"
+                f"their numbers must not be mixed. Go on with the former{way}, or start in a "
+                "new folder"
             )
 
 
-def _galena_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("galena-materials")
-    except PackageNotFoundError:
-        return "not installed"
+def _way_back(begun: dict[str, str], versions: dict[str, str]) -> str:
+    """How to name the model that a campaign began with, where that is on record."""
+    then, now = begun.get("model"), versions.get("model")
+    if then is None or then == now:
+        return ""
+    return f" (--model {then}; {now} is what was found)"
 
 
 def _now() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from campaigns.cli import bench, campaign, predict, screen, train, ui, version
+from campaigns.cli import bench, campaign, model, predict, screen, train, ui, version
 from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
@@ -63,6 +63,7 @@ app.command()(predict.predict)
 app.command()(screen.screen)
 app.add_typer(campaign.app, name="campaign")
 app.command()(train.train)
+app.add_typer(model.app, name="model")
 app.add_typer(bench.app, name="bench")
 app.command()(ui.ui)
 app.command()(version.version)

@@ -46,6 +46,10 @@ def run(
         str | None,
         typer.Option(help="MLflow store; mlflow.db beside the folder if not given."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Predictor in place of SPEC's: folder, name or MLflow URI."),
+    ] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -54,21 +58,28 @@ def run(
     Stop it at any time, even with `kill -9`: the same command goes on from the last
     finished step, and the outcome is the same. A finished campaign prints its result again.
 
+    A campaign keeps to the model it began with. Where an alias has moved since, it stops and
+    says which version to name.
+
     Examples:
 
     - `galena campaign run campaigns/examples/solar_absorber.yaml`
 
     - `galena campaign run my.yaml --folder runs/second --dry`
+
+    - `galena campaign run my.yaml --model models:/galena@champion`
     """
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
 
     config = CampaignConfig.load(spec)
+    if model is not None:
+        config = config.model_copy(update={"model": model})
     place = CampaignFolder(folder or Path("runs") / config.name)
     if dry:
         _print_plan(config, place, as_json=as_json)
         return
-    view = _run(config, place, tracking_uri or default_store(place.path), as_json=as_json)
+    view = _run(config, place, tracking_uri, as_json=as_json)
     if as_json:
         show.print_json(summary(view, place))
     else:
@@ -147,7 +158,11 @@ def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
 
 
 def _run(
-    config: CampaignConfig, place: CampaignFolder, store: str, *, as_json: bool
+    config: CampaignConfig,
+    place: CampaignFolder,
+    tracking_uri: str | None,
+    *,
+    as_json: bool,
 ) -> CampaignView:
     from campaigns.loop import run_campaign
     from campaigns.progress import Live
@@ -157,7 +172,11 @@ def _run(
     try:
         with live if side.is_terminal else nullcontext():
             return run_campaign(
-                config, place.path, watcher=live, publish=_publisher(place, store)
+                config,
+                place.path,
+                watcher=live,
+                publish=_publisher(place, tracking_uri or default_store(place.path)),
+                tracking_uri=tracking_uri,
             )
     except KeyboardInterrupt:
         show.side_console().print(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import show
+from campaigns.cli.model import MODEL_HELP, STORE_HELP
 from campaigns.cli.show import ExitCode
+from campaigns.tracking.store import model_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +33,8 @@ def predict(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of tables.")
     ] = False,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a model; the shipped one if not given.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help=STORE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Predict band gap, formation energy and energy above the hull of crystals.
@@ -50,15 +51,19 @@ def predict(
 
     - `galena predict archive.zip --json | jq '.predictions[].band_gap'`
 
+    - `galena predict silicon.cif --model models:/galena@champion`
+
     Exit codes: 0 all predicted; 3 some failed; 1 none could be predicted.
     """
     from campaigns.screening.local import predict_files
     from campaigns.screening.outputs import check_output
+    from campaigns.tracking.resolve import local_model
     from models.inference import Predictor
 
     if output is not None:
         check_output(output, suffixes=SUFFIXES, force=force)
-    predictor = Predictor.load(model, device=device)
+    with local_model(model, model_store(tracking_uri)) as found:
+        predictor = Predictor.load(found.folder, device=device)
     with show.counting("predicting", None) as tell:
         frame = predict_files(files, predictor, tell=tell)
     document = _document(frame, predictor.version)

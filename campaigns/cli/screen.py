@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import show
+from campaigns.cli.model import MODEL_HELP, STORE_HELP
 from campaigns.cli.show import ExitCode
+from campaigns.tracking.store import model_store
 
 
 def screen(
@@ -32,9 +34,8 @@ def screen(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of text.")
     ] = False,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a model; the shipped one if not given.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help=STORE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Predict every crystal of TABLE, in batches, into a Parquet file.
@@ -54,12 +55,14 @@ def screen(
     from campaigns.screening.local import best_rows
     from campaigns.screening.local import screen as screen_table
     from campaigns.screening.outputs import check_output
+    from campaigns.tracking.resolve import local_model
     from materials.table import CrystalTable
     from models.inference import Predictor
 
     check_output(output, suffixes=(".parquet",), force=force)
     crystals = CrystalTable.open(table)
-    predictor = Predictor.load(model, device=device)
+    with local_model(model, model_store(tracking_uri)) as found:
+        predictor = Predictor.load(found.folder, device=device)
     start = time.monotonic()
     with show.counting("screening", len(crystals)) as tell:
         result = screen_table(crystals, output, predictor, keep=columns or (), tell=tell)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from campaigns.tracking.flavour import read_metadata
-from campaigns.tracking.registry import describe_model
+from campaigns.tracking.registry import RegisteredModel, describe_model
 from campaigns.tracking.store import absolute, explained, open_client
 from materials.errors import InputError, did_you_mean
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _REGISTERED = re.compile(
     r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+)|/latest)"
 )
+_BARE = re.compile(r"(?P<name>[^/@:]+)")
 _IN_A_RUN = re.compile(r"runs:/[^/]+/.+|models:/m-[0-9a-f]+")
 _FORMS = (
     "models:/galena@champion, models:/galena/3, models:/galena/latest or runs:/RUN/galena"
@@ -35,6 +36,22 @@ class LocalModel:
     origin: str
     """What names it for good, an alias resolved: ``models:/galena/3``, a shipped model's name,
     or the folder."""
+
+
+def registered(model: str, tracking_uri: str) -> RegisteredModel:
+    """The registered version that a ``models:/`` URI leads to now; of a bare name the newest.
+
+    Raises:
+        InputError: there is none, or the URI cannot be understood.
+        TrackingError: MLflow refused.
+    """
+    parts = _REGISTERED.fullmatch(model) or _BARE.fullmatch(model)
+    if parts is None:
+        raise InputError(f"'{model}' names no model; expected {_FORMS}")
+    asked = {"alias": None, "version": None} | parts.groupdict()
+    return describe_model(
+        str(asked["name"]), tracking_uri, alias=asked["alias"], version=asked["version"]
+    )
 
 
 @contextmanager
@@ -77,14 +94,7 @@ def _on_disk(model: str | None) -> LocalModel:
 
 def _resolved(model: str, tracking_uri: str) -> str:
     """The URI with its alias replaced by the version that it points at now."""
-    if _IN_A_RUN.fullmatch(model):
-        return model
-    parts = _REGISTERED.fullmatch(model)
-    if parts is None:
-        raise InputError(f"'{model}' names no model; expected {_FORMS}")
-    return describe_model(
-        parts["name"], tracking_uri, alias=parts["alias"], version=parts["version"]
-    ).uri
+    return model if _IN_A_RUN.fullmatch(model) else registered(model, tracking_uri).uri
 
 
 def _download(uri: str, tracking_uri: str, folder: Path) -> Path:
@@ -114,7 +124,7 @@ def _location(client: MlflowClient, uri: str) -> str:
     if kind == "models":
         return str(client.get_logged_model(name).artifact_location)
     run = client.get_run(name)
-    for output in run.outputs.model_outputs:
+    for output in run.outputs.model_outputs if run.outputs else ():
         logged = client.get_logged_model(output.model_id)
         if logged.name == inside.rstrip("/"):
             return str(logged.artifact_location)

@@ -43,7 +43,7 @@ def make_toy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     spec.write_text(SMALL)
     oracle = FakeOracle()
     monkeypatch.setattr(
-        "campaigns.loop.build_machinery", lambda config, _: toy_machinery(config, oracle)
+        "campaigns.loop.build_machinery", lambda config, *_: toy_machinery(config, oracle)
     )
     return Toy(spec, folder / "runs" / "toy", oracle)
 
