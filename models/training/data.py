@@ -29,7 +29,10 @@ class DataSource:
 
 @dataclass(frozen=True)
 class LabelledGraphs:
-    """Graphs with targets, one row per crystal; an unknown label is NaN."""
+    """Graphs with targets, one row per crystal; an unknown label is NaN.
+
+    Crystals to pretrain on have no names, and targets of shape ``(n_crystals, 0)``.
+    """
 
     graphs: GraphStore
     targets: Tensor  # (n_crystals, n_targets) float32, physical units
@@ -92,8 +95,8 @@ class LabelledGraphs:
     def load(cls, path: Path) -> LabelledGraphs:
         """Read what :meth:`save` wrote; raises :class:`InputError` for anything else."""
         tensors, metadata = _read(path)
-        targets, names = tensors.pop("targets", None), metadata.get("targets", "")
-        if targets is None or not names:
+        targets, names = tensors.pop("targets", None), metadata.get("targets")
+        if targets is None or names is None:
             raise InputError(
                 f"{path}: graphs without targets; build it with models.training.prepare"
             )
@@ -101,7 +104,7 @@ class LabelledGraphs:
         return cls(
             GraphStore(tensors),
             targets,
-            tuple(names.split(",")),
+            tuple(names.split(",")) if names else (),
             DataSource(**json.loads(source)) if source else None,
         )
 

@@ -61,7 +61,8 @@ def prepare(
 ) -> Prepared:
     """Return the graphs of ``table`` with the targets of ``net``, in the table's order.
 
-    ``where`` names a column and the value that rows must have there to be taken.
+    ``where`` names a column and the value that rows must have there to be taken. A ``net``
+    without targets takes crystals without labels, to pretrain on.
     They are kept in the safetensors file ``cache``; beside it, ``<cache>.json`` says what
     it was made of and which rows were skipped. A cache of another table, other targets or
     other graphs is made anew. Raises :class:`InputError` if no row can be used.
@@ -147,7 +148,7 @@ def _usable(
         try:
             if row.error is not None:
                 raise InputError(row.error)
-            if np.isnan(labels[number]).all():
+            if labels.shape[1] and np.isnan(labels[number]).all():
                 raise InputError("no label")
             arrays = checked(
                 CrystalArrays(row.atomic_numbers, row.frac_coords, row.lattice)

@@ -33,9 +33,9 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path, monkeypatch, step):
     data, held = labelled(30), labelled(10, seed=1)
     train(data, held, CONFIG, folder=tmp_path / "straight")
 
-    from models.training import fit
+    from models.training import loop
 
-    take = fit._Run.take_step
+    take = loop.Run.take_step
 
     def stop(run, ask):
         if run.step == step:
@@ -43,8 +43,8 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path, monkeypatch, step):
         return take(run, ask)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "SAVE_EVERY", 0.0)  # after every step
-        patch.setattr(fit._Run, "take_step", stop)
+        patch.setattr(loop, "SAVE_EVERY", 0.0)  # after every step
+        patch.setattr(loop.Run, "take_step", stop)
         with pytest.raises(Stopped):
             train(data, held, CONFIG, folder=tmp_path / "stopped")
     assert read_checkpoint(tmp_path / "stopped" / LAST).step == step
@@ -134,7 +134,7 @@ def test_a_run_keeps_its_config(tmp_path):
 
 
 def test_an_objective_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("models.training.fit._STEPS_PER_LOG", 1)
+    monkeypatch.setattr("models.training.loop._STEPS_PER_LOG", 1)
     data = labelled(20)
     data.graphs.tensors["vector"][:] = torch.nan
     with pytest.raises(TrainingError, match="not a number at step 1"):
@@ -142,11 +142,13 @@ def test_an_objective_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
 
 
 def test_metrics_reach_the_log(tmp_path, monkeypatch):
-    monkeypatch.setattr("models.training.fit._STEPS_PER_LOG", 1)
+    monkeypatch.setattr("models.training.loop._STEPS_PER_LOG", 1)
     heard = []
-    train(
-        labelled(20), labelled(5), CONFIG, folder=tmp_path, log=lambda m, s: heard.append((s, m))
-    )
+
+    def log(metrics, step):
+        heard.append((step, metrics))
+
+    train(labelled(20), labelled(5), CONFIG, folder=tmp_path, log=log)
     steps = [step for step, metrics in heard if "train/total" in metrics]
     assert steps == [1, 2, 3, 4, 5, 6]
     assert [s for s, m in heard if "val/band_gap_mae" in m] == [3, 6]
