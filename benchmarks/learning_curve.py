@@ -225,10 +225,14 @@ def draw(points: list[Point], path: Path) -> None:
     from matplotlib.figure import Figure as Canvas
 
     targets = list(points[0].mae)
-    canvas = Canvas(figsize=(3.2 * len(targets), 3.0), layout="constrained")
+    across = min(3, len(targets))
+    down = -(-len(targets) // across)
+    canvas = Canvas(figsize=(3.2 * across, 3.0 * down), layout="constrained")
     rows = [point.rows for point in points]
-    axes = canvas.subplots(1, len(targets), squeeze=False)[0]
-    for panel, target in zip(axes, targets, strict=True):
+    axes = canvas.subplots(down, across, squeeze=False).ravel()
+    for unused in axes[len(targets) :]:
+        unused.set_axis_off()
+    for panel, target in zip(axes, targets, strict=False):
         figures = [point.mae[target] for point in points]
         value = np.array([figure.value for figure in figures])
         low = value - [figure.low for figure in figures]

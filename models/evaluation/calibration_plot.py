@@ -33,12 +33,17 @@ def draw_calibration(reliabilities: Mapping[str, Reliability], path: Path) -> No
 
 
 def _deviations(panel: Any, target: str, found: Reliability) -> None:
+    from matplotlib.ticker import NullFormatter
+
     low = min(*found.std, *found.error)
     high = max(*found.std, *found.error)
     panel.plot([low, high], [low, high], color="0.7", linewidth=1)
     panel.plot(found.std, found.error, marker="o", markersize=4)
-    panel.set(xscale="log", yscale="log", title=in_words(target))
-    panel.set_xlabel(f"predicted deviation, {unit(target)}".rstrip(", "))
+    panel.set(xscale="log", yscale="log")
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_minor_formatter(NullFormatter())
+    panel.set_title(f"{in_words(target)}, {unit(target)}".rstrip(", "), fontsize=9)
+    panel.set_xlabel("predicted deviation")
     panel.set_ylabel("68.3 % of errors below")
 
 
@@ -46,5 +51,5 @@ def _shares(panel: Any, reliabilities: Mapping[str, Reliability]) -> None:
     panel.plot(WITHIN, _NORMAL, color="0.7", linewidth=1, label="normal")
     for target, found in reliabilities.items():
         panel.plot(WITHIN, found.within, marker="o", markersize=3, label=in_words(target))
-    panel.set(xlabel="deviations", ylabel="share of errors within", title="all targets")
+    panel.set(xlabel="deviations", ylabel="share of errors within", title="all")
     panel.legend(fontsize=6)

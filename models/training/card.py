@@ -153,7 +153,7 @@ def _calibrated(manifest: Manifest) -> str:
                 groups,
             )
         )
-    header = ("target", "MAE", "RMSE", "within one deviation", "from sure to doubtful")
+    header = ("target", "MAE", "RMSE", "within one deviation", "the same, sure to doubtful")
     text = paragraphs(
         "A deviation should cover 0.683 of the errors, whatever its size. It is calibrated on "
         "half of the validation crystals and checked on the other half, shown here. Crystals "
