@@ -214,8 +214,9 @@ def _dataset(source: DataSource, context: str) -> DatasetInput:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     facts = {"rows": source.rows, "skipped": source.skipped, "sha256": source.sha256}
+    name = f"{source.file} ({source.where})" if source.where else source.file
     dataset = Dataset(
-        name=source.file,
+        name=name,
         digest=source.sha256[:32],
         source_type="code",
         source=json.dumps({"tags": {"file": source.file, "sha256": source.sha256}}),
