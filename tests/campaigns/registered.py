@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors.torch import load, save
+
 from campaigns.tracking import RegisteredModel, register_model
+from materials.provenance import file_sha256
 from tests.campaigns.small_model import save_small_model
 
 HELD = {"file": "held.parquet", "sha256": "1" * 64, "rows": 4, "skipped": 1}
@@ -32,3 +35,16 @@ def make_registry(folder: Path) -> Registry:
     model = register_model(bundle, tracking_uri=uri)
     (artefact,) = folder.glob("artifacts/models/*/artifacts")
     return Registry(uri, bundle, model, artefact)
+
+
+def other_model(folder: Path) -> Path:
+    """The small model with one weight changed."""
+    save_small_model(folder)
+    member = folder / "member-1.safetensors"
+    state = load(member.read_bytes())
+    state[next(key for key, value in state.items() if value.is_floating_point())] += 0.5
+    member.write_bytes(save(state))
+    config = json.loads((folder / "config.json").read_text())
+    config["members"] = {member.name: file_sha256(member)}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder

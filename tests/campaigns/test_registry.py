@@ -25,8 +25,7 @@ from campaigns.tracking.flavour import REQUIREMENTS, SILICON, pinned, read_metad
 from materials.errors import InputError
 from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts
-from tests.campaigns.registered import Registry, make_registry
-from tests.campaigns.small_model import save_small_model
+from tests.campaigns.registered import Registry, make_registry, other_model
 
 CRYSTALS = rocksalts(3)
 TEXTS = {
@@ -60,23 +59,6 @@ def loaded(registry: Registry):
         patch.setattr(sys, "path", list(sys.path))
         patch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
         yield mlflow.pyfunc.load_model(str(registry.artefact))
-
-
-def other_model(folder: Path) -> Path:
-    """The small model with one weight changed."""
-    from safetensors.torch import load, save
-
-    from materials.provenance import file_sha256
-
-    save_small_model(folder)
-    member = folder / "member-1.safetensors"
-    state = load(member.read_bytes())
-    state[next(key for key, value in state.items() if value.is_floating_point())] += 0.5
-    member.write_bytes(save(state))
-    config = json.loads((folder / "config.json").read_text())
-    config["members"] = {member.name: file_sha256(member)}
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
 
 
 # --- the artefact
