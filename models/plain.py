@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from materials.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 T = TypeVar("T")
 
@@ -23,9 +26,7 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
     try:
         value = adapter.validate_python(plain)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{where}: {key}: {first['msg']}") from error
+        raise InputError(f"{where}: {_first(error, plain)}") from error
     found = _keys(plain)
     expected = _keys(json.loads(adapter.dump_json(value)))
     for key in sorted(found - expected):
@@ -36,6 +37,40 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
             "or edited"
         )
     return value
+
+
+def _first(error: ValidationError, plain: Any) -> str:
+    """The first thing wrong, at its key.
+
+    Where one of several dataclasses fits, told apart by a literal, what is wrong with those
+    whose literal does not match is beside the point.
+    """
+    errors = error.errors()
+    literals = [each for each in errors if each["type"] == "literal_error"]
+    others = {each["loc"][:-1] for each in literals}
+    meant = [
+        each
+        for each in errors
+        if not any(each["loc"][: len(other)] == other for other in others)
+    ]
+    first = (meant or literals)[0]
+    message = first["msg"]
+    if first["type"] == "literal_error":
+        alike = [each for each in literals if each["loc"][-1] == first["loc"][-1]]
+        known = " or ".join(each["ctx"]["expected"] for each in alike)
+        message = f"Input should be {known}"
+    return f"{_key(first['loc'], plain)}: {message}"
+
+
+def _key(loc: tuple[int | str, ...], plain: Any) -> str:
+    """The dotted key of a place, without the names of the dataclasses tried there."""
+    parts = []
+    for part in loc:
+        here = isinstance(part, int) or not isinstance(plain, dict) or part in plain
+        if here or part == loc[-1]:
+            parts.append(str(part))
+            plain = plain.get(part) if isinstance(plain, dict) else None
+    return ".".join(parts)
 
 
 def _keys(plain: Any, prefix: str = "") -> set[str]:

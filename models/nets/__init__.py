@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from models.nets.fast import FastNet, FastNetConfig
 from models.nets.gated import GatedNet, GatedNetConfig
 from models.nets.parts import CrystalNet, NetOutput
 
-NetConfig = GatedNetConfig
+NetConfig = GatedNetConfig | FastNetConfig
 """Any architecture's config; ``architecture`` says which."""
 
-NETS: dict[str, type[CrystalNet]] = {"gated": GatedNet}
+NETS: dict[str, type[CrystalNet]] = {"gated": GatedNet, "fast": FastNet}
 
-CONFIGS: dict[str, type[NetConfig]] = {"gated": GatedNetConfig}
+CONFIGS: dict[str, type[NetConfig]] = {"gated": GatedNetConfig, "fast": FastNetConfig}
 
 
 def build_net(config: NetConfig) -> CrystalNet:
@@ -18,4 +19,13 @@ def build_net(config: NetConfig) -> CrystalNet:
     return NETS[config.architecture](config)
 
 
-__all__ = ["CONFIGS", "NETS", "CrystalNet", "GatedNetConfig", "NetConfig", "NetOutput", "build_net"]
+__all__ = [
+    "CONFIGS",
+    "NETS",
+    "CrystalNet",
+    "FastNetConfig",
+    "GatedNetConfig",
+    "NetConfig",
+    "NetOutput",
+    "build_net",
+]

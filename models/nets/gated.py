@@ -17,7 +17,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.nets.parts import CommonConfig, CrystalNet, RadialBasis, Readout, envelope, quadratic
+from models.nets.parts import (
+    CommonConfig,
+    CrystalNet,
+    RadialBasis,
+    Readout,
+    envelope,
+    quadratic,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
