@@ -1,0 +1,1 @@
+"""Other people's small data: three ways to learn from them, compared, and the best kept."""

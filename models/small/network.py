@@ -1,0 +1,143 @@
+"""Fine-tuning: a trained network goes on learning, now your columns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.denormals import flushed_denormals
+from models.graphs.store import GraphStore
+from models.uncertainty.answer import ask
+from models.nets import CrystalNet, build_net
+from models.small.examples import Examples, FloatArray, IntArray, network_for, scaling
+from models.training.config import TrainConfig
+from models.training.data import LabelledGraphs
+from models.training.fit import train
+from models.training.transfer import initial_weights
+from models.uncertainty.answer import answer
+
+_BATCH = 64
+
+Tell = Callable[[float], None]
+"""Hears what share of the work was just done."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is fine-tuned; measured on other columns than those reported."""
+
+    passes: int = 16
+    decay_passes: int = 12
+    batch_size: int = 16
+    learning_rate: float = 5e-4
+    warmup_steps: int = 20
+    averaging: float = 0.98
+
+
+@dataclass(frozen=True)
+class Base:
+    """The networks to start from."""
+
+    config: TrainConfig
+    states: tuple[dict[str, Tensor], ...]
+    elements: tuple[int, ...]
+    version: str
+
+
+def load_base(folder: Path | None) -> Base:
+    """Read a model's folder, or the one that comes with the package."""
+    from models.pretrained import load_bundle
+
+    bundle = load_bundle(folder)
+    states = tuple(net.state_dict() for net in bundle.nets)
+    manifest = bundle.manifest
+    return Base(manifest.train, states, manifest.elements, bundle.version)
+
+
+def tuning_config(base: TrainConfig, rows: Examples, recipe: Recipe, seed: int) -> TrainConfig:
+    """The config that fine-tunes ``base`` on ``rows``."""
+    return TrainConfig(
+        net=network_for(base.net, rows.kinds),
+        scaling=scaling(rows),
+        strain=base.strain,
+        seed=seed,
+        **dataclasses.asdict(recipe),
+    )
+
+
+def graphs_of(rows: Examples, config: TrainConfig) -> LabelledGraphs:
+    """All rows as labelled graphs."""
+    if rows.crystals is None:
+        raise ValueError("compositions have no graphs")
+    return LabelledGraphs(
+        GraphStore.build(rows.crystals, config.net.graph),
+        torch.from_numpy(rows.labels.astype(np.float32)),
+        rows.targets,
+        rows.source,
+    )
+
+
+def fine_tune(
+    base: Base,
+    data: LabelledGraphs,
+    config: TrainConfig,
+    learn: IntArray,
+    held: IntArray,
+    *,
+    folder: Path,
+    tell: Tell,
+) -> CrystalNet:
+    """Learn some rows, by number; ``held`` are only watched. Goes on from ``folder``."""
+    last = [0.0]
+
+    def log(figures: Mapping[str, float], step: int) -> None:
+        steps = config.passes * -(-len(learn) // config.batch_size)
+        if any(name.startswith("val/") for name in figures):
+            tell(step / steps - last[0])
+            last[0] = step / steps
+
+    member = config.seed % len(base.states)
+    known = base.config.net.targets
+    return train(
+        data.select(torch.from_numpy(learn)),
+        data.select(torch.from_numpy(held)),
+        config,
+        folder=folder,
+        initial=initial_weights(base.states[member], known, config.net, seed=config.seed),
+        log=log,
+    ).net
+
+
+def answers(
+    nets: Sequence[CrystalNet], config: TrainConfig, graphs: GraphStore
+) -> tuple[FloatArray, FloatArray, NDArray[np.float32]]:
+    """Mean and spread ``(n, n_targets)``, and pooled states ``(n, width)``, of all graphs."""
+    means, spreads, states = [], [], []
+    with flushed_denormals(), torch.inference_mode():
+        for crystals in torch.split(torch.arange(len(graphs)), _BATCH):
+            found = answer(nets, config, graphs.batch(crystals))
+            means.append(found.estimate.mean)
+            spreads.append(found.estimate.spread)
+            states.append(found.embedding)
+    return (
+        torch.cat(means).numpy().astype(np.float64),
+        torch.cat(spreads).numpy().astype(np.float64),
+        torch.cat(states).numpy().astype(np.float32),
+    )
+
+
+def networks(config: TrainConfig, states: Sequence[Mapping[str, Tensor]]) -> list[CrystalNet]:
+    """Networks with weights, ready to be asked."""
+    nets = []
+    for state in states:
+        net = build_net(config.net)
+        net.load_state_dict(dict(state))
+        nets.append(net.eval())
+    return nets
