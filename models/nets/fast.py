@@ -107,7 +107,8 @@ class FastBlock(nn.Module):
         )
         seen = self._contract(self.scale * moments.view(len(h), _HARMONICS, self.angles))
         gathered = self.invariants(torch.cat([self.scale * summed, seen], dim=-1))
-        return h + self.update(torch.cat([normed, gathered], dim=-1))
+        updated: Tensor = h + self.update(torch.cat([normed, gathered], dim=-1))
+        return updated
 
     def _contract(self, moments: Tensor) -> Tensor:
         """Moments ``(n_atoms, 8, angles)`` to invariants ``(n_atoms, 3 * angles)``."""

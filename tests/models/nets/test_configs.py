@@ -56,5 +56,5 @@ def test_a_wrong_value_is_told_of_the_architecture_it_is_in(name):
 def test_a_missing_key_is_not_filled_in(name):
     plain = saved(name)
     del plain["net"]["n_blocks"]
-    with pytest.raises(InputError, match="net.n_blocks"):
+    with pytest.raises(InputError, match=r"net\.n_blocks"):
         from_plain(TrainConfig, plain, "config.json")

@@ -1,0 +1,247 @@
+"""Accuracy against cost of the architectures, all trained alike.
+
+python benchmarks/architectures.py TRAIN.parquet VALIDATION.parquet
+
+Every network learns the same draw of the training table in as many passes, and is measured
+on the same validation crystals; one seed each, so differences of a few percent mean little.
+Costs are processor time on one thread, network alone, which other work on the machine
+disturbs least. Training goes on where it was stopped when called again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch_geometric.data import Data
+
+from materials.errors import did_you_mean
+from models.denormals import flushed_denormals
+from models.evaluation.answers import processor_name
+from models.evaluation.networks import METAL
+from models.evaluation.scores import FEWEST, Figure, mean_absolute
+from models.evaluation.tables import in_words, interval, size
+from models.nets import CONFIGS, CrystalNet, NetConfig, build_net
+from models.plain import from_plain
+from models.prediction import physical_mean
+from models.training.config import TrainConfig
+from models.training.data import Batches, LabelledGraphs
+from models.training.fit import train
+from models.training.objective import loss
+from models.training.prepare import prepare
+from models.training.targets import unit
+
+RESULTS = Path(__file__).parent / "results"
+
+_SEED = 0  # of the draw
+_TIMED = 48  # crystals in a timed batch: what fits a processor's caches
+_TIMED_BATCHES = 8
+_ROUNDS = 3  # the fastest counts
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One network and what was measured of it."""
+
+    name: str  # as given: "fast" or "fast:n_blocks=3"
+    net: NetConfig
+    parameters: int
+    predict_us: float  # processor microseconds per crystal, one thread, network alone
+    train_us: float  # the same for a step of training
+    mae: dict[str, Figure]  # target -> error in its unit, with 95 % interval
+
+
+def main(
+    train_table: Annotated[Path, typer.Argument(help="Crystals to learn.")],
+    validation_table: Annotated[Path, typer.Argument(help="Crystals to measure on.")],
+    *,
+    net: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME or NAME:KEY=NUMBER,…; repeat for more. All if not given."),
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Crystals drawn to learn from.")] = 10_000,
+    passes: Annotated[int, typer.Option(help="Over them; the last 3/8 cool.")] = 8,
+    validation_rows: Annotated[int, typer.Option(help="Crystals to measure on.")] = 1_500,
+    run: Annotated[Path, typer.Option(help="Checkpoints and caches.")] = Path(
+        "runs/architectures"
+    ),
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so long; call again to go on.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", help="Folder of the figures.")] = RESULTS,
+) -> None:
+    """Train every network, print the front, and write it as JSON."""
+    torch.set_num_threads(1)
+    console, notes = Console(), Console(stderr=True)
+    nets = {name: configured(name) for name in net or CONFIGS}
+    training, validation = (
+        prepare(table, run / f"{table.stem}.safetensors", progress=True).data
+        for table in (train_table, validation_table)
+    )
+    training, validation = drawn(training, rows), drawn(validation, validation_rows)
+    until = time.monotonic() + 60.0 * (minutes if minutes is not None else float("inf"))
+    found = []
+    for name, config in nets.items():
+        notes.print(f"{name}: {rows:,} crystals, {passes} passes")
+        contender = measured(
+            name, settings(config, rows, passes), training, validation, run, until
+        )
+        if contender is None:
+            notes.print("time is up; call again with the same options to go on")
+            raise typer.Exit(3)
+        found.append(contender)
+        keep(found, training, validation, passes, output)
+    console.print(as_table(found))
+    notes.print(f"written to {output}")
+
+
+def configured(name: str) -> NetConfig:
+    """The config of ``fast`` or of ``fast:n_blocks=3,atom_width=64``."""
+    architecture, _, changes = name.partition(":")
+    if architecture not in CONFIGS:
+        hint = did_you_mean(architecture, CONFIGS)
+        raise typer.BadParameter(f"no architecture '{architecture}'.{hint}")
+    kind = CONFIGS[architecture]
+    given = dict(change.partition("=")[::2] for change in filter(None, changes.split(",")))
+    return from_plain(kind, {**asdict(kind()), **given}, name)
+
+
+def settings(net: NetConfig, rows: int, passes: int) -> TrainConfig:
+    """The usual training, shortened: cooling and warm-up in proportion."""
+    usual = TrainConfig(net=net)
+    steps = passes * -(-rows // usual.batch_size)
+    return replace(
+        usual,
+        passes=passes,
+        decay_passes=max(1, round(3 * passes / 8)),
+        warmup_steps=min(usual.warmup_steps, steps // 12),
+    )
+
+
+def drawn(data: LabelledGraphs, rows: int) -> LabelledGraphs:
+    """``rows`` crystals of ``data``, the same every time; all if there are fewer."""
+    order = np.random.default_rng(_SEED).permutation(len(data.graphs))[:rows]
+    return data.select(torch.from_numpy(np.sort(order)))
+
+
+def measured(
+    name: str,
+    config: TrainConfig,
+    training: LabelledGraphs,
+    validation: LabelledGraphs,
+    run: Path,
+    until: float,
+) -> Contender | None:
+    """Train and measure one network; None if the time was over first."""
+    folder = run / f"{name.replace(':', '-')}-{len(training.graphs)}x{config.passes}"
+    left = (until - time.monotonic()) / 60.0
+    trained = train(
+        training, validation, config, folder=folder, minutes=left, progress=True
+    )
+    if not trained.finished:
+        return None
+    values = predicted(trained.net, config, validation)
+    labels = validation.targets.numpy().astype(np.float64)
+    mae = {}
+    for column, target in enumerate(config.net.targets):
+        if target != METAL and np.isfinite(labels[:, column]).sum() >= FEWEST:
+            mae[target] = mean_absolute(values[:, column], labels[:, column])
+    predict_us, train_us = costs(config, training)
+    parameters = sum(p.numel() for p in trained.net.parameters())
+    return Contender(name, config.net, parameters, predict_us, train_us, mae)
+
+
+def predicted(net: CrystalNet, config: TrainConfig, data: LabelledGraphs) -> np.ndarray:
+    """``(n_crystals, n_targets)``, physical units."""
+    with flushed_denormals(), torch.inference_mode():
+        parts = [
+            physical_mean(net(graph), config.net, config.scaling)
+            for graph in Batches(data, _TIMED)
+        ]
+    return torch.cat(parts).numpy().astype(np.float64)
+
+
+def costs(config: TrainConfig, data: LabelledGraphs) -> tuple[float, float]:
+    """Processor microseconds per crystal of a prediction and of a step of training."""
+    torch.manual_seed(_SEED)
+    net = build_net(config.net)
+    few = data.select(torch.arange(min(_TIMED * _TIMED_BATCHES, len(data.graphs))))
+    graphs = list(Batches(few, _TIMED))
+
+    def predict(graph: Data) -> None:
+        with torch.inference_mode():
+            net(graph)
+
+    def learn(graph: Data) -> None:
+        net.zero_grad()
+        loss(net(graph), graph, config.net, config.scaling)["total"].backward()  # type: ignore[no-untyped-call]
+
+    with flushed_denormals():
+        predict_us, train_us = _fastest(predict, graphs), _fastest(learn, graphs)
+    return predict_us / len(few.graphs), train_us / len(few.graphs)
+
+
+def _fastest(job: Callable[[Data], None], graphs: list[Data]) -> float:
+    """Processor microseconds of the job on all graphs, the fastest of some rounds."""
+    seconds = []
+    for _ in range(_ROUNDS + 1):
+        began = time.process_time()
+        for graph in graphs:
+            job(graph)
+        seconds.append(time.process_time() - began)
+    return 1e6 * min(seconds[1:])  # the first loads code
+
+
+def keep(
+    found: list[Contender],
+    training: LabelledGraphs,
+    validation: LabelledGraphs,
+    passes: int,
+    output: Path,
+) -> None:
+    """Write what has been measured so far."""
+    output.mkdir(parents=True, exist_ok=True)
+    sources = [data.source for data in (training, validation) if data.source]
+    report = {
+        "data": [asdict(source) for source in sources],
+        "passes": passes,
+        "hardware": {"processor": processor_name(), "threads": torch.get_num_threads()},
+        "torch": torch.__version__,
+        "contenders": [asdict(each) for each in found],
+    }
+    text = json.dumps(report, indent=1) + "\n"
+    (output / "architectures.json").write_text(text, encoding="utf-8")
+
+
+def as_table(found: list[Contender]) -> Table:
+    """A row per network; intervals under the errors."""
+    table = Table(title="One recipe; MAE with 95 % intervals", box=None)
+    table.add_column("network")
+    for heading in ("parameters", "µs to predict", "µs to learn"):
+        table.add_column(heading, justify="right")
+    targets = list(found[0].mae)[:3]
+    for target in targets:
+        table.add_column(f"{in_words(target)}\n[dim]{unit(target)}[/]", justify="right")
+    for each in found:
+        errors = (each.mae[target] for target in targets)
+        table.add_row(
+            each.name,
+            size(each.parameters),
+            f"{each.predict_us:,.0f}",
+            f"{each.train_us:,.0f}",
+            *(f"{e.value:.4f}\n[dim]{interval(e, 3)}[/]" for e in errors),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)
