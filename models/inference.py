@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from materials.errors import InputError, did_you_mean
 from models.denormals import flushed_denormals
 from models.graphs.build import CrystalArrays, checked, crystal_arrays, crystal_graph
-from models.nets.gated import GatedNet
-from models.prediction import Estimate, estimate
+from models.prediction import limits
 from models.pretrained import Bundle, load_bundle
-from models.training.config import TrainConfig
+from models.uncertainty.answer import answer
+from models.uncertainty.intervals import LEVEL, clipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +36,13 @@ class Predictions:
     targets: tuple[str, ...]
     mean: NDArray[np.float64]  # (n, n_targets), units as in the model card
     std: NDArray[np.float64]  # (n, n_targets), calibrated deviation
+    lower: NDArray[np.float64]  # (n, n_targets), ends of the interval that holds the label
+    upper: NDArray[np.float64]  # of a share ``level`` of crystals
     embedding: NDArray[np.float32]  # (n, 256), the pooled crystal state
+    in_domain: NDArray[np.bool_]  # (n,), like the crystals of training; False for an error
+    domain_distance: NDArray[np.float64]  # (n,), see models.uncertainty.domain
     errors: tuple[str | None, ...]  # (n,), why there is no prediction
+    level: float = LEVEL
 
     def __len__(self) -> int:
         return len(self.errors)
@@ -54,36 +58,53 @@ class Predictions:
         return self.mean[:, number], self.std[:, number]
 
     def to_frame(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
-        """Columns ``<target>``, ``<target>_std``, …, ``error``, indexed by ``ids``."""
+        """One row per crystal, indexed by ``ids``.
+
+        Columns ``<target>``, ``<target>_std``, ``<target>_lower``, ``<target>_upper`` for
+        each target, then ``in_domain`` and ``error``.
+        """
         import pandas as pd
 
         columns: dict[str, Any] = {}
         for number, name in enumerate(self.targets):
             columns[name] = self.mean[:, number]
             columns[f"{name}_std"] = self.std[:, number]
+            columns[f"{name}_lower"] = self.lower[:, number]
+            columns[f"{name}_upper"] = self.upper[:, number]
+        columns["in_domain"] = self.in_domain
         columns["error"] = np.array(self.errors, dtype=object)
         index = None if ids is None else pd.Index(list(ids), name="material_id")
         return pd.DataFrame(columns, index=index)
 
 
 class Predictor:
-    """Several networks that answer as one, with a calibrated deviation."""
+    """Several networks that answer as one, and say how far they may be trusted."""
 
-    def __init__(self, bundle: Bundle, *, device: str = "auto") -> None:
+    def __init__(
+        self, bundle: Bundle, *, device: str = "auto", level: float = LEVEL
+    ) -> None:
         self.version = bundle.version
         self.manifest = bundle.manifest
         self.targets = bundle.manifest.train.net.targets
+        self.level = level
         self.device = choose_device(device)
         self._nets = tuple(net.to(self.device) for net in bundle.nets)
+        self._doubt = bundle.doubt.to(self.device)
         self._elements = frozenset(bundle.manifest.elements)
+        for intervals in bundle.manifest.intervals.values():
+            intervals.half_width(1.0, level)  # refuses a level that it does not have
 
     @classmethod
-    def load(cls, folder: Path | None = None, *, device: str = "auto") -> Self:
+    def load(
+        cls, folder: Path | None = None, *, device: str = "auto", level: float = LEVEL
+    ) -> Self:
         """Load a model's folder, or the model that comes with the package.
 
-        Raises :class:`InputError` for an unusable folder or a device that is not there.
+        ``level`` is the share of crystals whose label lies within the intervals, one of
+        0.5, 0.8, 0.9 and 0.95. Raises :class:`InputError` for another one, for an unusable
+        folder or a device that is not there.
         """
-        return cls(load_bundle(folder), device=device)
+        return cls(load_bundle(folder), device=device, level=level)
 
     def predict(
         self, structures: Sequence[Structure | Atoms], *, progress: bool = False
@@ -111,38 +132,47 @@ class Predictor:
     def _predict(
         self, crystals: Iterable[CrystalArrays | InputError], *, n: int, progress: bool
     ) -> Predictions:
-        n_targets = len(self.targets)
-        width = 2 * self.manifest.train.net.atom_width
-        mean = np.full((n, n_targets), np.nan)
-        spread = np.full((n, n_targets), np.nan)
-        embedding = np.full((n, width), np.nan, dtype=np.float32)
+        net = self.manifest.train.net
+        mean, spread = np.full((2, n, len(self.targets)), np.nan)
+        embedding = np.full((n, net.embedding_width), np.nan, dtype=np.float32)
+        distance = np.full(n, np.nan)
         errors: dict[int, str] = {}
         with flushed_denormals(), torch.inference_mode():
             graphs = self._graphs(_shown(crystals, n, progress=progress), errors)
             for rows, batch in _batches(graphs):
-                found, pooled = ask(self._nets, self.manifest.train, batch.to(self.device))
-                mean[rows] = found.mean.cpu().numpy()
-                spread[rows] = found.spread.cpu().numpy()
-                embedding[rows] = pooled.cpu().numpy()
+                found = answer(self._nets, self.manifest.train, batch.to(self.device))
+                mean[rows] = found.estimate.mean.cpu().numpy()
+                spread[rows] = found.spread(self._doubt).cpu().numpy()
+                embedding[rows] = found.embedding.cpu().numpy()
+                distance[rows] = found.distance(self._doubt).cpu().numpy()
         for row in np.flatnonzero(~np.isfinite(mean + spread).all(axis=1)):
             errors.setdefault(int(row), "the network found no finite value; check the cell")
-        std = self._calibrated(spread)
-        for values in (mean, std, embedding):
-            values[list(errors)] = np.nan
-        told = tuple(errors.get(row) for row in range(n))
-        return Predictions(self.targets, mean, std, embedding, told)
+        bad = list(errors)
+        mean[bad], spread[bad], embedding[bad] = np.nan, np.nan, np.nan
+        in_domain = distance <= self.manifest.domain.distance
+        in_domain[bad] = False
+        return Predictions(
+            self.targets,
+            mean,
+            *self._calibrated(mean, spread),
+            embedding,
+            in_domain,
+            distance,
+            tuple(errors.get(row) for row in range(n)),
+            self.level,
+        )
 
     def _graphs(
         self, crystals: Iterable[CrystalArrays | InputError], errors: dict[int, str]
     ) -> Iterator[tuple[int, Data]]:
-        """Yield rows that have graphs; note why the others have none."""
+        """Yield rows that have graphs; note why others have none or cannot be predicted."""
         for row, crystal in enumerate(crystals):
             if isinstance(crystal, InputError):
                 errors[row] = str(crystal)
-            elif unseen := self._unseen(crystal):
-                errors[row] = unseen
-            else:
-                yield row, crystal_graph(crystal, self.manifest.train.net.graph)
+                continue
+            if unseen := self._unseen(crystal):
+                errors[row] = unseen  # asked all the same, for how far it is from training
+            yield row, crystal_graph(crystal, self.manifest.train.net.graph)
 
     def _unseen(self, crystal: CrystalArrays) -> str | None:
         """Say which elements the network never saw: their embeddings are random numbers."""
@@ -154,28 +184,17 @@ class Predictor:
         names = ", ".join(Element.from_Z(z).symbol for z in new)
         return f"contains {names}, never seen in training: it cannot be predicted"
 
-    def _calibrated(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
-        columns = [
-            self.manifest.calibration[name].std(spread[:, number])
-            for number, name in enumerate(self.targets)
-        ]
-        return np.stack(columns, axis=1)
-
-
-def ask(
-    nets: Sequence[GatedNet], config: TrainConfig, graph: Data
-) -> tuple[Estimate, Tensor]:
-    """Estimate, and embedding ``(n_crystals, 256)`` averaged over members, of a batch."""
-    outputs, pooled = [], []
-    for net in nets:
-        h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
-        crystals = net.readout.pool(h, graph.batch, int(graph.num_graphs))
-        pooled.append(crystals)
-        outputs.append(net.readout.read(crystals))
-    return (
-        estimate(outputs, config.net, config.scaling),
-        torch.stack(pooled).mean(dim=0),
-    )
+    def _calibrated(
+        self, mean: NDArray[np.float64], spread: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Deviation, lower and upper end, ``(n, n_targets)`` each."""
+        std, lower, upper = np.empty((3, *mean.shape))
+        for number, name in enumerate(self.targets):
+            std[:, number] = self.manifest.calibration[name].std(spread[:, number])
+            half = self.manifest.intervals[name].half_width(std[:, number], self.level)
+            ends = clipped(mean[:, number], half, *limits(self.manifest.train.net, name))
+            lower[:, number], upper[:, number] = ends
+        return std, lower, upper
 
 
 def choose_device(name: str) -> torch.device:

@@ -16,7 +16,13 @@ class Estimate(NamedTuple):
     """What all heads of all members say together, in physical units."""
 
     mean: Tensor  # (n_crystals, n_targets)
-    spread: Tensor  # (n_crystals, n_targets), a deviation before calibration
+    scale: Tensor  # (n_crystals, n_targets), deviation that the data leave open
+    disagreement: Tensor  # (n_crystals, n_targets), deviation between heads
+
+    @property
+    def spread(self) -> Tensor:
+        """Both together, ``(n_crystals, n_targets)``: a deviation before calibration."""
+        return (self.scale.square() + self.disagreement.square()).sqrt()
 
 
 def estimate(
@@ -30,13 +36,24 @@ def estimate(
 
     the variance of an equal mixture of Laplace distributions: what the data leave open plus
     what the heads disagree about (Lakshminarayanan et al., arXiv:1612.01474, eq. 3, with
-    2 b² in the place of a Gaussian's variance).
+    2 b² in the place of a Gaussian's variance). Binary targets have no scale: what the data
+    leave open of an outcome of probability p is p (1 - p).
     """
     means = torch.cat([physical_heads(o, config, scaling) for o in outputs], dim=-1)
     unit, _ = (t.to(means) for t in scaling.tensors(config.targets))
     scales = torch.cat([o.log_scale.exp() for o in outputs], dim=-1) * unit.unsqueeze(-1)
-    variance = (2.0 * scales.square()).mean(dim=-1) + means.var(dim=-1, correction=0)
-    return Estimate(means.mean(dim=-1), variance.sqrt())
+    mean = means.mean(dim=-1)
+    variance = (2.0 * scales.square()).mean(dim=-1)
+    binary = config.flags(config.binary).to(means.device)
+    variance = torch.where(binary, mean * (1.0 - mean), variance)
+    return Estimate(mean, variance.sqrt(), means.std(dim=-1, correction=0))
+
+
+def limits(config: CommonConfig, target: str) -> tuple[float, float]:
+    """Smallest and largest value that a target can have."""
+    if target in config.binary:
+        return 0.0, 1.0
+    return (0.0 if target in config.non_negative else -float("inf")), float("inf")
 
 
 def physical_mean(output: NetOutput, config: CommonConfig, scaling: Scaling) -> Tensor:

@@ -2,7 +2,8 @@
 
 | file | what |
 |---|---|
-| ``*.safetensors`` | one per member of the ensemble: tensors, no code |
+| ``member-*.safetensors`` | one per member of the ensemble: tensors, no code |
+| ``doubt.safetensors`` | where it has been and how wrong it is used to being |
 | ``config.json`` | :class:`Manifest` |
 | ``MODEL_CARD.md`` | data, licence, split, metrics, limits, for people |
 """
@@ -21,14 +22,20 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import file_sha256
-from models.nets.gated import GatedNet
+from models.nets import CrystalNet, build_net
 from models.plain import from_plain
 from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration, Coverage
+from models.uncertainty.doubt import Doubt
+from models.uncertainty.intervals import Intervals
+from models.uncertainty.metrics import DoubtMetrics
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout; another one is refused, not guessed at."""
+
+DOUBT = "doubt.safetensors"
+"""File of :class:`models.uncertainty.doubt.Doubt`."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder per model that comes with the package."""
@@ -51,9 +58,19 @@ SAME_DATA = "release == 2018"
 class TargetMetrics:
     """How one target does on validation rows, errors in its unit."""
 
-    mae: float
+    mae: float  # on all rows
     rmse: float
-    coverage: Coverage  # on the half of the rows that calibration did not see
+    coverage: Coverage  # of one deviation, on the half that calibration did not see
+    doubt: DoubtMetrics  # on that half
+
+
+@dataclass(frozen=True)
+class DomainLimit:
+    """The distance beyond which a crystal is unlike those of training."""
+
+    distance: float
+    quantile: float  # of the calibrating crystals' distances
+    flagged: float  # share of the other half's crystals beyond it: false alarms
 
 
 @dataclass(frozen=True)
@@ -67,9 +84,12 @@ class Manifest:
     training: DataSource
     validation: DataSource
     calibration: dict[str, Calibration]
-    metrics: dict[str, TargetMetrics]
+    intervals: dict[str, Intervals]
+    domain: DomainLimit
+    metrics: dict[str, TargetMetrics]  # of targets with enough labels to check
     passes: tuple[int, ...]  # over the training rows, by each member
     members: dict[str, str]  # file name -> SHA-256
+    doubt: str  # SHA-256 of doubt.safetensors
 
     @property
     def track(self) -> Track:
@@ -82,12 +102,13 @@ class Bundle:
     """A model ready to be asked; the networks are in evaluation mode, on the CPU."""
 
     manifest: Manifest
-    nets: tuple[GatedNet, ...]
+    nets: tuple[CrystalNet, ...]
+    doubt: Doubt
 
     @property
     def version(self) -> str:
         """Name and hash of the weights, as in ``galena-gated-1+ab12cd34``."""
-        joined = "".join(self.manifest.members.values())
+        joined = "".join([*self.manifest.members.values(), self.manifest.doubt])
         return f"{self.manifest.name}+{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
@@ -113,33 +134,35 @@ def load_bundle(folder: Path | None = None) -> Bundle:
         _load_member(folder / file, sha256, manifest.train)
         for file, sha256 in manifest.members.items()
     )
-    return Bundle(manifest, nets)
+    doubt = Doubt.from_tensors(_tensors(folder / DOUBT, manifest.doubt))
+    return Bundle(manifest, nets, doubt)
 
 
 def save_bundle(
     folder: Path,
     manifest: Manifest,
     members: Sequence[Mapping[str, Tensor]],
+    doubt: Doubt,
     card: str,
 ) -> Bundle:
-    """Write a model's folder; ``members`` are state dicts of :class:`GatedNet`.
+    """Write a model's folder; ``members`` are state dicts of its networks.
 
-    The manifest's own ``members`` are replaced by those written. Files of an earlier model
-    there are removed last, so that a broken write is noticed by its hashes when loading.
+    The hashes in the manifest are replaced by those of what is written. Files of an earlier
+    model there are removed last, so that a broken write is noticed by its hashes when
+    loading.
     """
-    from safetensors.torch import save
-
     folder.mkdir(parents=True, exist_ok=True)
-    written = {}
-    for number, state in enumerate(members, start=1):
-        path = folder / f"member-{number}.safetensors"
-        path.write_bytes(save({key: t.cpu().contiguous() for key, t in state.items()}))
-        written[path.name] = file_sha256(path)
-    manifest = dataclasses.replace(manifest, format=FORMAT, members=written)
+    written = {
+        f"member-{n}.safetensors": _write(folder / f"member-{n}.safetensors", state)
+        for n, state in enumerate(members, start=1)
+    }
+    doubts = _write(folder / DOUBT, doubt.tensors())
+    manifest = dataclasses.replace(manifest, format=FORMAT, members=written, doubt=doubts)
     text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-    for stale in set(folder.glob("*.safetensors")) - {folder / name for name in written}:
+    kept = {folder / name for name in (*written, DOUBT)}
+    for stale in set(folder.glob("*.safetensors")) - kept:
         stale.unlink()
     return load_bundle(folder)
 
@@ -162,7 +185,25 @@ def _read_manifest(path: Path) -> Manifest:
     return from_plain(Manifest, plain, str(path))
 
 
-def _load_member(path: Path, sha256: str, config: TrainConfig) -> GatedNet:
+def _load_member(path: Path, sha256: str, config: TrainConfig) -> CrystalNet:
+    net = build_net(config.net)
+    try:
+        net.load_state_dict(_tensors(path, sha256))
+    except RuntimeError as error:
+        raise InputError(f"{path}: do not fit the config: {error}") from error
+    return net.eval().requires_grad_(False)
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write tensors and return their file's SHA-256."""
+    from safetensors.torch import save
+
+    path.write_bytes(save({key: t.cpu().contiguous() for key, t in tensors.items()}))
+    return file_sha256(path)
+
+
+def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
+    """Read a file's tensors, if it is the one that the config was saved with."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -173,9 +214,7 @@ def _load_member(path: Path, sha256: str, config: TrainConfig) -> GatedNet:
             f"{path}: not the weights that config.json was saved with (SHA-256 "
             "differs); copy the model's folder again"
         )
-    net = GatedNet(config.net)
     try:
-        net.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path}: do not fit the config: {error}") from error
-    return net.eval().requires_grad_(False)
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: expected safetensors: {error}") from error

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from materials.errors import InputError
-from models.denormals import flushed_denormals
-from models.inference import ask
-from models.nets.gated import GatedNet
-from models.pretrained import FORMAT, Bundle, Manifest, TargetMetrics, save_bundle
+from models.nets import CrystalNet, build_net
+from models.prediction import limits
+from models.pretrained import (
+    FORMAT,
+    Bundle,
+    DomainLimit,
+    Manifest,
+    TargetMetrics,
+    save_bundle,
+)
 from models.training.card import model_card
+from models.training.checkpoint import Checkpoint, read_checkpoint
 from models.training.config import TrainConfig
 from models.training.data import DataSource, LabelledGraphs
 from models.uncertainty.calibration import (
@@ -24,16 +29,25 @@ from models.uncertainty.calibration import (
     calibrate,
     coverage,
     informative,
+    uncalibrated,
 )
+from models.uncertainty.domain import QUANTILE
+from models.uncertainty.doubt import Doubt
 from models.uncertainty.halves import calibrating
+from models.uncertainty.intervals import FEWEST, Intervals, clipped, fit_intervals
+from models.uncertainty.learn import Measured, learn_doubt, measure
+from models.uncertainty.metrics import doubt_metrics, rank_correlation
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """The averaged weights of one checkpoint, and after how many passes."""
+class Judged(NamedTuple):
+    """One target, calibrated on half of the rows and checked on the other."""
 
-    state: dict[str, Tensor]
-    passes: int
+    calibration: Calibration
+    intervals: Intervals
+    metrics: TargetMetrics | None  # None: too few labels to check
 
 
 def export_bundle(
@@ -47,95 +61,113 @@ def export_bundle(
 ) -> Bundle:
     """Write the checkpoints as one ensemble, calibrated and measured on ``validation``.
 
-    ``config`` must be the one that the checkpoints were trained with. Half of the
-    validation rows calibrate the deviation; its coverage is measured on the other half.
-    Raises :class:`InputError` if a checkpoint does not fit the config.
+    ``config`` must be the one that the checkpoints were trained with, and ``training`` the
+    rows, in the same order: what heads get wrong on crystals that they left out there
+    teaches the model how wrong it may be. Half of the validation rows calibrate; what is
+    measured of the doubts is measured on the other half. Raises :class:`InputError` if a
+    checkpoint does not fit the config.
     """
     config = config or TrainConfig()
     if not checkpoints:
         raise InputError("no checkpoint to export: expected at least one")
+    sources = _source(training, "training"), _source(validation, "validation")
     members = [read_checkpoint(path) for path in checkpoints]
     nets = [_net(member, config) for member in members]
-    mean, spread = measure(nets, config, validation)
-    calibration, metrics = _judge(mean, spread, validation, config)
+    doubt = learn_doubt(nets, config, training)
+    found = measure(nets, config, doubt, validation)
+    half = calibrating(len(found.distance))
+    spread = _better_spread(found, doubt, half)
+    judged = {
+        target: _judge(found, spread[:, column], column, half, config)
+        for column, target in enumerate(config.net.targets)
+    }
     manifest = Manifest(
         format=FORMAT,
         name=name,
         train=config,
         elements=training.elements(),
-        training=_source(training, "training"),
-        validation=_source(validation, "validation"),
-        calibration=calibration,
-        metrics=metrics,
-        passes=tuple(member.passes for member in members),
+        training=sources[0],
+        validation=sources[1],
+        calibration={target: one.calibration for target, one in judged.items()},
+        intervals={target: one.intervals for target, one in judged.items()},
+        domain=_domain_limit(found.distance, half),
+        metrics={target: one.metrics for target, one in judged.items() if one.metrics},
+        passes=tuple(round(member.passes) for member in members),
         members={},
+        doubt="",
     )
-    states = [member.state for member in members]
-    return save_bundle(folder, manifest, states, model_card(manifest))
+    states = [member.average for member in members]
+    return save_bundle(folder, manifest, states, doubt, model_card(manifest))
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read what Lightning wrote, as plain tensors; never as pickled code."""
-    if not path.is_file():
-        raise InputError(f"{path}: no checkpoint; expected the last.ckpt of a training run")
-    plain = torch.load(path, map_location="cpu", weights_only=True)
-    prefix = "net."
-    state = {
-        key.removeprefix(prefix): value
-        for key, value in plain.get("state_dict", {}).items()
-        if key.startswith(prefix)
-    }
-    if not state:
-        raise InputError(f"{path}: no weights inside; expected a checkpoint of NetTask")
-    return Checkpoint(state, int(plain["epoch"]) + 1)
+def _better_spread(found: Measured, doubt: Doubt, half: BoolArray) -> FloatArray:
+    """For each target the spread that orders the calibrating rows better, learned or own.
 
-
-def measure(
-    nets: Sequence[GatedNet], config: TrainConfig, data: LabelledGraphs
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and uncalibrated spread, ``(n_crystals, n_targets)`` each, physical units."""
-    means, spreads = [], []
-    with flushed_denormals(), torch.inference_mode():
-        for crystals in torch.split(torch.arange(len(data.graphs)), config.batch_size):
-            found, _ = ask(nets, config, data.graphs.batch(crystals))
-            means.append(found.mean)
-            spreads.append(found.spread)
-    return (
-        torch.cat(means).numpy().astype(np.float64),
-        torch.cat(spreads).numpy().astype(np.float64),
-    )
+    ``doubt`` forgets what it was taught of targets that do better without.
+    """
+    spread = found.learned.copy()
+    if doubt.errors is None:
+        return spread
+    for column in np.flatnonzero(doubt.errors.taught.numpy()):
+        error = np.abs(found.mean[:, column] - found.label[:, column])
+        rows = half & np.isfinite(error)
+        learned = rank_correlation(error[rows], found.learned[rows, column])
+        if rank_correlation(error[rows], found.own[rows, column]) > learned:
+            doubt.errors.taught[column] = False
+            spread[:, column] = found.own[:, column]
+    return spread
 
 
 def _judge(
-    mean: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    data: LabelledGraphs,
+    found: Measured,
+    spread: FloatArray,
+    column: int,
+    half: BoolArray,
     config: TrainConfig,
-) -> tuple[dict[str, Calibration], dict[str, TargetMetrics]]:
-    """Calibrate every target on one half of the rows, and check it on the other."""
-    half = calibrating(len(mean))
-    calibration, metrics = {}, {}
-    for column, target in enumerate(config.net.targets):
-        label = data.targets[:, column].numpy().astype(np.float64)
-        error, doubt = np.abs(mean[:, column] - label), spread[:, column]
-        told = informative(
-            label, mean[:, column], non_negative=target in config.net.non_negative
-        )
-        fitted = calibrate(error[told & half], doubt[told & half])
-        check = told & ~half
-        calibration[target] = fitted
-        metrics[target] = TargetMetrics(
-            mae=float(np.nanmean(error)),
-            rmse=float(np.sqrt(np.nanmean(error**2))),
-            coverage=coverage(error[check], fitted.std(doubt[check])),
-        )
-    return calibration, metrics
+) -> Judged:
+    """Calibrate a target on the labelled rows of one half, and check it on the other's."""
+    target = config.net.targets[column]
+    label, mean = found.label[:, column], found.mean[:, column]
+    error = np.abs(mean - label)
+    known = np.isfinite(error)
+    told = informative(label, mean, non_negative=target in config.net.non_negative)
+    fit, check = known & half, known & ~half
+    enough = int((told & fit).sum()) >= FEWEST
+    calibration = (
+        calibrate(error[told & fit], spread[told & fit]) if enough else uncalibrated()
+    )
+    std = calibration.std(spread)
+    intervals = fit_intervals(error[fit], std[fit])
+    if (told & check).sum() < FEWEST:
+        return Judged(calibration, intervals, None)
+    ends = {
+        level: clipped(mean, intervals.half_width(std, level), *limits(config.net, target))
+        for level in intervals.levels
+    }
+    metrics = TargetMetrics(
+        mae=float(np.nanmean(error)),
+        rmse=float(np.sqrt(np.nanmean(error**2))),
+        coverage=coverage(error[told & check], std[told & check]),
+        doubt=doubt_metrics(
+            label[check],
+            error[check],
+            std[check],
+            {level: (low[check], high[check]) for level, (low, high) in ends.items()},
+        ),
+    )
+    return Judged(calibration, intervals, metrics)
 
 
-def _net(member: Checkpoint, config: TrainConfig) -> GatedNet:
-    net = GatedNet(config.net)
+def _domain_limit(distance: FloatArray, half: BoolArray) -> DomainLimit:
+    """The distance that few calibrating crystals exceed, and how many of the others do."""
+    limit = float(np.quantile(distance[half], QUANTILE))
+    return DomainLimit(limit, QUANTILE, float((distance[~half] > limit).mean()))
+
+
+def _net(member: Checkpoint, config: TrainConfig) -> CrystalNet:
+    net = build_net(config.net)
     try:
-        net.load_state_dict(member.state)
+        net.load_state_dict(member.average)
     except RuntimeError as error:
         raise InputError(
             f"checkpoint and config are of different networks; give the config that was "

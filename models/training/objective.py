@@ -100,6 +100,11 @@ def _bags(crystal: Tensor, n_heads: int) -> Tensor:
     return (mixed % 4 != 0).float()
 
 
+def unseen_by(crystal: Tensor, n_heads: int) -> Tensor:
+    """Which head never learns from which crystal, ``(n, n_heads)`` bool."""
+    return _bags(crystal, n_heads) == 0
+
+
 def strained(graph: Data, spread: float, generator: torch.Generator) -> Data:
     """Scale each crystal by a random factor ``1 + spread * normal``, in place.
 

@@ -62,7 +62,11 @@ class FakePredictor:
             targets=self.targets,
             mean=mean,
             std=std,
+            lower=mean - 2 * std,
+            upper=mean + 2 * std,
             embedding=d,
+            in_domain=np.ones(len(d), dtype=bool),
+            domain_distance=np.zeros(len(d)),
             errors=(None,) * len(structures),
         )
 

@@ -8,10 +8,11 @@ import torch
 
 from models.graphs.neighbours import GraphConfig
 from models.nets.gated import GatedNet, GatedNetConfig
-from models.pretrained import FORMAT, Manifest, TargetMetrics, save_bundle
+from models.pretrained import FORMAT, Manifest, save_bundle
 from models.training.config import TrainConfig
 from models.training.data import DataSource
-from models.uncertainty.calibration import Calibration, Coverage
+from models.uncertainty.calibration import Calibration
+from tests.doubts import EVERYWHERE, INTERVALS, METRICS, plain_doubt
 
 NET = GatedNetConfig(
     graph=GraphConfig(n_nearest=4, max_reach=6.0),
@@ -29,7 +30,6 @@ def save_small_model(folder: Path) -> Path:
     """Write the model into ``folder`` and return it."""
     torch.manual_seed(0)
     source = DataSource("toy.parquet", "0" * 64, 10, 0)
-    kept = Coverage(0.683, (0.683,) * 5)
     manifest = Manifest(
         format=FORMAT,
         name="small",
@@ -40,9 +40,13 @@ def save_small_model(folder: Path) -> Path:
         calibration={
             name: Calibration((0.1, 1.0), (1.0, 1.0), 0.01) for name in NET.targets
         },
-        metrics={name: TargetMetrics(1.0, 1.0, kept) for name in NET.targets},
+        intervals=dict.fromkeys(NET.targets, INTERVALS),
+        domain=EVERYWHERE,
+        metrics=dict.fromkeys(NET.targets, METRICS),
         passes=(1,),
         members={},
+        doubt="",
     )
-    save_bundle(folder, manifest, [GatedNet(NET).state_dict()], "# A toy\n")
+    states = [GatedNet(NET).state_dict()]
+    save_bundle(folder, manifest, states, plain_doubt(NET.atom_width), "# A toy\n")
     return folder

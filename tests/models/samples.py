@@ -13,24 +13,23 @@ from ase.build import bulk
 
 from models.graphs.store import GraphStore
 from models.nets.gated import GatedNet, GatedNetConfig
-from models.pretrained import (
-    FORMAT,
-    SHIPPED,
-    Bundle,
-    Manifest,
-    TargetMetrics,
-    save_bundle,
-)
+from models.pretrained import FORMAT, SHIPPED, Bundle, Manifest, save_bundle
 from models.training.config import TrainConfig
 from models.training.data import DataSource, LabelledGraphs
-from models.uncertainty.calibration import Calibration, Coverage
+from models.uncertainty.calibration import Calibration
+from tests.doubts import EVERYWHERE, INTERVALS, METRICS, plain_doubt
 
 SMALL = GatedNetConfig(
     targets=("band_gap", "formation_energy_per_atom", "energy_above_hull"),
     non_negative=("band_gap",),
     binary=(),
     corrections=(),
-    n_heads=2, atom_width=16, edge_width=8, angle_width=4, n_radial=8, n_blocks=2
+    n_heads=2,
+    atom_width=16,
+    edge_width=8,
+    angle_width=4,
+    n_radial=8,
+    n_blocks=2,
 )
 
 SHIPPED_CONFIG = SHIPPED / "config.json"
@@ -97,13 +96,15 @@ def random_bundle(
         training=source,
         validation=source,
         calibration=dict.fromkeys(config.net.targets, Calibration((1.0,), (1.0,), 0.01)),
-        metrics=dict.fromkeys(
-            config.net.targets, TargetMetrics(1.0, 1.0, Coverage(0.7, (0.7,)))
-        ),
+        intervals=dict.fromkeys(config.net.targets, INTERVALS),
+        domain=EVERYWHERE,
+        metrics=dict.fromkeys(config.net.targets, METRICS),
         passes=(0,) * n_members,
         members={},
+        doubt="",
     )
-    return save_bundle(folder, manifest, states, "# untrained\n")
+    doubt = plain_doubt(config.net.atom_width)
+    return save_bundle(folder, manifest, states, doubt, "# untrained\n")
 
 
 def plain(bundle: Bundle) -> dict:

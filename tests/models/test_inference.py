@@ -53,6 +53,7 @@ def assert_same(found, expected) -> None:
     assert found.errors == expected.errors
     np.testing.assert_allclose(found.mean, expected.mean, **CLOSE)
     np.testing.assert_allclose(found.std, expected.std, **CLOSE)
+    np.testing.assert_allclose(found.domain_distance, expected.domain_distance, rtol=1e-3)
     np.testing.assert_allclose(found.embedding, expected.embedding, **CLOSE)
 
 
@@ -185,7 +186,10 @@ def test_deviations_are_positive_and_gaps_not_negative(predictor):
     found = predictor.predict_arrays(random_arrays(20))
     assert found.errors == (None,) * 20
     assert (found.std > 0).all()
-    assert (found.column("band_gap")[0] >= 0).all()
+    assert (found.lower <= found.mean).all()
+    assert (found.mean <= found.upper).all()
+    gap = found.targets.index("band_gap")
+    assert (found.lower[:, gap] >= 0).all()
 
 
 def test_bad_crystals_cost_only_their_rows(small):
@@ -224,29 +228,54 @@ def test_elements_unseen_in_training_are_named(tmp_path):
     )
     assert "Zn" in found.errors[0]
     assert found.errors[1] is None
+    assert np.isnan(found.mean[0]).all()
+    assert np.isfinite(
+        found.domain_distance
+    ).all()  # how far it is can be told all the same
+    assert found.in_domain.tolist() == [False, True]
 
 
 def test_nothing_asked_nothing_answered(small):
     found = small.predict([])
-    assert found.mean.shape == found.std.shape == (0, 3)
+    assert found.mean.shape == found.std.shape == found.lower.shape == (0, 3)
     assert found.embedding.shape == (0, 32)
     assert len(found.to_frame()) == 0
 
 
 def test_the_frame_has_a_deviation_beside_each_value(small):
     frame = small.predict([bulk("Si"), "bad"]).to_frame(ids=["mp-149", "x"])
-    assert list(frame.columns) == [
-        "band_gap",
-        "band_gap_std",
-        "formation_energy_per_atom",
-        "formation_energy_per_atom_std",
-        "energy_above_hull",
-        "energy_above_hull_std",
-        "error",
-    ]
+    ends = ("", "_std", "_lower", "_upper")
+    values = [f"{target}{end}" for target in SMALL.targets for end in ends]
+    assert list(frame.columns) == [*values, "in_domain", "error"]
     assert list(frame.index) == ["mp-149", "x"]
     assert frame.loc["mp-149", "error"] is None
-    assert frame.loc["x"].drop("error").isna().all()
+    assert frame.loc["x", values].isna().all()
+    assert frame["in_domain"].tolist() == [True, False]
+
+
+def test_a_higher_level_is_a_wider_interval(tmp_path):
+    bundle = random_bundle(tmp_path, net=SMALL)
+    crystals = random_arrays(10)
+    low, high = (
+        Predictor(bundle, level=level).predict_arrays(crystals) for level in (0.5, 0.95)
+    )
+    np.testing.assert_array_equal(low.mean, high.mean)
+    assert (high.upper - high.lower > low.upper - low.lower).all()
+    with pytest.raises(InputError, match=r"0\.42.* expected one of 0\.5, 0\.8"):
+        Predictor(bundle, level=0.42)
+
+
+def test_far_from_training_is_out_of_domain(tmp_path):
+    bundle = random_bundle(tmp_path, net=SMALL)
+    crystals = random_arrays(20)
+    distance = Predictor(bundle).predict_arrays(crystals).domain_distance
+    limit = float(np.median(distance))
+    domain = dataclasses.replace(bundle.manifest.domain, distance=limit)
+    manifest = dataclasses.replace(bundle.manifest, domain=domain)
+    found = Predictor(dataclasses.replace(bundle, manifest=manifest))
+    predictions = found.predict_arrays(crystals)
+    np.testing.assert_array_equal(predictions.in_domain, distance <= limit)
+    assert 0 < predictions.in_domain.sum() < 20
 
 
 def test_an_unknown_target_suggests_the_near_name(small):

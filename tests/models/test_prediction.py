@@ -4,8 +4,9 @@ import math
 
 import torch
 
-from models.nets.gated import GatedNetConfig, NetOutput
-from models.prediction import estimate, physical_heads, physical_mean
+from models.nets.gated import GatedNetConfig
+from models.nets.parts import NetOutput
+from models.prediction import estimate, limits, physical_heads, physical_mean
 from models.training.objective import Scaling
 
 CONFIG = GatedNetConfig(targets=("band_gap", "formation_energy_per_atom"), n_heads=2)
@@ -52,3 +53,19 @@ def test_members_that_differ_are_less_sure():
 def test_one_head_of_one_member_has_a_finite_spread():
     config = GatedNetConfig(targets=CONFIG.targets, n_heads=1)
     assert estimate([output([1.0], [1.0])], config, SCALING).spread.isfinite().all()
+
+
+def test_an_outcome_is_as_open_as_its_probability():
+    config = GatedNetConfig(targets=("is_metal",), n_heads=2)
+    logit = torch.tensor([[[2.0, 2.0]], [[0.0, 0.0]]])
+    found = estimate([NetOutput(logit, torch.zeros_like(logit))], config, Scaling())
+    p = torch.sigmoid(torch.tensor([[2.0], [0.0]]))
+    torch.testing.assert_close(found.mean, p)
+    torch.testing.assert_close(found.spread, (p * (1 - p)).sqrt())
+
+
+def test_values_end_where_the_target_does():
+    config = GatedNetConfig()
+    assert limits(config, "band_gap") == (0.0, math.inf)
+    assert limits(config, "is_metal") == (0.0, 1.0)
+    assert limits(config, "formation_energy_per_atom") == (-math.inf, math.inf)

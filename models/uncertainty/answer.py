@@ -1,0 +1,82 @@
+"""All that networks have to say about a batch of crystals, doubts included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from models.nets import CrystalNet
+from models.prediction import Estimate, estimate, physical_heads
+from models.training.config import TrainConfig
+from models.uncertainty.doubt import Doubt
+from models.uncertainty.errors import Evidence
+
+_N_ELEMENTS = 119  # atomic numbers 0 to 118
+
+
+class Answer(NamedTuple):
+    """About ``n`` crystals; values in physical units."""
+
+    estimate: Estimate
+    heads: Tensor  # (n, n_targets, n_members * n_heads), what each head says
+    embedding: Tensor  # (n, width), the pooled state, averaged over members
+    atoms: Tensor  # (n_atoms, atom_width), the first member's states, normalised
+    batch: Tensor  # (n_atoms,), which crystal an atom belongs to
+    composition: Tensor  # (n, 119), share of each atomic number
+
+    def evidence(self) -> Evidence:
+        """What the error model is asked with."""
+        found = self.estimate
+        return Evidence(
+            found.mean, found.scale, found.disagreement, self.embedding, self.composition
+        )
+
+    def spread(self, doubt: Doubt) -> Tensor:
+        """Deviation before calibration, ``(n, n_targets)``."""
+        if doubt.errors is None:
+            return self.estimate.spread
+        return doubt.errors.spread(self.evidence(), self.estimate.spread)
+
+    def distance(self, doubt: Doubt) -> Tensor:
+        """How far each crystal is from those of training, ``(n,)``."""
+        return doubt.domain.crystal_distances(self.atoms, self.batch, len(self.embedding))
+
+
+def answer(nets: Sequence[CrystalNet], config: TrainConfig, graph: Data) -> Answer:
+    """Ask all members about a batch of graphs."""
+    outputs, pooled, states = [], [], []
+    n = int(graph.num_graphs)
+    for net in nets:
+        h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+        states.append(net.readout.norm(h))
+        pooled.append(net.readout.pool(h, graph.batch, n))
+        outputs.append(net.readout.read(pooled[-1]))
+    heads = [physical_heads(out, config.net, config.scaling) for out in outputs]
+    return Answer(
+        estimate(outputs, config.net, config.scaling),
+        torch.cat(heads, dim=-1),
+        torch.stack(pooled).mean(dim=0),
+        states[0],
+        graph.batch,
+        composition(graph.z, graph.batch, n),
+    )
+
+
+def ask(
+    nets: Sequence[CrystalNet], config: TrainConfig, graph: Data
+) -> tuple[Estimate, Tensor]:
+    """Estimate and embedding ``(n, width)`` alone."""
+    found = answer(nets, config, graph)
+    return found.estimate, found.embedding
+
+
+def composition(z: Tensor, batch: Tensor, n: int) -> Tensor:
+    """Share of each atomic number in each of ``n`` crystals, ``(n, 119)``."""
+    ones = torch.ones(len(z), device=z.device)
+    counts = torch.zeros(n * _N_ELEMENTS, device=z.device)
+    counts = counts.index_add(0, batch * _N_ELEMENTS + z.long(), ones).view(n, -1)
+    return counts / counts.sum(dim=1, keepdim=True).clamp(min=1.0)

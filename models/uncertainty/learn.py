@@ -1,0 +1,101 @@
+"""Ask trained networks about many labelled crystals, and learn their limits from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.denormals import flushed_denormals
+from models.nets import CrystalNet
+from models.training.config import TrainConfig
+from models.training.data import LabelledGraphs
+from models.training.objective import unseen_by
+from models.uncertainty.answer import Answer, answer
+from models.uncertainty.domain import Domain, evenly, fit_domain
+from models.uncertainty.doubt import Doubt
+from models.uncertainty.errors import Evidence, fit_error_model
+
+_BATCH = 64  # crystals
+
+
+class Measured(NamedTuple):
+    """What a model says of labelled crystals, ``(n, n_targets)`` in physical units."""
+
+    label: NDArray[np.float64]  # NaN where unknown
+    mean: NDArray[np.float64]
+    own: NDArray[np.float64]  # spread that the networks tell themselves, not calibrated
+    learned: NDArray[np.float64]  # spread by the error model, where there is one
+    distance: NDArray[np.float64]  # (n,), to the crystals of training
+
+
+def measure(
+    nets: Sequence[CrystalNet], config: TrainConfig, doubt: Doubt, data: LabelledGraphs
+) -> Measured:
+    """Ask about every crystal of ``data``."""
+    means, own, learned, distances = [], [], [], []
+    for _, found in _asked(nets, config, data):
+        means.append(found.estimate.mean)
+        own.append(found.estimate.spread)
+        learned.append(found.spread(doubt))
+        distances.append(found.distance(doubt))
+    return Measured(
+        *(
+            torch.cat(parts).numpy().astype(np.float64)
+            for parts in ([data.targets], means, own, learned, distances)
+        )
+    )
+
+
+def learn_doubt(
+    nets: Sequence[CrystalNet],
+    config: TrainConfig,
+    training: LabelledGraphs,
+    *,
+    seed: int = 0,
+) -> Doubt:
+    """Learn a model's limits from the crystals that it was trained on, in that order.
+
+    The order matters: a crystal's number says which heads never learned from it.
+    """
+    chosen = evenly(training.graphs.tensors["z"], seed=seed)
+    evidence: list[Evidence] = []
+    errors, states = [], []
+    first = 0  # number of the batch's first atom
+    for crystals, found in _asked(nets, config, training):
+        unseen = unseen_by(crystals, config.net.n_heads).repeat(1, len(nets))
+        errors.append(_unseen_error(found.heads, training.targets[crystals], unseen))
+        evidence.append(found.evidence())
+        last = first + len(found.batch)
+        begin, end = torch.searchsorted(chosen, torch.tensor([first, last])).tolist()
+        states.append(found.atoms[chosen[begin:end] - first])
+        first = last
+    error = torch.cat(errors)
+    error[:, config.net.flags(config.net.binary)] = torch.nan
+    joined = Evidence(*(torch.cat(parts) for parts in zip(*evidence, strict=True)))
+    domain: Domain = fit_domain(torch.cat(states), seed=seed)
+    return Doubt(domain, fit_error_model(joined, error, seed=seed))
+
+
+def _unseen_error(heads: Tensor, label: Tensor, unseen: Tensor) -> Tensor:
+    """Mean absolute error of the heads that never saw a crystal, ``(n, n_targets)``.
+
+    ``heads`` is ``(n, n_targets, n_heads)``, ``unseen`` ``(n, n_heads)``; NaN where no head
+    or no label is left.
+    """
+    error = (heads - label.unsqueeze(-1)).abs()
+    return torch.where(unseen.unsqueeze(1), error, torch.nan).nanmean(dim=-1)
+
+
+def _asked(
+    nets: Sequence[CrystalNet], config: TrainConfig, data: LabelledGraphs
+) -> Iterator[tuple[Tensor, Answer]]:
+    """Crystal numbers and answers, batch by batch in the order of ``data``."""
+    for crystals in torch.split(torch.arange(len(data.graphs)), _BATCH):
+        with flushed_denormals(), torch.no_grad():
+            found = answer(nets, config, data.graphs.batch(crystals))
+        yield crystals, found
