@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from materials.errors import InputError
+from models.nets import NetOutput, build_net
 from models.training.checkpoint import LAST, read_checkpoint
 from models.training.config import TrainConfig
-from models.training.fit import TrainingError, train
+from models.training.fit import Supervised, TrainingError, train
 from tests.models.samples import SMALL, labelled
 
 CONFIG = TrainConfig(
@@ -124,6 +125,17 @@ def test_half_precision_trains(tmp_path):
     done = train(labelled(20), labelled(5), config, folder=tmp_path)
     assert all(v.isfinite().all() for v in done.net.state_dict().values())
     assert all(v.dtype == torch.float32 for v in done.net.state_dict().values())
+
+
+def test_labels_are_compared_in_full_precision():
+    data = labelled(20)
+    graph = data.batch(torch.arange(20))
+    torch.manual_seed(0)
+    half = NetOutput(*(part.bfloat16() for part in build_net(SMALL)(graph)))
+    same = NetOutput(*(part.float() for part in half))
+    task = Supervised(TrainConfig(net=SMALL))
+    for name, value in task.loss(half, graph).items():
+        torch.testing.assert_close(value, task.loss(same, graph)[name], rtol=0, atol=0)
 
 
 def test_a_run_keeps_its_config(tmp_path):
