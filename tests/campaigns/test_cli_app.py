@@ -18,6 +18,9 @@ COMMANDS = (
     ("campaign", "run"),
     ("campaign", "status"),
     ("campaign", "report"),
+    ("model", "register"),
+    ("model", "list"),
+    ("model", "show"),
     ("train",),
     ("bench", "accuracy"),
     ("ui",),
@@ -43,7 +46,7 @@ def test_every_command_is_listed_here() -> None:
     found = {(info.callback.__name__,) for info in app.registered_commands if info.callback}
     for name, group in groups.items():
         found |= {
-            (str(name), info.callback.__name__)
+            (str(name), info.name or info.callback.__name__)
             for info in group.registered_commands
             if info.callback
         }
