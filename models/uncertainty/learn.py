@@ -28,25 +28,30 @@ class Measured(NamedTuple):
 
     label: NDArray[np.float64]  # NaN where unknown
     mean: NDArray[np.float64]
-    own: NDArray[np.float64]  # spread that the networks tell themselves, not calibrated
+    scale: NDArray[np.float64]  # deviation that the networks learned
+    disagreement: NDArray[np.float64]  # deviation between heads
     learned: NDArray[np.float64]  # spread by the error model, where there is one
     distance: NDArray[np.float64]  # (n,), to the crystals of training
+
+    @property
+    def own(self) -> NDArray[np.float64]:
+        """The spread that the networks tell themselves, not calibrated."""
+        return np.hypot(self.scale, self.disagreement)
 
 
 def measure(
     nets: Sequence[CrystalNet], config: TrainConfig, doubt: Doubt, data: LabelledGraphs
 ) -> Measured:
     """Ask about every crystal of ``data``."""
-    means, own, learned, distances = [], [], [], []
-    for _, found in _asked(nets, config, data):
-        means.append(found.estimate.mean)
-        own.append(found.estimate.spread)
-        learned.append(found.spread(doubt))
-        distances.append(found.distance(doubt))
+    parts = []
+    for crystals, found in asked(nets, config, data):
+        said = found.estimate
+        values = said.mean, said.scale, said.disagreement, found.spread(doubt)
+        parts.append((data.targets[crystals], *values, found.distance(doubt)))
     return Measured(
         *(
-            torch.cat(parts).numpy().astype(np.float64)
-            for parts in ([data.targets], means, own, learned, distances)
+            torch.cat(column).numpy().astype(np.float64)
+            for column in zip(*parts, strict=True)
         )
     )
 
@@ -66,7 +71,7 @@ def learn_doubt(
     evidence: list[Evidence] = []
     errors, states = [], []
     first = 0  # number of the batch's first atom
-    for crystals, found in _asked(nets, config, training):
+    for crystals, found in asked(nets, config, training):
         unseen = unseen_by(crystals, config.net.n_heads).repeat(1, len(nets))
         errors.append(_unseen_error(found.heads, training.targets[crystals], unseen))
         evidence.append(found.evidence())
@@ -91,7 +96,7 @@ def _unseen_error(heads: Tensor, label: Tensor, unseen: Tensor) -> Tensor:
     return torch.where(unseen.unsqueeze(1), error, torch.nan).nanmean(dim=-1)
 
 
-def _asked(
+def asked(
     nets: Sequence[CrystalNet], config: TrainConfig, data: LabelledGraphs
 ) -> Iterator[tuple[Tensor, Answer]]:
     """Crystal numbers and answers, batch by batch in the order of ``data``."""

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import warnings
 
 import numpy as np
 import pytest
@@ -10,9 +8,16 @@ import torch
 
 from materials.errors import InputError
 from models.inference import Predictor
+from models.training.checkpoint import read_checkpoint
 from models.training.config import TrainConfig
-from models.training.export import export_bundle, read_checkpoint
+from models.training.export import _better_spread, export_bundle
 from models.training.fit import train
+from models.uncertainty.doubt import Doubt
+from models.uncertainty.errors import ErrorModel
+from models.uncertainty.halves import calibrating
+from models.uncertainty.learn import Measured
+from models.uncertainty.metrics import LEVELS
+from tests.doubts import plain_doubt
 from tests.models.samples import SMALL, labelled, random_arrays
 
 CONFIG = TrainConfig(net=SMALL, passes=1, decay_passes=1, batch_size=8, averaging=0.9)
@@ -22,18 +27,14 @@ HELD = 120
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        train(labelled(20), labelled(5), CONFIG, folder=folder, progress=False)
-    return folder / "last.ckpt"
+    return train(labelled(20), labelled(5), CONFIG, folder=folder).checkpoint
 
 
-def export(checkpoints, folder, *, config=CONFIG, training=None):
+def export(checkpoints, folder, *, config=CONFIG, training=None, validation=None):
     return export_bundle(
         checkpoints,
         training or labelled(20),
-        labelled(HELD, seed=1),
+        validation or labelled(HELD, seed=1),
         folder=folder,
         name="tiny",
         config=config,
@@ -42,9 +43,9 @@ def export(checkpoints, folder, *, config=CONFIG, training=None):
 
 def test_the_exported_model_predicts_with_the_averaged_weights(checkpoint, tmp_path):
     bundle = export([checkpoint], tmp_path)
-    kept = torch.load(checkpoint, weights_only=True)["state_dict"]
+    kept = read_checkpoint(checkpoint).average
     for name, value in bundle.nets[0].state_dict().items():
-        assert torch.equal(value, kept[f"net.{name}"])
+        assert torch.equal(value, kept[name])
     assert bundle.manifest.passes == (1,)
     assert bundle.version.startswith("tiny+")
 
@@ -57,6 +58,62 @@ def test_the_metrics_are_those_of_the_predictor(checkpoint, tmp_path):
         mae = np.nanmean(np.abs(found.mean[:, column] - label[:, column]))
         assert bundle.manifest.metrics[target].mae == pytest.approx(mae, rel=1e-4)
         assert 0.4 < bundle.manifest.metrics[target].coverage.share < 0.95
+
+
+def test_the_doubts_are_measured_where_they_were_not_calibrated(checkpoint, tmp_path):
+    metrics = export([checkpoint], tmp_path).manifest.metrics
+    check = ~calibrating(HELD)
+    label = labelled(HELD, seed=1).targets.numpy()
+    for level in LEVELS:
+        found = Predictor.load(tmp_path, level=level).predict_arrays(
+            random_arrays(HELD, seed=1)
+        )
+        for column, target in enumerate(SMALL.targets):
+            rows = check & np.isfinite(label[:, column])
+            told = metrics[target].doubt
+            assert told.rows == rows.sum()
+            inside = (label >= found.lower) & (label <= found.upper)
+            assert told.covered[f"{level:g}"] == pytest.approx(
+                inside[rows, column].mean(), abs=1e-9
+            )
+
+
+def test_the_domain_is_where_most_of_validation_is(checkpoint, tmp_path):
+    manifest = export([checkpoint], tmp_path).manifest
+    found = Predictor.load(tmp_path).predict_arrays(random_arrays(HELD, seed=1))
+    half = calibrating(HELD)
+    assert found.in_domain[half].mean() == pytest.approx(0.95, abs=0.02)
+    assert 1 - found.in_domain[~half].mean() == pytest.approx(manifest.domain.flagged)
+
+
+def test_targets_with_few_labels_are_exported_without_guarantee(checkpoint, tmp_path):
+    validation = labelled(HELD, seed=1)
+    validation.targets[10:, 2] = torch.nan
+    manifest = export([checkpoint], tmp_path, validation=validation).manifest
+    assert set(manifest.metrics) == set(SMALL.targets[:2])
+    assert manifest.intervals["energy_above_hull"].edges == ()
+    found = Predictor.load(tmp_path).predict_arrays(random_arrays(5))
+    assert np.isfinite(found.upper).all()
+
+
+@pytest.mark.parametrize("better", ["learned", "own"])
+def test_the_spread_that_orders_the_errors_better_is_kept(better):
+    errors = ErrorModel(4, 1, 4)
+    errors.taught[:] = True
+    error = np.random.default_rng(0).exponential(size=(100, 1))
+    noise = np.random.default_rng(1).exponential(size=(100, 1))
+    spreads = {"learned": noise, "own": noise, better: error}
+    found = Measured(
+        label=np.zeros_like(error),
+        mean=error,
+        scale=spreads["own"],
+        disagreement=np.zeros_like(error),
+        learned=spreads["learned"],
+        distance=np.zeros(100),
+    )
+    doubt = Doubt(plain_doubt(3).domain, errors)
+    np.testing.assert_allclose(_better_spread(found, doubt, calibrating(100)), error)
+    assert bool(errors.taught[0]) == (better == "learned")
 
 
 def test_the_manifest_tells_data_and_elements(checkpoint, tmp_path):
@@ -78,7 +135,4 @@ def test_wrong_checkpoints_are_refused(checkpoint, tmp_path):
     with pytest.raises(InputError, match="at least one"):
         export([], tmp_path)
     with pytest.raises(InputError, match="no checkpoint"):
-        read_checkpoint(tmp_path / "none.ckpt")
-    torch.save({"state_dict": {}, "epoch": 0}, tmp_path / "empty.ckpt")
-    with pytest.raises(InputError, match="no weights"):
-        read_checkpoint(tmp_path / "empty.ckpt")
+        export([tmp_path / "none.pt"], tmp_path)
