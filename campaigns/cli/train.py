@@ -2,86 +2,154 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import show
-from materials.errors import InputError
+from campaigns.tracking.store import model_store
+from campaigns.training import COMPARED_UP_TO, Method, Order
 
 if TYPE_CHECKING:
-    from lightning.pytorch.loggers import Logger
+    from campaigns.tracking.training import TrainingRun
+    from models.small.compare import Report
+    from models.small.examples import Examples
+    from models.small.folder import SmallTarget
+    from models.small.learn import Learned
+    from models.small.network import Base
 
-    from models.training.config import TrainConfig
-    from models.training.prepare import Prepared
+_FIRST_SKIPPED = 5  # rows that cannot be used are named, so many at most
 
 
 def train(
-    table: Annotated[Path, typer.Argument(help="Crystal table to learn from (Parquet).")],
+    table: Annotated[Path, typer.Argument(help="What to learn: Parquet, CSV or JSON.")],
     *,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Column to learn: numbers, or 0 and 1. May be repeated."),
+    ] = None,
     validation: Annotated[
-        Path, typer.Option(help="Crystal table to calibrate and measure on.")
-    ],
+        Path | None,
+        typer.Option(help="Table to calibrate and measure on; else rows of TABLE."),
+    ] = None,
+    from_model: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Model to start from: a folder, a name or an MLflow URI."
+        ),
+    ] = None,
     folder: Annotated[
         Path, typer.Option(help="Where training lives; gone on with if it exists.")
     ] = Path("runs/training"),
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "galena-gated",
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "galena-own",
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="With --target: compare methods, or fine-tune the network alone; auto "
+            f"compares up to {COMPARED_UP_TO:,} labelled rows."
+        ),
+    ] = Method.AUTO,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Of the comparison.")] = 5,
     passes: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the table; 24 if not given.")
+        int | None, typer.Option(min=1, help="Passes of the network over the rows.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the weights and the order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and folds.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu or cuda; comparisons use the CPU.")
+    ] = "auto",
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow store for the curves; none if not given.")
+        str | None, typer.Option(help="MLflow store for the figures; none if not given.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of text.")
     ] = False,
 ) -> None:
-    """Train a predictor on TABLE, on the GPU if there is one, and export it.
+    """Learn columns of your own TABLE, or train a predictor from the beginning.
 
-    TABLE needs the columns of a crystal table and the targets `band_gap`,
-    `formation_energy_per_atom` and `energy_above_hull`; a missing label is a null. Stopped
-    at any time, the same command goes on from the last finished pass. The model ends up in
-    FOLDER/model, for `galena predict --model` and `galena screen --model`.
+    TABLE is a crystal table (Parquet), or any table with a column `structure` (CIF,
+    pymatgen JSON, or paths of crystal files), or, with formulas alone, `composition`.
+
+    With `--target`, up to about a thousand rows: fine-tuning the network that comes with
+    Galena, a small head on its frozen states, and boosted trees on matminer's features are
+    compared by cross-validation, and the best is kept. More rows: the network is fine-tuned.
+
+    Without `--target`: every property that Galena predicts, from random weights or `--from`.
+
+    Stopped at any time, the same command goes on. The model ends up in FOLDER/model, for
+    `galena predict --model` and `galena screen --model`.
 
     Examples:
 
-    - `galena train train.parquet --validation val.parquet`
+    - `galena train mine.csv --target bulk_modulus --folder runs/bulk`
 
-    - `galena train train.parquet --validation val.parquet --passes 60 --tracking-uri
-      sqlite:///runs/mlflow.db`
+    - `galena train train.parquet --validation val.parquet --passes 60`
     """
-    from models.training.export import export_bundle
-    from models.training.fit import train as fit
-    from models.training.prepare import prepare
-
-    config = _config(passes, seed)
-    _same_config(folder, config)
-    training = prepare(table, folder / "training.safetensors", config.net, progress=True)
-    held_out = prepare(validation, folder / "validation.safetensors", config.net)
-    _tell_skipped(table, training)
-    _tell_skipped(validation, held_out)
-    fit(
-        training.data,
-        held_out.data,
-        config,
+    order = Order(
+        table=table,
         folder=folder,
-        logger=_logger(tracking_uri, folder, name),
-        progress=not as_json,
-    )
-    model = folder / "model"
-    bundle = export_bundle(
-        [folder / "last.ckpt"],
-        training.data,
-        held_out.data,
-        folder=model,
         name=name,
-        config=config,
+        targets=tuple(dict.fromkeys(target or [])),
+        validation=validation,
+        method=method,
+        folds=folds,
+        passes=passes,
+        seed=seed,
+        device=device,
     )
+    run = _tracked(tracking_uri, order)
+    if order.targets:
+        _own_columns(order, from_model, run, as_json=as_json)
+    else:
+        base = None if from_model is None else _base(from_model)
+        _network(order, table, base, run, as_json=as_json)
+
+
+def _own_columns(
+    order: Order, from_model: str | None, run: TrainingRun | None, *, as_json: bool
+) -> None:
+    from campaigns.training import compare, read_own
+    from models.small.reading import Compositions
+
+    own = read_own(order)
+    alone = isinstance(own.table, Compositions)
+    base = None if alone else _base(from_model)
+    if own.examples is None and not isinstance(own.table, Compositions):
+        _network(order, own.table.path, base, run, as_json=as_json)
+        return
+    rows = own.examples
+    if rows is None:
+        return
+    _tell_rows(rows, order)
+    with _reporting(order.folds * (2 if alone else 4)) as report:
+        found = compare(order, rows, base, report, run)
+    checked = _checked(order, found)
+    if as_json:
+        show.print_json(_document(found, checked))
+        return
+    for name, told in found.manifest.targets.items():
+        _print_comparison(name, told, found)
+        for metric, value in checked.get(name, {}).items():
+            typer.echo(f"On {order.validation}: {metric} {value:.4g}")
+    typer.echo(f"{found.version}: {found.folder}")
+
+
+def _network(
+    order: Order,
+    table: Path,
+    base: Base | None,
+    run: TrainingRun | None,
+    *,
+    as_json: bool,
+) -> None:
+    from campaigns.training import train_network
+
+    bundle = train_network(order, table, base, run, progress=not as_json)
     metrics = {target: asdict(m) for target, m in bundle.manifest.metrics.items()}
+    model = order.folder / "model"
     if as_json:
         show.print_json({"model": bundle.version, "folder": str(model), "metrics": metrics})
         return
@@ -90,57 +158,138 @@ def train(
     typer.echo(f"{bundle.version}: {model}")
 
 
-def _config(passes: int | None, seed: int) -> TrainConfig:
-    from models.training.config import TrainConfig
+def _base(model: str | None) -> Base:
+    """The networks to start from."""
+    from campaigns.training import starting_model
 
-    if passes is None:
-        return TrainConfig(seed=seed)
-    decay = min(TrainConfig().decay_passes, passes)
-    return TrainConfig(passes=passes, decay_passes=decay, seed=seed)
-
-
-def _same_config(folder: Path, config: TrainConfig) -> None:
-    """A training run is one configuration; note it at the start and hold on to it."""
-    record = folder / "train.json"
-    plain = json.dumps(asdict(config), indent=1)
-    if not record.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        record.write_text(plain, encoding="utf-8")
-    elif record.read_text(encoding="utf-8") != plain:
-        raise InputError(
-            f"{folder}: training was begun here with other settings ({record.name} differs); "
-            "give the same --passes and --seed to go on, or another --folder"
-        )
+    with starting_model(model, model_store(None)) as base:
+        return base
 
 
-def _tell_skipped(table: Path, prepared: Prepared) -> None:
-    if prepared.skipped:
-        first = prepared.skipped[0]
-        show.side_console().print(
-            f"{table}: {len(prepared.skipped)} rows skipped, first {first.material_id}: "
-            f"{first.reason}",
-            style="yellow",
-            markup=False,
-        )
-
-
-def _logger(tracking_uri: str | None, folder: Path, name: str) -> Logger | None:
-    """MLflow through Lightning; a resumed training goes on in the run it began."""
-    if tracking_uri is None:
+def _tracked(uri: str | None, order: Order) -> TrainingRun | None:
+    if uri is None:
         return None
-    from lightning.pytorch.loggers import MLFlowLogger
+    from campaigns.tracking.training import TrainingRun
 
-    from campaigns.tracking import database_path
+    return TrainingRun(uri, order.folder, name=order.name)
 
-    artifacts = database_path(tracking_uri).parent / "artifacts"
-    record = folder / "mlflow_run_id.txt"
-    begun = record.read_text(encoding="utf-8").strip() if record.exists() else None
-    logger = MLFlowLogger(
-        experiment_name="training",
-        run_name=name,
-        tracking_uri=tracking_uri,
-        artifact_location=artifacts.as_uri(),
-        run_id=begun,
+
+def _tell_rows(rows: Examples, order: Order) -> None:
+    """What is learned from, and what was left out and why."""
+    import numpy as np
+
+    side = show.side_console()
+    what = "compositions" if rows.crystals is None else "crystals"
+    side.print(
+        f"{order.table.name}: {len(rows)} {what}, {len(np.unique(rows.groups))} formulas; "
+        f"{order.folds} folds, all rows of one reduced formula in the same",
+        highlight=False,
+        markup=False,
     )
-    record.write_text(str(logger.run_id), encoding="utf-8")
-    return logger
+    if rows.crystals is None:
+        side.print(
+            "Formulas alone: nothing but boosted trees on matminer's features applies; "
+            "networks need a column 'structure'",
+            highlight=False,
+        )
+    for row in rows.skipped[:_FIRST_SKIPPED]:
+        side.print(f"left out {row.name}: {row.reason}", style="yellow", markup=False)
+    if len(rows.skipped) > _FIRST_SKIPPED:
+        side.print(f"… {len(rows.skipped)} left out in all", style="yellow")
+
+
+def _checked(order: Order, found: Learned) -> dict[str, dict[str, float]]:
+    """Figures of the model that was kept on a table of its own, if there is one."""
+    if order.validation is None:
+        return {}
+    from models.small.examples import examples
+    from models.small.learn import check
+    from models.small.reading import read_table
+
+    held = read_table(order.validation, order.targets, order.folder / "validation")
+    return check(found.folder, examples(held, order.targets))
+
+
+def _print_comparison(name: str, told: SmallTarget, found: Learned) -> None:
+    """All contenders of one target, the one kept marked."""
+    from models.small.compare import METRICS
+    from models.small.contenders import MEANING
+
+    metrics = METRICS[told.kind]
+    grid = show.table(["method", *metrics, "seconds"], title=_title(name, told, found))
+    for contender, figures in told.scores.items():
+        kept = contender == told.method
+        grid.add_row(
+            f"{MEANING[contender]}{'  ← kept' if kept else ''}",
+            *(f"{figures[m].mean:.4g} ± {figures[m].spread:.2g}" for m in metrics),
+            f"{found.seconds[contender]:.0f}",
+            style="bold" if kept else "",
+        )
+    show.console().print(grid)
+    typer.echo(
+        f"Mean ± deviation over {found.manifest.folds} folds. Kept: {MEANING[told.method]}, "
+        f"the lowest {metrics[0]}.\n"
+    )
+
+
+def _title(name: str, told: SmallTarget, found: Learned) -> str:
+    kinds = {"number": "number", "non-negative": "number ≥ 0", "binary": "0 or 1"}
+    return f"{name} ({kinds[told.kind]}), {found.manifest.training.rows} rows"
+
+
+def _document(found: Learned, checked: dict[str, dict[str, float]]) -> dict[str, Any]:
+    return {
+        "model": found.version,
+        "folder": str(found.folder),
+        "rows": found.manifest.training.rows,
+        "folds": found.manifest.folds,
+        "targets": {
+            name: {
+                "kind": told.kind,
+                "kept": told.method,
+                "scores": {
+                    contender: {
+                        metric: {
+                            "mean": score.mean,
+                            "spread": score.spread,
+                            "by_fold": score.by_fold,
+                        }
+                        for metric, score in figures.items()
+                    }
+                    for contender, figures in told.scores.items()
+                },
+                **({"validation": checked[name]} if name in checked else {}),
+            }
+            for name, told in found.manifest.targets.items()
+        },
+        "seconds": found.seconds,
+    }
+
+
+@contextmanager
+def _reporting(folds: int) -> Iterator[Report]:
+    """A bar on standard error that counts folds of all contenders."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=show.side_console(),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("preparing", total=folds)
+
+        def report(what: str, share: float) -> None:
+            bar.update(task, description=what, advance=share)
+
+        yield report

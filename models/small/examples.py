@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,24 +117,24 @@ def kind_of(name: str, labels: FloatArray) -> Kind:
     return "number"
 
 
-def scaling(rows: Examples) -> Scaling:
-    """Unit and offset of each target from the middle half of its labels.
+def scaling(labels: FloatArray, kinds: Mapping[str, Kind]) -> Scaling:
+    """Unit and offset of each target from the middle half of its labels ``(n, n_targets)``.
 
     The unit is a robust deviation, the interquartile range over 1.349; where half of the
     labels are alike, the ordinary deviation. A target that ends at zero keeps its zero.
     """
     unit, offset = {}, {}
-    for column, (name, kind) in enumerate(rows.kinds.items()):
-        labels = rows.labels[np.isfinite(rows.labels[:, column]), column]
-        low, middle, high = np.quantile(labels, [0.25, 0.5, 0.75])
+    for column, (name, kind) in enumerate(kinds.items()):
+        known = labels[np.isfinite(labels[:, column]), column]
+        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
         robust = float(high - low) / _NORMAL_IQR
-        spread = robust if robust > 0.1 * float(labels.std()) else float(labels.std())
+        spread = robust if robust > 0.1 * float(known.std()) else float(known.std())
         unit[name] = 1.0 if kind == "binary" else spread
         offset[name] = float(middle) if kind == "number" else 0.0
     return Scaling(unit=unit, offset=offset, weight={})
 
 
-def network_for(base: NetConfig, kinds: dict[str, Kind]) -> NetConfig:
+def network_for(base: NetConfig, kinds: Mapping[str, Kind]) -> NetConfig:
     """The config of a network like ``base`` that predicts other things."""
     return dataclasses.replace(
         base,

@@ -63,7 +63,9 @@ def structure_features(crystal: CrystalArrays) -> FloatArray:
     mass, radius, _ = _elements()
     z, frac, lattice = crystal
     volume = abs(float(np.linalg.det(lattice)))
-    found = spglib.get_symmetry_dataset((lattice, frac, z), symprec=_SYMPREC)
+    found = spglib.get_symmetry_dataset(
+        (lattice.tolist(), frac.tolist(), z.tolist()), symprec=_SYMPREC
+    )
     primitive = len(set(found.mapping_to_primitive.tolist())) if found else len(z)
     standard = np.linalg.norm(found.std_lattice if found else lattice, axis=1)
     whole = [

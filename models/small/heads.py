@@ -1,4 +1,4 @@
-"""Small heads on a network's pooled states, which stay as they are.
+"""Small heads on the states of a network that stays as it is.
 
 Numbers: a Gaussian process (Rasmussen & Williams, *Gaussian Processes for Machine Learning*,
 MIT Press 2006, algorithm 2.1) with a smooth and a linear kernel, whose few parameters
@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 from models.small.examples import FloatArray, Kind
 
 Arrays = Mapping[str, FloatArray]
+
+MOST_ROWS = 2000
+"""Rows a Gaussian process learns from, drawn at random if there are more: its cost grows with
+their cube."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ def fit_head(
     centre = states.mean(axis=0, dtype=np.float64)
     scale = states.std(axis=0, dtype=np.float64)
     scale[scale < 1e-6] = 1.0
+    if kind != "binary" and len(states) > MOST_ROWS:
+        chosen = np.random.default_rng(seed).permutation(len(states))[:MOST_ROWS]
+        states, labels = states[chosen], labels[chosen]
     x = (states - centre) / scale
     fit = _fit_logistic if kind == "binary" else _fit_process
     return Head({"centre": centre, "scale": scale, **fit(x, labels, seed)}, kind)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,16 +15,23 @@ from torch import Tensor
 
 from models.denormals import flushed_denormals
 from models.graphs.store import GraphStore
-from models.uncertainty.answer import ask
 from models.nets import CrystalNet, build_net
-from models.small.examples import Examples, FloatArray, IntArray, network_for, scaling
+from models.small.examples import (
+    Examples,
+    FloatArray,
+    IntArray,
+    Kind,
+    network_for,
+    scaling,
+)
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
 from models.training.fit import train
 from models.training.transfer import initial_weights
-from models.uncertainty.answer import answer
+from models.uncertainty.answer import Answer, answer
 
 _BATCH = 64
+_FRESH = ("readout.attention", "readout.mix", "readout.heads", "readout.scales")
 
 Tell = Callable[[float], None]
 """Hears what share of the work was just done."""
@@ -39,6 +47,23 @@ class Recipe:
     learning_rate: float = 5e-4
     warmup_steps: int = 20
     averaging: float = 0.98
+
+    def with_passes(self, passes: int) -> Self:
+        """The same for another number of passes."""
+        return dataclasses.replace(
+            self, passes=passes, decay_passes=min(self.decay_passes, passes)
+        )
+
+
+LARGE = Recipe(
+    passes=12,
+    decay_passes=8,
+    batch_size=32,
+    learning_rate=5e-4,
+    warmup_steps=100,
+    averaging=0.995,
+)
+"""For tables of more than a thousand rows."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +86,43 @@ def load_base(folder: Path | None) -> Base:
     return Base(manifest.train, states, manifest.elements, bundle.version)
 
 
-def tuning_config(base: TrainConfig, rows: Examples, recipe: Recipe, seed: int) -> TrainConfig:
-    """The config that fine-tunes ``base`` on ``rows``."""
+def tuning_config(
+    base: TrainConfig,
+    labels: FloatArray,
+    kinds: Mapping[str, Kind],
+    recipe: Recipe,
+    *,
+    seed: int,
+) -> TrainConfig:
+    """The config that fine-tunes ``base`` on ``labels`` ``(n, n_targets)``."""
     return TrainConfig(
-        net=network_for(base.net, rows.kinds),
-        scaling=scaling(rows),
+        net=network_for(base.net, kinds),
+        scaling=scaling(labels, kinds),
         strain=base.strain,
         seed=seed,
         **dataclasses.asdict(recipe),
     )
+
+
+def starting_weights(base: Base, config: TrainConfig) -> dict[str, Tensor]:
+    """Weights to fine-tune from: the trunk's, and a readout that suits the targets.
+
+    For targets that the base does not know, the whole readout begins anew: its pooled state
+    has given up what the old targets did not need. On 300 bulk moduli a fresh readout had
+    0.82 times the error of the old one with new last layers.
+    """
+    state = base.states[config.seed % len(base.states)]
+    known = base.config.net.targets
+    made = initial_weights(state, known, config.net, seed=config.seed)
+    if set(known) & set(config.net.targets):
+        return made
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        fresh = build_net(config.net).state_dict()
+    return {
+        key: fresh[key] if key.startswith(_FRESH) else tensor
+        for key, tensor in made.items()
+    }
 
 
 def graphs_of(rows: Examples, config: TrainConfig) -> LabelledGraphs:
@@ -103,14 +156,12 @@ def fine_tune(
             tell(step / steps - last[0])
             last[0] = step / steps
 
-    member = config.seed % len(base.states)
-    known = base.config.net.targets
     return train(
         data.select(torch.from_numpy(learn)),
         data.select(torch.from_numpy(held)),
         config,
         folder=folder,
-        initial=initial_weights(base.states[member], known, config.net, seed=config.seed),
+        initial=starting_weights(base, config),
         log=log,
     ).net
 
@@ -118,14 +169,19 @@ def fine_tune(
 def answers(
     nets: Sequence[CrystalNet], config: TrainConfig, graphs: GraphStore
 ) -> tuple[FloatArray, FloatArray, NDArray[np.float32]]:
-    """Mean and spread ``(n, n_targets)``, and pooled states ``(n, width)``, of all graphs."""
+    """Mean and spread ``(n, n_targets)``, and states ``(n, atom_width)``, of all graphs.
+
+    A crystal's state is the mean of its atoms' normalised states in the first network. The
+    pooled state before the heads is not used: it has given up what the trained heads do not
+    need, and tells less about other properties.
+    """
     means, spreads, states = [], [], []
     with flushed_denormals(), torch.inference_mode():
         for crystals in torch.split(torch.arange(len(graphs)), _BATCH):
             found = answer(nets, config, graphs.batch(crystals))
             means.append(found.estimate.mean)
             spreads.append(found.estimate.spread)
-            states.append(found.embedding)
+            states.append(_mean_state(found))
     return (
         torch.cat(means).numpy().astype(np.float64),
         torch.cat(spreads).numpy().astype(np.float64),
@@ -133,7 +189,17 @@ def answers(
     )
 
 
-def networks(config: TrainConfig, states: Sequence[Mapping[str, Tensor]]) -> list[CrystalNet]:
+def _mean_state(found: Answer) -> Tensor:
+    """Mean over atoms, ``(n_crystals, atom_width)``."""
+    n = len(found.embedding)
+    total = found.atoms.new_zeros(n, found.atoms.shape[1])
+    total = total.index_add(0, found.batch, found.atoms)
+    return total / torch.bincount(found.batch, minlength=n).unsqueeze(1)
+
+
+def networks(
+    config: TrainConfig, states: Sequence[Mapping[str, Tensor]]
+) -> list[CrystalNet]:
     """Networks with weights, ready to be asked."""
     nets = []
     for state in states:

@@ -117,7 +117,7 @@ def composition_counts(formula: object) -> NDArray[np.int64]:
         raise InputError(f"'{formula}' is no chemical formula: {error}") from error
     if not counts.any():
         raise InputError(f"'{formula}' is no chemical formula: no element in it")
-    return counts // np.gcd.reduce(counts)
+    return np.asarray(counts // np.gcd.reduce(counts), dtype=np.int64)
 
 
 def _atomic_number(symbol: str) -> int:
@@ -227,7 +227,9 @@ def _read_crystals(cells: list[Any], beside: Path) -> list[ReadCrystal]:
     for row, cell in enumerate(cells):
         if isinstance(cell, dict):
             texts[row] = json.dumps(cell)
-        elif isinstance(cell, str) and "\n" not in cell and not cell.lstrip().startswith("{"):
+        elif (
+            isinstance(cell, str) and "\n" not in cell and not cell.lstrip().startswith("{")
+        ):
             path = beside / cell.strip()
             crystals = list(read_crystals([path]))
             reason = f"{cell}: holds {len(crystals)} crystals; give each its own row"

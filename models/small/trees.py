@@ -48,7 +48,9 @@ class Trees:
 
         answers = np.stack(
             [
-                np.asarray(lightgbm.Booster(model_str=text).predict(features, num_threads=1))
+                np.asarray(
+                    lightgbm.Booster(model_str=text).predict(features, num_threads=1)
+                )
                 for text in self.texts
             ]
         )

@@ -1,0 +1,239 @@
+"""What ``galena train`` does: choose the way, go it, and tell MLflow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from campaigns.tracking.training import TrainingRun
+    from models.pretrained import Bundle
+    from models.small.compare import Report
+    from models.small.examples import Examples
+    from models.small.learn import Learned
+    from models.small.network import Base
+    from models.small.reading import Compositions, Crystals
+    from models.training.config import TrainConfig
+    from models.training.data import LabelledGraphs
+
+COMPARED_UP_TO = 1_000
+"""Labelled rows up to which other methods are tried beside the network."""
+
+
+class Method(StrEnum):
+    """How to go about a table's own columns."""
+
+    AUTO = "auto"
+    COMPARE = "compare"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be trained."""
+
+    table: Path
+    folder: Path
+    name: str
+    targets: tuple[str, ...] = ()  # empty: everything that Galena predicts
+    validation: Path | None = None  # None: rows of the table
+    method: Method = Method.AUTO
+    folds: int = 5
+    passes: int | None = None
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Own:
+    """A table with columns of its own, read."""
+
+    table: Crystals | Compositions
+    examples: Examples | None  # None: too many to compare methods on
+
+
+def read_own(order: Order) -> Own:
+    """Read the table, and decide whether methods are to be compared.
+
+    Raises:
+        InputError: a column is missing or holds no numbers, or a row count does not allow
+            what was asked for.
+    """
+    from models.small.examples import examples
+    from models.small.reading import Compositions, read_table
+
+    table = read_table(order.table, order.targets, order.folder)
+    if isinstance(table, Compositions):
+        if order.method is Method.NETWORK:
+            raise InputError(
+                f"{order.table}: formulas alone; a network needs a column 'structure'. "
+                "Leave --method out to learn from compositions"
+            )
+        return Own(table, examples(table, order.targets))
+    few = _labelled(table, order.targets) <= COMPARED_UP_TO
+    if order.method is Method.COMPARE or (few and order.method is Method.AUTO):
+        return Own(table, examples(table, order.targets))
+    return Own(table, None)
+
+
+def compare(
+    order: Order, rows: Examples, base: Base | None, report: Report, run: TrainingRun | None
+) -> Learned:
+    """Compare methods on ``rows`` and keep the best; see :mod:`models.small.learn`."""
+    from models.small.learn import SmallConfig, learn_small
+    from models.small.network import Recipe
+
+    recipe = Recipe() if order.passes is None else Recipe().with_passes(order.passes)
+    config = SmallConfig(folds=order.folds, seed=order.seed, recipe=recipe)
+    if run is not None:
+        run.params({"table": asdict(rows.source), **asdict(config)})
+    found = learn_small(
+        rows, base, config, folder=order.folder, name=order.name, report=report
+    )
+    if run is not None:
+        run.metrics(
+            {
+                f"{target}/{contender}/{metric.replace(' ', '_')}": score.mean
+                for target, told in found.manifest.targets.items()
+                for contender, metrics in told.scores.items()
+                for metric, score in metrics.items()
+            },
+            step=0,
+        )
+        run.finish()
+    return found
+
+
+def train_network(
+    order: Order,
+    table: Path,
+    base: Base | None,
+    run: TrainingRun | None,
+    *,
+    progress: bool,
+) -> Bundle:
+    """Train one network on ``table`` and export it, calibrated on rows held out.
+
+    From the weights of ``base`` if given. Goes on from the order's folder.
+    """
+    from models.inference import choose_device
+    from models.small.network import starting_weights
+    from models.training.export import export_bundle
+    from models.training.fit import train
+    from models.training.record import keep_record
+
+    config = _config(order, table, base)
+    training, held = _rows(order, table, config, progress=progress)
+    record = {
+        "training": asdict(training.source) if training.source else None,
+        "validation": asdict(held.source) if held.source else None,
+        "from": base.version if base else None,
+        "config": asdict(config),
+    }
+    keep_record(order.folder / "training.json", record)
+    if run is not None:
+        run.params(record)
+    initial = starting_weights(base, config) if base else None
+    trained = train(
+        training,
+        held,
+        config,
+        folder=order.folder,
+        initial=initial,
+        device=choose_device(order.device),
+        log=run.metrics if run else None,
+        progress=progress,
+    )
+    bundle = export_bundle(
+        [trained.checkpoint],
+        training,
+        held,
+        folder=order.folder / "model",
+        name=order.name,
+        config=config,
+    )
+    if run is not None:
+        run.finish()
+    return bundle
+
+
+@contextmanager
+def starting_model(model: str | None, store: str) -> Iterator[Base]:
+    """The networks to start from: a folder, a shipped name or an MLflow URI; None: shipped."""
+    from campaigns.tracking.resolve import local_model
+    from models.small.network import load_base
+
+    with local_model(model, store) as found:
+        yield load_base(found.folder)
+
+
+def _config(order: Order, table: Path, base: Base | None) -> TrainConfig:
+    """The network and how it is trained."""
+    from models.training.config import TrainConfig
+
+    if order.targets:
+        return _tuning(order, table, base)
+    config = TrainConfig(seed=order.seed)
+    if base is not None:
+        config = dataclasses.replace(
+            config, net=base.config.net, scaling=base.config.scaling
+        )
+    if order.passes is None:
+        return config
+    decay = min(config.decay_passes, order.passes)
+    return dataclasses.replace(config, passes=order.passes, decay_passes=decay)
+
+
+def _tuning(order: Order, table: Path, base: Base | None) -> TrainConfig:
+    import numpy as np
+
+    from materials.table import CrystalTable
+    from models.small.examples import kind_of
+    from models.small.network import LARGE, tuning_config
+    from models.training.targets import labels
+
+    if base is None:
+        raise InputError("no trained network given to start from; name one with --from")
+    found = labels(CrystalTable.open(table), order.targets).astype(np.float64)
+    kinds = {name: kind_of(name, found[:, i]) for i, name in enumerate(order.targets)}
+    recipe = LARGE if order.passes is None else LARGE.with_passes(order.passes)
+    return tuning_config(base.config, found, kinds, recipe, seed=order.seed)
+
+
+def _rows(
+    order: Order, table: Path, config: TrainConfig, *, progress: bool
+) -> tuple[LabelledGraphs, LabelledGraphs]:
+    """Rows to learn from and rows to calibrate and measure on."""
+    from models.small.reading import Compositions, read_table
+    from models.training.prepare import prepare
+    from models.training.split import hold_out
+
+    net, folder = config.net, order.folder
+    data = prepare(table, folder / "training.safetensors", net, progress=progress).data
+    if order.validation is None:
+        return hold_out(data, seed=order.seed)
+    place = order.validation
+    if order.targets:
+        found = read_table(place, order.targets, folder / "validation")
+        if isinstance(found, Compositions):
+            raise InputError(f"{place}: formulas alone; a network needs structures")
+        place = found.path
+    return data, prepare(place, folder / "validation.safetensors", net).data
+
+
+def _labelled(table: Crystals, targets: tuple[str, ...]) -> int:
+    """Rows with at least one label."""
+    import numpy as np
+
+    from materials.table import CrystalTable
+    from models.training.targets import labels
+
+    found = labels(CrystalTable.open(table.path), targets)
+    return int(np.isfinite(found).any(axis=1).sum())

@@ -1,0 +1,52 @@
+"""Load any model's folder, whatever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core.structure import Structure
+
+    from models.inference import Predictions
+
+
+class AnyPredictor(Protocol):
+    """What all predictors can do."""
+
+    @property
+    def version(self) -> str:
+        """Name and hash of what predicts."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is predicted, in the order of the columns."""
+
+    def predict(
+        self, structures: Sequence[Structure | Atoms], *, progress: bool = False
+    ) -> Predictions:
+        """Predict crystals; one that cannot be predicted costs only its own row."""
+
+    def predict_arrays(
+        self, crystals: Sequence[tuple[Any, Any, Any]], *, progress: bool = False
+    ) -> Predictions:
+        """Predict ``(atomic_numbers, frac_coords, lattice)`` each."""
+
+
+def load_predictor(folder: Path | None = None, *, device: str = "auto") -> AnyPredictor:
+    """Load networks, or what ``galena train`` made of a small table; None: what is shipped.
+
+    Models from small tables run on the CPU whatever ``device`` says. Raises
+    :class:`materials.errors.InputError` for an unusable folder or device.
+    """
+    from models.inference import Predictor
+
+    if folder is not None:
+        from models.small.folder import is_small
+        from models.small.predictor import SmallPredictor
+
+        if is_small(folder):
+            return SmallPredictor.load(folder)
+    return Predictor.load(folder, device=device)
