@@ -44,6 +44,10 @@ class Scaling:
         return unit, offset
 
 
+_SMALLEST, _LARGEST = 1e-3, 10.0
+"""Of a Laplace scale, and of its logarithm, in training: where errors are exactly zero, as
+those of metals, the best scale is zero and its likelihood without bound."""
+
 _FEWEST = 0.2
 """A target labelled in a smaller share of a batch counts in proportion: three labels must
 not weigh as much as sixty-four."""
@@ -67,7 +71,8 @@ def loss(
     seen = known.unsqueeze(-1) * _bags(graph.crystal, config.n_heads).unsqueeze(1)
     count = seen.sum(dim=(0, 2)).clamp(min=_FEWEST * seen[:, 0].numel())  # (n_targets,)
     by_target = (error * seen).sum(dim=(0, 2)) / count
-    likelihood = error.detach() * torch.exp(-output.log_scale) + output.log_scale
+    size = output.log_scale.clamp(max=_LARGEST).exp() + _SMALLEST
+    likelihood = error.detach() / size + size.log()
     measured = (~config.flags(config.binary)).to(likelihood)  # (n_targets,)
     scale = ((likelihood * seen).sum(dim=(0, 2)) / count * measured).mean()
     share = [scaling.weight.get(name, 1.0) for name in config.targets]

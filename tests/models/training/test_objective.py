@@ -68,7 +68,7 @@ def test_the_mean_does_not_depend_on_the_scale():
 def test_the_best_scale_is_the_mean_error():
     """The Laplace likelihood is lowest where the scale equals the error."""
     mean = torch.full((16, 2, 4), 0.7)
-    log_scale = torch.tensor(0.7).log() + torch.zeros_like(mean)
+    log_scale = torch.tensor(0.7 - 1e-3).log() + torch.zeros_like(mean)
     log_scale.requires_grad_()
     graph = Data(y=torch.zeros(16, 2), crystal=torch.arange(16))
     loss(NetOutput(mean, log_scale), graph, CONFIG, SCALING)["total"].backward()
@@ -152,3 +152,17 @@ def test_targets_count_by_their_weight():
         for weight in ({}, {"band_gap": 3.0})
     ]
     torch.testing.assert_close(totals[1] - totals[0], torch.tensor(2.0))
+
+
+def test_a_wild_scale_of_an_unlabelled_target_is_harmless():
+    """Where a target is never labelled nothing holds its scale: it once went below e^-88."""
+    mean = torch.zeros(8, 2, 4, requires_grad=True)
+    y = torch.tensor([[1.0, torch.nan]] * 8)
+    for wild in (-95.0, 95.0):
+        log_scale = torch.full((8, 2, 4), wild, requires_grad=True)
+        graph = Data(y=y, crystal=torch.arange(8))
+        total = loss(NetOutput(mean, log_scale), graph, CONFIG, SCALING)["total"]
+        slopes = torch.autograd.grad(total, [mean, log_scale])
+        assert total.isfinite()
+        assert all(slope.isfinite().all() for slope in slopes)
+        assert (slopes[1][:, 1] == 0).all()
