@@ -131,7 +131,7 @@ def scaled(config: TrainConfig, rows: int, passes: int) -> TrainConfig:
     return replace(
         config,
         passes=passes,
-        decay_passes=max(1, passes // 3),
+        decay_passes=-(-passes // 3),
         warmup_steps=min(config.warmup_steps, steps // 10),
     )
 
