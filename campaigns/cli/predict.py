@@ -58,12 +58,12 @@ def predict(
     from campaigns.screening.local import predict_files
     from campaigns.screening.outputs import check_output
     from campaigns.tracking.resolve import local_model
-    from models.inference import Predictor
+    from models.loading import load_predictor
 
     if output is not None:
         check_output(output, suffixes=SUFFIXES, force=force)
     with local_model(model, model_store(tracking_uri)) as found:
-        predictor = Predictor.load(found.folder, device=device)
+        predictor = load_predictor(found.folder, device=device)
     with show.counting("predicting", None) as tell:
         frame = predict_files(files, predictor, tell=tell)
     document = _document(frame, predictor.version)

@@ -57,12 +57,12 @@ def screen(
     from campaigns.screening.outputs import check_output
     from campaigns.tracking.resolve import local_model
     from materials.table import CrystalTable
-    from models.inference import Predictor
+    from models.loading import load_predictor
 
     check_output(output, suffixes=(".parquet",), force=force)
     crystals = CrystalTable.open(table)
     with local_model(model, model_store(tracking_uri)) as found:
-        predictor = Predictor.load(found.folder, device=device)
+        predictor = load_predictor(found.folder, device=device)
     start = time.monotonic()
     with show.counting("screening", len(crystals)) as tell:
         result = screen_table(crystals, output, predictor, keep=columns or (), tell=tell)
