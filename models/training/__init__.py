@@ -1,4 +1,4 @@
-"""Training and what it needs. Names load on first use: no Lightning without training."""
+"""Training and what it needs. Names load on first use."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.models.samples import labelled
 
 ROOT = Path(__file__).parents[3]
 ABSENT = (
-    *("pyarrow", "pymatgen", "ase", "safetensors", "lightning", "pydantic", "rich"),
+    *("pyarrow", "pymatgen", "ase", "safetensors", "pydantic", "rich"),
     *("typer", "optuna", "mlflow", "sklearn", "pandas", "matplotlib", "yaml"),
 )
 WITHOUT = """
