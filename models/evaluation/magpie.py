@@ -16,19 +16,24 @@ FloatArray = NDArray[np.float64]
 CountArray = NDArray[np.int64]
 
 _N_ELEMENTS = 119  # atomic numbers 0 to 118
+_STATISTICS = ("minimum", "maximum", "range", "mean", "avg_dev", "mode")
 _CHUNK = 4096  # compositions held as (chunk, elements, properties) at a time
 
 
-def magpie_features(counts: CountArray) -> NDArray[np.float32]:
+def magpie_features(
+    counts: CountArray, *, properties: FloatArray | None = None
+) -> NDArray[np.float32]:
     """Return ``(n, 132)`` for ``counts`` ``(n, 119)``: atoms of each atomic number.
 
     Columns are those of matminer's ``ElementProperty.from_preset("magpie")``. Equal
-    compositions are computed once.
+    compositions are computed once. ``properties`` is what :func:`element_properties` gives;
+    who has kept it need not load matminer, which takes seconds.
     """
+    table = element_properties() if properties is None else properties
     divisor = np.gcd.reduce(counts, axis=1, keepdims=True)
     unique, inverse = np.unique(counts // divisor, axis=0, return_inverse=True)
     parts = [
-        _statistics(unique[start : start + _CHUNK])
+        _statistics(unique[start : start + _CHUNK], table)
         for start in range(0, len(unique), _CHUNK)
     ]
     return np.concatenate(parts).astype(np.float32)[inverse.ravel()]
@@ -43,9 +48,8 @@ def element_counts(atomic_numbers: list[NDArray[np.integer]]) -> CountArray:
     return counts
 
 
-def _statistics(counts: CountArray) -> FloatArray:
+def _statistics(counts: CountArray, table: FloatArray) -> FloatArray:
     """Return ``(n, n_properties * n_statistics)``, statistics of one property together."""
-    table, statistics = _elements()
     width = int((counts > 0).sum(axis=1).max())
     z = np.argsort(-counts, axis=1, kind="stable")[:, :width]  # (n, width)
     amount = np.take_along_axis(counts, z, axis=1).astype(np.float64)
@@ -64,13 +68,13 @@ def _statistics(counts: CountArray) -> FloatArray:
         "avg_dev": (np.abs(value - mean[:, None]) * weight).sum(axis=1),
         "mode": np.where(most, value, np.inf).min(axis=1),
     }
-    stacked = np.stack([found[name] for name in statistics], axis=-1)
+    stacked = np.stack([found[name] for name in _STATISTICS], axis=-1)
     return stacked.reshape(len(counts), -1)
 
 
 @lru_cache(maxsize=1)
-def _elements() -> tuple[FloatArray, tuple[str, ...]]:
-    """Properties of the elements ``(119, 22)``, row 0 unused, and names of statistics."""
+def element_properties() -> FloatArray:
+    """Magpie's properties of the elements, ``(119, 22)``, row 0 unused."""
     from matminer.featurizers.composition import ElementProperty
     from pymatgen.core.periodic_table import Element
 
@@ -82,4 +86,4 @@ def _elements() -> tuple[FloatArray, tuple[str, ...]]:
             preset.data_source.get_elemental_property(element, name)
             for name in preset.features
         ]
-    return table, tuple(preset.stats)
+    return table
