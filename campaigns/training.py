@@ -90,7 +90,7 @@ def compare(
     from models.small.learn import SmallConfig, learn_small
     from models.small.network import Recipe
 
-    recipe = Recipe() if order.passes is None else Recipe().with_passes(order.passes)
+    recipe = None if order.passes is None else Recipe().with_passes(order.passes)
     config = SmallConfig(folds=order.folds, seed=order.seed, recipe=recipe)
     if run is not None:
         run.params({"table": asdict(rows.source), **asdict(config)})

@@ -178,6 +178,11 @@ def _read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected JSON: {error}") from error
     found = plain.get("format") if isinstance(plain, dict) else None
+    if isinstance(plain, dict) and plain.get("kind") == "small":
+        raise InputError(
+            f"{path}: a model made from a small table; networks alone are read here. Load it "
+            "with models.loading.load_predictor, or use galena predict --model"
+        )
     if found != FORMAT:
         raise InputError(
             f"{path}: model format {found}, expected {FORMAT}; export the model again"

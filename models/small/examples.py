@@ -121,14 +121,13 @@ def scaling(labels: FloatArray, kinds: Mapping[str, Kind]) -> Scaling:
     """Unit and offset of each target from the middle half of its labels ``(n, n_targets)``.
 
     The unit is a robust deviation, the interquartile range over 1.349; where half of the
-    labels are alike, the ordinary deviation. A target that ends at zero keeps its zero.
+    labels are alike, the ordinary one. A target that ends at zero keeps its zero.
     """
     unit, offset = {}, {}
     for column, (name, kind) in enumerate(kinds.items()):
         known = labels[np.isfinite(labels[:, column]), column]
         low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
-        robust = float(high - low) / _NORMAL_IQR
-        spread = robust if robust > 0.1 * float(known.std()) else float(known.std())
+        spread = float(high - low) / _NORMAL_IQR if high > low else float(known.std())
         unit[name] = 1.0 if kind == "binary" else spread
         offset[name] = float(middle) if kind == "number" else 0.0
     return Scaling(unit=unit, offset=offset, weight={})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from models.small.folder import (
 from models.small.folds import Fold, grouped_folds
 from models.small.network import Base, Recipe, answers, graphs_of, networks, tuning_config
 from models.small.predictor import SmallPredictor, deviation
+from models.small.trees import N_BAGS, PARAMETERS, ROUNDS
 from models.training.checkpoint import LAST, read_checkpoint
 from models.training.record import keep_record
 from models.uncertainty.calibration import calibrate, informative, uncalibrated
@@ -46,7 +47,15 @@ class SmallConfig:
 
     folds: int = 5
     seed: int = 0
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe | None = None
+    """Of fine-tuning; None: the default, with passes that the crystals' sizes allow."""
+
+    def recipe_for(self, rows: Examples) -> Recipe:
+        """The recipe, chosen if none was given."""
+        if self.recipe is not None or rows.crystals is None:
+            return self.recipe or Recipe()
+        atoms = sum(len(crystal.atomic_numbers) for crystal in rows.crystals)
+        return Recipe().for_atoms(atoms * (self.folds - 1))
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ def _contenders(
     if base is None:
         raise InputError("no trained network given to start from; name one with --from")
     tuning = tuning_config(
-        base.config, rows.labels, rows.kinds, config.recipe, seed=config.seed
+        base.config, rows.labels, rows.kinds, config.recipe_for(rows), seed=config.seed
     )
     graphs = graphs_of(rows, tuning).graphs
     trunk = networks(base.config, base.states[:1])
@@ -218,6 +227,7 @@ def _record(rows: Examples, base: Base | None, config: SmallConfig) -> dict[str,
         "table": asdict(rows.source),
         "targets": rows.kinds,
         "from": base.version if base else None,
+        "trees": {**PARAMETERS, "rounds": ROUNDS, "bags": N_BAGS},
         **asdict(config),
     }
 

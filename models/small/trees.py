@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from models.small.examples import FloatArray, Kind
 
 N_BAGS = 4
-"""Ensembles of trees, each grown on its own four fifths of the rows and half of the
-features; their disagreement is the spread."""
+"""Ensembles of trees, each grown on its own draws of four fifths of the rows; their
+disagreement is the spread."""
 
-ROUNDS = 400
-_PARAMETERS: Mapping[str, Any] = {
+ROUNDS = 600
+"""Trees of each. Chosen, as are the parameters, by cross-validation on 300 bulk moduli and on
+300 dielectric constants, columns that no figure is reported for."""
+
+PARAMETERS: Mapping[str, Any] = {
     "learning_rate": 0.03,
-    "num_leaves": 15,
+    "num_leaves": 7,
+    "extra_trees": True,
     "min_data_in_leaf": 5,
     "lambda_l2": 1.0,
     "bagging_freq": 1,
     "bagging_fraction": 0.8,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.7,
     "deterministic": True,
     "force_row_wise": True,
     "num_threads": 1,
@@ -69,7 +73,7 @@ def grow(
     texts = []
     for bag in range(N_BAGS):
         parameters = {
-            **_PARAMETERS,
+            **PARAMETERS,
             "objective": objective,
             "seed": seed * N_BAGS + bag,
         }
