@@ -84,6 +84,8 @@ def test_equal_deviations_are_one_group():
     assert fitted.edges == ()
     half = fit_intervals(np.arange(400.0), np.repeat([1.0, 2.0], 200))
     assert half.edges == (2.0,)
+    # of its own group, not of the one below
+    assert half.half_width(2.0, 0.5) == pytest.approx(300)
 
 
 def test_an_unknown_level_is_refused():
