@@ -133,9 +133,12 @@ def _judge(
     told = informative(label, mean, non_negative=target in config.net.non_negative)
     fit, check = known & half, known & ~half
     enough = int((told & fit).sum()) >= FEWEST
-    calibration = (
-        calibrate(error[told & fit], spread[told & fit]) if enough else uncalibrated()
-    )
+    if target in config.net.binary:
+        calibration = Calibration((1.0,), (1.0,), floor=1e-4)  # an outcome's own deviation
+    elif enough:
+        calibration = calibrate(error[told & fit], spread[told & fit])
+    else:
+        calibration = uncalibrated()
     std = calibration.std(spread)
     intervals = fit_intervals(error[fit], std[fit])
     if (told & check).sum() < FEWEST:

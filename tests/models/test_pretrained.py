@@ -103,6 +103,8 @@ def test_the_shipped_model_is_small_carded_and_good_enough():
     for target, metrics in manifest.metrics.items():
         assert f"{metrics.mae:.4f}" in card, target
         # three standard errors of a share that half of the rows set and the others check
+        if target in manifest.train.net.binary:
+            continue  # an outcome is 0 or 1: no share of its errors is within a deviation
         chance = 3 * (2 * 0.683 * 0.317 / metrics.doubt.rows) ** 0.5
         assert metrics.coverage.share == pytest.approx(0.683, abs=chance), target
         if metrics.doubt.rows > 1000:

@@ -10,6 +10,7 @@ from materials.errors import InputError
 from models.inference import Predictor
 from models.training.checkpoint import read_checkpoint
 from models.training.config import TrainConfig
+from models.training.data import LabelledGraphs
 from models.training.export import _better_spread, export_bundle
 from models.training.fit import train
 from models.uncertainty.doubt import Doubt
@@ -136,3 +137,28 @@ def test_wrong_checkpoints_are_refused(checkpoint, tmp_path):
         export([], tmp_path)
     with pytest.raises(InputError, match="no checkpoint"):
         export([tmp_path / "none.pt"], tmp_path)
+
+
+def test_an_outcome_keeps_the_deviation_of_its_probability(tmp_path):
+    net = dataclasses.replace(SMALL, targets=("is_metal",), binary=("is_metal",))
+    config = dataclasses.replace(CONFIG, net=net)
+
+    def outcomes(n: int, seed: int = 0) -> LabelledGraphs:
+        data = labelled(n, seed)
+        metal = (data.targets[:, :1] > 0).float()
+        return dataclasses.replace(data, targets=metal, names=net.targets)
+
+    made = train(outcomes(20), outcomes(5), config, folder=tmp_path / "run")
+    export_bundle(
+        [made.checkpoint],
+        outcomes(20),
+        outcomes(HELD, seed=1),
+        folder=tmp_path / "model",
+        name="tiny",
+        config=config,
+    )
+    found = Predictor.load(tmp_path / "model").predict_arrays(random_arrays(10))
+    p = found.mean
+    assert ((p > 0) & (p < 1)).all()
+    assert (found.std >= 0.999 * np.sqrt(p * (1 - p))).all()
+    assert ((found.lower >= 0) & (found.upper <= 1)).all()
