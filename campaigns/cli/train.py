@@ -216,7 +216,7 @@ def _print_comparison(name: str, told: SmallTarget, found: Learned) -> None:
     from models.small.contenders import MEANING
 
     metrics = METRICS[told.kind]
-    grid = show.table(["method", *metrics, "seconds"], title=_title(name, told, found))
+    grid = show.table(["method", *metrics, "CPU s"], title=_title(name, told, found))
     for contender, figures in told.scores.items():
         kept = contender == told.method
         grid.add_row(

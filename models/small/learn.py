@@ -64,7 +64,7 @@ class Learned:
 
     manifest: SmallManifest
     folder: Path  # of the model
-    seconds: dict[Name, float]  # all folds of each contender
+    seconds: dict[Name, float]  # of processor time, all folds of each contender
 
     @property
     def version(self) -> str:
