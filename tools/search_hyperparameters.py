@@ -26,6 +26,8 @@ from models.training.data import LabelledGraphs
 from models.training.prepare import prepare
 from models.training.search import USUAL, SearchPlan, SearchResult, TrialReport, search
 
+_LARGEST_BATCH = 128
+
 
 def main(
     train_table: Annotated[Path, typer.Argument(help="Crystals to learn.")],
@@ -54,8 +56,12 @@ def main(
 ) -> None:
     """Search, print the trials from best to worst, and say which settings won."""
     notes = Console(stderr=True)
+    fewest = passes * -(-rows // _LARGEST_BATCH)  # steps of a trial
     base = TrainConfig(
-        passes=passes, decay_passes=max(1, passes // 3), warmup_steps=100, seed=seed
+        passes=passes,
+        decay_passes=max(1, passes // 3),
+        warmup_steps=max(1, fewest // 10),
+        seed=seed,
     )
     plan = SearchPlan(config=base, dimensions=tuple(dimension or USUAL), seed=seed)
     training = graphs(train_table, cache or folder, base, rows)
@@ -106,7 +112,7 @@ def as_table(found: SearchResult, plan: SearchPlan) -> Table:
     title = f"geometric mean of the errors of {' and '.join(plan.judged)}"
     table = Table("trial", "state", "passes", title=title, box=None)
     for name in (*plan.dimensions, "score"):
-        table.add_column(name, justify="right")
+        table.add_column(name.replace("_", "\n"), justify="right")
 
     def rank(report: TrialReport) -> tuple[bool, float]:
         score = float("inf") if report.score is None else report.score

@@ -49,6 +49,9 @@ USUAL = ("learning_rate", "batch_size", "weight_decay", "strain", "averaging")
 
 JUDGED = ("band_gap", "formation_energy_per_atom")
 
+_SPARED = 1
+"""First passes in which nothing is cut off: large batches begin slowly."""
+
 _RUN, _ERROR, _PURPOSE = "run", "error", "purpose"  # attributes in the study
 
 
@@ -238,7 +241,7 @@ def _study(folder: Path, purpose: str) -> Study:
     study = optuna.create_study(
         study_name="search",
         storage=f"sqlite:///{(folder / 'search.sqlite').resolve()}",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=_SPARED + 1),
         load_if_exists=True,
     )
     begun = study.user_attrs.get(_PURPOSE)
