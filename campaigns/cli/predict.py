@@ -37,10 +37,12 @@ def predict(
     tracking_uri: Annotated[str | None, typer.Option(help=STORE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Predict band gap, formation energy and energy above the hull of crystals.
+    """Predict gaps, formation energy, energy above the hull and masses of crystals.
 
     Reads CIF, POSCAR, extxyz, pymatgen JSON, ase databases and more. Each number comes with
-    a standard deviation; gaps are PBE gaps, which lie below measured ones. A file that
+    a standard deviation, and in files and JSON with a 90 % interval. Gaps name their level
+    of theory: `band_gap` is a PBE gap, which lies below the measured one, `band_gap_hse`
+    an HSE06 gap. A crystal unlike those of training is marked as not in domain. A file that
     cannot be used is named with the reason and does not stop the others.
 
     Examples:
@@ -84,7 +86,7 @@ def _document(frame: pd.DataFrame, version: str) -> dict[str, Any]:
     good = frame["error"].isna()
     return {
         "model": version,
-        "units": {k: unit for k, unit in show.UNITS.items() if k in frame.columns},
+        "units": {k: show.unit_of(k) for k in frame.columns if show.unit_of(k)},
         "predictions": frame[good].drop(columns="error").to_dict("records"),
         "failures": frame.loc[~good, ["name", "error"]].to_dict("records"),
     }
@@ -93,12 +95,16 @@ def _document(frame: pd.DataFrame, version: str) -> dict[str, Any]:
 def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
     good, bad = frame[frame["error"].isna()], frame[frame["error"].notna()]
     if len(good):
-        grid = show.table(["name", "formula", *map(show.heading, targets)])
+        shown = show.on_screen(targets)
+        grid = show.table(["name", "formula", *map(show.heading, shown), "in\ndomain"])
         for _, row in good.iterrows():
-            numbers = [show.with_deviation(row[t], row[f"{t}_std"]) for t in targets]
-            grid.add_row(row["name"], row["formula"], *numbers)
+            numbers = [show.number(row, t) for t in shown]
+            familiar = "yes" if row["in_domain"] else "[yellow]no[/]"
+            grid.add_row(row["name"], row["formula"], *numbers, familiar)
         show.console().print(grid)
     side = show.side_console()
+    if len(good) and (line := show.left_aside(targets)):
+        side.print(line, style="dim", highlight=False)
     for _, row in bad.iterrows():
         side.print(
             f"{row['name']}: {row['error']}", style="red", markup=False, soft_wrap=True

@@ -40,9 +40,11 @@ def screen(
 ) -> None:
     """Predict every crystal of TABLE, in batches, into a Parquet file.
 
-    The output keeps `material_id` and `formula`, adds `<property>` and `<property>_std` for
-    each property and an `error` column that says why a row has no numbers. It appears only
-    when complete. What made it is in its schema metadata under `galena`.
+    The output keeps `material_id` and `formula`, adds for each property `<property>`,
+    `<property>_std` and the ends of its 90 % interval, `<property>_lower` and `_upper`;
+    `in_domain`, false for a crystal unlike those of training; and `error`, which says why a
+    row has no numbers. It appears only when complete. What made it is in its schema
+    metadata under `galena`.
 
     Examples:
 
@@ -86,13 +88,10 @@ def screen(
             f"{rate:,.0f} crystals/s: {result.path}"
         )
         if best is not None:
-            grid = show.table(
-                ["material_id", "formula", *map(show.heading, predictor.targets)]
-            )
+            shown = show.on_screen(predictor.targets)
+            grid = show.table(["material_id", "formula", *map(show.heading, shown)])
             for _, row in best.iterrows():
-                values = [
-                    show.with_deviation(row[t], row[f"{t}_std"]) for t in predictor.targets
-                ]
+                values = [show.number(row, t) for t in shown]
                 grid.add_row(str(row["material_id"]), str(row["formula"]), *values)
             show.console().print(grid)
     if result.n_failed:

@@ -16,12 +16,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from campaigns.screening.local import Tell
 
-UNITS = {
-    "band_gap": "eV",
-    "formation_energy_per_atom": "eV/atom",
-    "energy_above_hull": "eV/atom",
-}
-"""Of what the predictor says; anything else is shown without a unit."""
+_ASIDE = frozenset({"log10_electron_mass", "log10_hole_mass", "is_metal"})
+"""Properties that files and JSON hold, but for which a screen has no room."""
 
 
 class ExitCode(IntEnum):
@@ -74,6 +70,12 @@ def with_deviation(value: float | None, deviation: float | None, digits: int = 2
     return f"{value:.{digits}f} ± {deviation:.{digits}f}"
 
 
+def number(row: Mapping[str, Any], target: str) -> str:
+    """A property of a row and its deviation; energies to the meV."""
+    digits = 3 if unit_of(target) == "eV/atom" else 2
+    return with_deviation(row[target], row[f"{target}_std"], digits)
+
+
 def table(columns: Sequence[str], *, title: str = "") -> Table:
     """An empty table in the house style; the first column is text, the others numbers."""
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
@@ -82,14 +84,33 @@ def table(columns: Sequence[str], *, title: str = "") -> Table:
             name,
             justify="left" if place == 0 else "right",
             overflow="fold",
+            no_wrap=place > 0,
             header_style="bold",
         )
     return grid
 
 
+def unit_of(target: str) -> str:
+    """The unit of a property, empty for one that Galena does not know."""
+    from models.training.targets import unit
+
+    return "eV" if target == "band_gap_measured" else unit(target)
+
+
+def on_screen(targets: Sequence[str]) -> list[str]:
+    """The properties that a table on the screen shows, in order."""
+    return [target for target in targets if target not in _ASIDE]
+
+
+def left_aside(targets: Sequence[str]) -> str:
+    """A line that names the other ones; empty if there are none."""
+    others = [target for target in targets if target in _ASIDE]
+    return f"also predicted, see --output or --json: {', '.join(others)}" if others else ""
+
+
 def heading(target: str) -> str:
     """A property's name and unit over a column: ``band gap`` above ``eV``."""
-    unit = UNITS.get(target)
+    unit = unit_of(target)
     name = target.removesuffix("_per_atom").replace("_", " ")
     return f"{name}\n{unit}" if unit else name
 

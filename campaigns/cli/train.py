@@ -154,7 +154,7 @@ def _network(
         show.print_json({"model": bundle.version, "folder": str(model), "metrics": metrics})
         return
     for target, values in metrics.items():
-        typer.echo(f"{target}: MAE {values['mae']:.4f} {show.UNITS.get(target, '')}")
+        typer.echo(f"{target}: MAE {values['mae']:.4f} {show.unit_of(target)}")
     typer.echo(f"{bundle.version}: {model}")
 
 

@@ -54,14 +54,15 @@ def predict_files(
 ) -> pd.DataFrame:
     """Predict every crystal in files, folders and zips; one row each, in reading order.
 
-    Columns: ``name``, ``formula``, ``n_sites``, each target and its ``_std`` (NaN where
-    there is none), ``error`` (None where all is well).
+    Columns: ``name``, ``formula``, ``n_sites``, each target and its ``_std``, ``_lower`` and
+    ``_upper`` (NaN where there is none), ``in_domain``, ``error`` (None where all is well).
     """
     import pandas as pd
 
     from materials.files import read_crystals
 
-    columns = ["name", "formula", "n_sites", *prediction_columns(predictor), "error"]
+    new = prediction_columns(predictor)
+    columns = ["name", "formula", "n_sites", *new, IN_DOMAIN, "error"]
     rows: list[dict[str, Any]] = []
     for crystals in _chunks(read_crystals(paths), size):
         readable = [c.structure for c in crystals if c.structure is not None]
@@ -90,8 +91,8 @@ def screen(
     """Predict every row of ``table`` into a Parquet file at ``path``, ``size`` at a time.
 
     The file has ``material_id``, ``formula``, the columns named in ``keep``, each target
-    and its ``_std`` (float32, null where there is none) and ``error`` (null where all is well),
-    in the order of the table. Its schema metadata holds, under ``galena``, what made it.
+    with its ``_std``, ``_lower`` and ``_upper`` (float32, null where there is none),
+    ``in_domain`` and ``error`` (null where all is well), in the order of the table. Its schema metadata holds, under ``galena``, what made it.
 
     Raises:
         InputError: ``keep`` names a column the table lacks, or the disk is full.
@@ -146,9 +147,13 @@ def best_rows(path: Path, *, by: str, k: int) -> pd.DataFrame:
     return pq.read_table(path).take(known.take(lowest)).to_pandas()
 
 
+_ENDS = ("", "_std", "_lower", "_upper")
+IN_DOMAIN = "in_domain"
+
+
 def prediction_columns(predictor: CrystalPredictor) -> list[str]:
-    """``band_gap``, ``band_gap_std``, … in the predictor's order."""
-    return [name + end for name in predictor.targets for end in ("", "_std")]
+    """``band_gap``, ``band_gap_std``, ``_lower``, ``_upper``, … in the predictor's order."""
+    return [name + end for name in predictor.targets for end in _ENDS]
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -162,9 +167,11 @@ def _prediction(predictions: Predictions, i: int) -> dict[str, Any]:
     if error is not None:
         return {"error": error}
     values: dict[str, Any] = {}
+    parts = (predictions.mean, predictions.std, predictions.lower, predictions.upper)
     for column, target in enumerate(predictions.targets):
-        values[target] = float(predictions.mean[i, column])
-        values[f"{target}_std"] = float(predictions.std[i, column])
+        for end, part in zip(_ENDS, parts, strict=True):
+            values[target + end] = float(part[i, column])
+    values[IN_DOMAIN] = bool(predictions.in_domain[i])
     return values
 
 
@@ -204,11 +211,13 @@ def _extended(
     import pyarrow as pa
 
     new = prediction_columns(predictor)
-    names = [name for name in given.schema.names if name not in (*new, "error")]
+    taken = (*new, IN_DOMAIN, "error")
+    names = [name for name in given.schema.names if name not in taken]
     arrays = [given.column(name) for name in names]
     arrays += [pa.array([d.get(name) for d in done], pa.float32()) for name in new]
+    arrays.append(pa.array([d.get(IN_DOMAIN) for d in done], pa.bool_()))
     arrays.append(pa.array(errors, pa.string()))
-    return pa.RecordBatch.from_arrays(arrays, names=[*names, *new, "error"])
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, *taken])
 
 
 def _made_by(table: CrystalTable, predictor: CrystalPredictor) -> dict[str, str]:

@@ -82,7 +82,10 @@ def loss(
 
 
 def _error(mean: Tensor, label: Tensor, config: CommonConfig) -> Tensor:
-    """What each head's output costs, ``(n, n_targets, n_heads)``; label ``(n, n_targets, 1)``."""
+    """What each head's output costs, ``(n, n_targets, n_heads)``.
+
+    ``label`` is ``(n, n_targets, 1)``.
+    """
     floor = config.flags(config.non_negative).to(mean.device).unsqueeze(-1)
     binary = config.flags(config.binary).to(mean.device).unsqueeze(-1)  # (n_targets, 1)
     censored = floor & (label <= 0.0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from models.graphs.build import CrystalArrays, checked
-from models.graphs.neighbours import FloatArray, GraphConfig
+from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
 from models.nets import GatedNetConfig, NetConfig
 from models.plain import from_plain
@@ -139,7 +139,7 @@ def _wanted(crystals: CrystalTable, where: tuple[str, str] | None) -> NDArray[np
 
 def _usable(
     rows: Iterable[tuple[int, CrystalRow]],
-    labels: FloatArray,
+    labels: NDArray[np.float32],
     kept: list[int],
     skipped: list[Skipped],
 ) -> Iterator[CrystalArrays]:

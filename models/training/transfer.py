@@ -37,7 +37,10 @@ def initial_weights(
         if key not in state:
             raise InputError(f"the weights given lack '{key}': of another architecture")
         given = state[key]
-        if key.startswith(("readout.heads.", "readout.scales.")) and key.split(".")[-2] == "2":
+        if (
+            key.startswith(("readout.heads.", "readout.scales."))
+            and key.split(".")[-2] == "2"
+        ):
             made[key] = _rows(random, given, rows, len(config.targets), len(known))
         elif given.shape == random.shape:
             made[key] = given.clone()

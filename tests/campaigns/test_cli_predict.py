@@ -59,7 +59,8 @@ def test_all_good_is_exit_0_and_a_table(tmp_path: Path, model: Path) -> None:
     assert done.exit_code == ExitCode.OK
     for crystal in rocksalts(4):
         assert crystal.composition.reduced_formula in done.stdout
-    assert done.stdout.count("±") == 4 * 3
+    assert done.stdout.count("±") == 4 * 4  # masses and is_metal have no room
+    assert "log10_hole_mass" in done.stderr
     assert "eV/atom" in done.stdout
 
 

@@ -15,6 +15,7 @@ from campaigns.screening.local import best_rows, screen
 from materials.errors import InputError
 from materials.table import CrystalTable
 from models.inference import Predictor
+from models.nets.parts import CommonConfig
 from tests.campaigns.crystal_files import rocksalts
 from tests.campaigns.small_model import save_small_model
 
@@ -96,9 +97,9 @@ def test_schema_is_small_and_says_what_made_it(
     out = tmp_path / "out.parquet"
     assert galena("screen", good, "-o", out, "--model", model).exit_code == ExitCode.OK
     schema = pq.read_schema(out)
-    targets = ("band_gap", "formation_energy_per_atom", "energy_above_hull")
-    columns = [name + end for name in targets for end in ("", "_std")]
-    assert schema.names == ["material_id", "formula", *columns, "error"]
+    targets = CommonConfig().targets
+    columns = [name + end for name in targets for end in ("", "_std", "_lower", "_upper")]
+    assert schema.names == ["material_id", "formula", *columns, "in_domain", "error"]
     assert all(schema.field(name).type == pa.float32() for name in columns)
     made_by = json.loads(schema.metadata[b"galena"])
     assert made_by["model"] == Predictor.load(model).version

@@ -160,6 +160,16 @@ def test_moving_an_atom_never_makes_the_prediction_jump(net):
     assert largest_step(64) < 0.35 * largest_step(16)
 
 
+def test_an_atom_hears_those_it_looks_at_and_nobody_else(net):
+    """Who looks at it does not matter to it: its reach may be shorter than theirs."""
+    seen = star([[1.6, 0.0, 0.0], [0.0, 1.7, 0.3]])
+    with torch.no_grad():
+        h = net.encode(seen.z, seen.reach, seen.edge_index, seen.edge_vector)
+        deaf = net.encode(seen.z, seen.reach, seen.edge_index[:, :0], seen.edge_vector[:0])
+    torch.testing.assert_close(h[1:], deaf[1:], **CLOSE)
+    assert (h[0] - deaf[0]).abs().max() > 1e-4
+
+
 def test_atoms_without_neighbours_are_told_apart_by_element(net):
     lone = [LONE, LONE.copy().replace_species({"Xe": "Li"}, in_place=False)]
     xenon, lithium = answers(net, *(graph(each) for each in lone))
