@@ -42,7 +42,7 @@ def predict(
     Reads CIF, POSCAR, extxyz, pymatgen JSON, ase databases and more. Each number comes with
     a standard deviation, and in files and JSON with a 90 % interval. Gaps name their level
     of theory: `band_gap` is a PBE gap, which lies below the measured one, `band_gap_hse`
-    an HSE06 gap. A crystal unlike those of training is marked as not in domain. A file that
+    an HSE06 gap. Crystals unlike those of training are named as not in domain. A file that
     cannot be used is named with the reason and does not stop the others.
 
     Examples:
@@ -96,15 +96,21 @@ def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
     good, bad = frame[frame["error"].isna()], frame[frame["error"].notna()]
     if len(good):
         shown = show.on_screen(targets)
-        grid = show.table(["name", "formula", *map(show.heading, shown), "in\ndomain"])
+        grid = show.table(["name", "formula", *map(show.heading, shown)])
         for _, row in good.iterrows():
             numbers = [show.number(row, t) for t in shown]
-            familiar = "yes" if row["in_domain"] else "[yellow]no[/]"
-            grid.add_row(row["name"], row["formula"], *numbers, familiar)
+            grid.add_row(row["name"], row["formula"], *numbers)
         show.console().print(grid)
     side = show.side_console()
     if len(good) and (line := show.left_aside(targets)):
         side.print(line, style="dim", highlight=False)
+    if strange := good.loc[~good["in_domain"].astype(bool), "name"].tolist():
+        side.print(
+            "not in domain, unlike any crystal of training; expect larger errors: "
+            f"{', '.join(strange)}",
+            style="yellow",
+            markup=False,
+        )
     for _, row in bad.iterrows():
         side.print(
             f"{row['name']}: {row['error']}", style="red", markup=False, soft_wrap=True

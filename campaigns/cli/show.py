@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _ASIDE = frozenset({"log10_electron_mass", "log10_hole_mass", "is_metal"})
 """Properties that files and JSON hold, but for which a screen has no room."""
+
+
+_HEADING_WIDTH = 10
+"""Of a line over a column of numbers, which are about as wide."""
 
 
 class ExitCode(IntEnum):
@@ -85,6 +90,7 @@ def table(columns: Sequence[str], *, title: str = "") -> Table:
             justify="left" if place == 0 else "right",
             overflow="fold",
             no_wrap=place > 0,
+            min_width=0 if place else 10,
             header_style="bold",
         )
     return grid
@@ -112,7 +118,8 @@ def heading(target: str) -> str:
     """A property's name and unit over a column: ``band gap`` above ``eV``."""
     unit = unit_of(target)
     name = target.removesuffix("_per_atom").replace("_", " ")
-    return f"{name}\n{unit}" if unit else name
+    lines = textwrap.wrap(name, _HEADING_WIDTH) + [unit] * bool(unit)
+    return "\n".join(lines)
 
 
 @contextmanager

@@ -153,3 +153,12 @@ def test_a_missing_model_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.startswith("Error: ")
     assert "no-model" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_crystals_unlike_training_are_named(tmp_path: Path, model: Path) -> None:
+    write_mixture(tmp_path / "c", good=3, bad=0)
+    done = galena("predict", tmp_path / "c", "--model", model, "--json")
+    told = [row["in_domain"] for row in json.loads(done.stdout)["predictions"]]
+    shown = galena("predict", tmp_path / "c", "--model", model)
+    assert ("not in domain" in shown.stderr) == (not all(told))
+    assert len(told) == 3
