@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +45,7 @@ RESULTS = Path(__file__).parent / "results"
 _SEED = 0  # of the draw
 _TIMED = 48  # crystals in a timed batch: what fits a processor's caches
 _TIMED_BATCHES = 8
-_ROUNDS = 3  # the fastest counts
+_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,20 @@ def main(
     )
     training, validation = drawn(training, rows), drawn(validation, validation_rows)
     until = time.monotonic() + 60.0 * (minutes if minutes is not None else float("inf"))
-    found = []
-    for name, config in nets.items():
-        notes.print(f"{name}: {rows:,} crystals, {passes} passes")
-        contender = measured(
-            name, settings(config, rows, passes), training, validation, run, until
-        )
-        if contender is None:
+    configs = {name: settings(config, rows, passes) for name, config in nets.items()}
+    errors = {}
+    for name, config in configs.items():
+        notes.print(f"{name}: {len(training.graphs):,} crystals, {passes} passes")
+        mae = learned(name, config, training, validation, run, until)
+        if mae is None:
             notes.print("time is up; call again with the same options to go on")
             raise typer.Exit(3)
-        found.append(contender)
-        keep(found, training, validation, passes, output)
+        errors[name] = mae
+    found = [
+        Contender(name, configs[name].net, *cost, errors[name])
+        for name, cost in costs(configs, training).items()
+    ]
+    keep(found, training, validation, passes, output)
     console.print(as_table(found))
     notes.print(f"written to {output}")
 
@@ -133,15 +136,15 @@ def drawn(data: LabelledGraphs, rows: int) -> LabelledGraphs:
     return data.select(torch.from_numpy(np.sort(order)))
 
 
-def measured(
+def learned(
     name: str,
     config: TrainConfig,
     training: LabelledGraphs,
     validation: LabelledGraphs,
     run: Path,
     until: float,
-) -> Contender | None:
-    """Train and measure one network; None if the time was over first."""
+) -> dict[str, Figure] | None:
+    """Train a network; its errors per target, or None if the time was over first."""
     folder = run / f"{name.replace(':', '-')}-{len(training.graphs)}x{config.passes}"
     left = (until - time.monotonic()) / 60.0
     trained = train(
@@ -155,9 +158,7 @@ def measured(
     for column, target in enumerate(config.net.targets):
         if target != METAL and np.isfinite(labels[:, column]).sum() >= FEWEST:
             mae[target] = mean_absolute(values[:, column], labels[:, column])
-    predict_us, train_us = costs(config, training)
-    parameters = sum(p.numel() for p in trained.net.parameters())
-    return Contender(name, config.net, parameters, predict_us, train_us, mae)
+    return mae
 
 
 def predicted(net: CrystalNet, config: TrainConfig, data: LabelledGraphs) -> np.ndarray:
@@ -170,35 +171,49 @@ def predicted(net: CrystalNet, config: TrainConfig, data: LabelledGraphs) -> np.
     return torch.cat(parts).numpy().astype(np.float64)
 
 
-def costs(config: TrainConfig, data: LabelledGraphs) -> tuple[float, float]:
-    """Processor microseconds per crystal of a prediction and of a step of training."""
-    torch.manual_seed(_SEED)
-    net = build_net(config.net)
+def costs(
+    configs: Mapping[str, TrainConfig], data: LabelledGraphs
+) -> dict[str, tuple[int, float, float]]:
+    """Parameters, and processor microseconds per crystal of a prediction and of a step.
+
+    All networks take turns, so that other work on the machine slows them alike; of a few
+    rounds the fastest counts.
+    """
     few = data.select(torch.arange(min(_TIMED * _TIMED_BATCHES, len(data.graphs))))
     graphs = list(Batches(few, _TIMED))
-
-    def predict(graph: Data) -> None:
-        with torch.inference_mode():
-            net(graph)
-
-    def learn(graph: Data) -> None:
-        net.zero_grad()
-        loss(net(graph), graph, config.net, config.scaling)["total"].backward()  # type: ignore[no-untyped-call]
-
+    nets = {name: build_net(config.net) for name, config in configs.items()}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in nets}
     with flushed_denormals():
-        predict_us, train_us = _fastest(predict, graphs), _fastest(learn, graphs)
-    return predict_us / len(few.graphs), train_us / len(few.graphs)
+        for _ in range(_ROUNDS + 1):
+            for name, net in nets.items():
+                found[name].append(
+                    (_predict(net, graphs), _learn(net, configs[name], graphs))
+                )
+    costs = {}
+    for name, net in nets.items():
+        rounds = zip(*found[name][1:], strict=True)  # the first loads code
+        predict, learn = (1e6 * min(kind) / len(few.graphs) for kind in rounds)
+        costs[name] = (sum(p.numel() for p in net.parameters()), predict, learn)
+    return costs
 
 
-def _fastest(job: Callable[[Data], None], graphs: list[Data]) -> float:
-    """Processor microseconds of the job on all graphs, the fastest of some rounds."""
-    seconds = []
-    for _ in range(_ROUNDS + 1):
-        began = time.process_time()
+def _predict(net: CrystalNet, graphs: list[Data]) -> float:
+    """Processor seconds for an answer to each."""
+    began = time.process_time()
+    with torch.inference_mode():
         for graph in graphs:
-            job(graph)
-        seconds.append(time.process_time() - began)
-    return 1e6 * min(seconds[1:])  # the first loads code
+            net(graph)
+    return time.process_time() - began
+
+
+def _learn(net: CrystalNet, config: TrainConfig, graphs: list[Data]) -> float:
+    """Processor seconds for a gradient of each."""
+    began = time.process_time()
+    for graph in graphs:
+        net.zero_grad()
+        terms = loss(net(graph), graph, config.net, config.scaling)
+        terms["total"].backward()  # type: ignore[no-untyped-call]
+    return time.process_time() - began
 
 
 def keep(
@@ -208,7 +223,7 @@ def keep(
     passes: int,
     output: Path,
 ) -> None:
-    """Write what has been measured so far."""
+    """Write what was measured, on what."""
     output.mkdir(parents=True, exist_ok=True)
     sources = [data.source for data in (training, validation) if data.source]
     report = {
