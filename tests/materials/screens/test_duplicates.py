@@ -14,9 +14,12 @@ from tests.rewriting import rewritings
 BINARY = aflow_prototypes(n_species=(2,), max_sites=10)
 
 
+_TOLERANCES = (0.005, 0.03, 0.06, 0.12, 0.2, 0.3)  # Å
+
+
 def clear_cut(structure: Structure) -> bool:
     """Whether its symmetry is not a matter of tolerance, which no key could settle."""
-    groups = {structure.get_space_group_info(symprec)[1] for symprec in (0.005, 0.05, 0.2)}
+    groups = {structure.get_space_group_info(symprec)[1] for symprec in _TOLERANCES}
     return len(groups) == 1
 
 
