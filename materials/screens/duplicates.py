@@ -24,7 +24,7 @@ def structure_key(structure: Structure) -> str:
     where a distortion is about as large as that: :class:`DuplicateIndex` looks twice.
     Different crystals may share a key.
     """
-    return _key(structure, _LOOSE)
+    return _key(_reduce(structure), _LOOSE)
 
 
 class DuplicateIndex:
@@ -46,14 +46,12 @@ class DuplicateIndex:
 
     def find(self, structure: Structure) -> str | None:
         """Return the identifier of the first crystal added that equals this one."""
+        reduced = _reduce(structure)
         candidates = {
             crystal_id: None  # a dictionary, because it keeps their order
-            for key in _both_keys(structure)
+            for key in _both_keys(reduced)
             for crystal_id in self._buckets.get(key, ())
         }
-        if not candidates:
-            return None
-        reduced = _reduce(structure)
         for crystal_id in candidates:
             if self._matcher.fit(reduced, self._reduced[crystal_id]):
                 return crystal_id
@@ -63,19 +61,24 @@ class DuplicateIndex:
         """Remember a crystal, whether or not an equal one is known; a known id is kept."""
         if crystal_id in self._reduced:
             return
-        self._reduced[crystal_id] = _reduce(structure)
-        for key in _both_keys(structure):
+        self._reduced[crystal_id] = reduced = _reduce(structure)
+        for key in _both_keys(reduced):
             self._buckets[key].append(crystal_id)
 
 
-def _both_keys(structure: Structure) -> tuple[str, ...]:
+def _both_keys(reduced: Structure) -> tuple[str, ...]:
     """Keys at two tolerances: on the verge of one is seldom on the verge of the other."""
-    return f"strict {_key(structure, _STRICT)}", f"loose {_key(structure, _LOOSE)}"
+    return f"strict {_key(reduced, _STRICT)}", f"loose {_key(reduced, _LOOSE)}"
 
 
 def _reduce(structure: Structure) -> Structure:
-    """Niggli-reduced primitive cell, as the matcher would make it at every comparison."""
-    return structure.get_reduced_structure().get_primitive_structure()
+    """Niggli-reduced primitive cell.
+
+    The matcher would make it at every comparison; and symmetry that is a matter of tolerance
+    is found or not by the cell it is looked for in.
+    """
+    primitive = structure.get_primitive_structure(tolerance=_LOOSE)
+    return primitive.get_reduced_structure()
 
 
 def _key(structure: Structure, symprec: float) -> str:
