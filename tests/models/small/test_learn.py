@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from materials.errors import InputError
+from models.graphs.store import GraphStore
 from models.loading import load_predictor
 from models.pretrained import load_bundle
 from models.small.compare import METRICS, best, cross_validate, measure, scores
@@ -21,7 +22,15 @@ from models.small.features import features
 from models.small.folder import is_small, load_small
 from models.small.folds import grouped_folds
 from models.small.learn import Learned, SmallConfig, check, learn_small
-from models.small.network import Base, Recipe, load_base, starting_weights, tuning_config
+from models.small.network import (
+    Base,
+    Recipe,
+    answers,
+    load_base,
+    networks,
+    starting_weights,
+    tuning_config,
+)
 from models.small.predictor import SmallPredictor
 from tests.campaigns.small_model import save_small_model
 from tests.models.small.tables import HARDNESS, IS_HEAVY, small_examples
@@ -120,6 +129,17 @@ def test_every_method_can_be_kept_and_loaded(method, forced, rows, tmp_path):
     again = load_predictor(tmp_path / "model").predict_arrays(list(rows.crystals[:7]))
     np.testing.assert_array_equal(again.mean, found.mean)
     assert len(np.unique(found.embedding, axis=0)) == 7
+
+
+def test_a_frozen_model_reads_the_states_of_its_network(forced, rows, base, tmp_path):
+    predictor = forced("frozen")
+    graphs = GraphStore.build(rows.crystals, base.config.net.graph)
+    _, _, states = answers(networks(base.config, base.states[:1]), base.config, graphs)
+    for column, (name, head) in enumerate(load_small(tmp_path / "model")[1].heads.items()):
+        expected, _ = head.predict(states)
+        found = predictor.predict_arrays(list(rows.crystals)).mean[:, column]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, err_msg=name)
+        assert np.ptp(expected) > 0.0
 
 
 def test_deviations_hold_what_they_promise_out_of_fold(forced, rows, tmp_path):
