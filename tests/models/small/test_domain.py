@@ -9,7 +9,10 @@ from tests.models.small.tables import random_rows
 
 ROWS = random_rows(200, 8)
 NUMBERS = np.arange(200)
-FOLDS = [Fold(NUMBERS[NUMBERS % 4 != k], NUMBERS[NUMBERS % 4 == k]) for k in range(4)]
+FOLDS = [
+    Fold(np.flatnonzero(NUMBERS % 4 - k), np.flatnonzero(NUMBERS % 4 == k))
+    for k in range(4)
+]
 
 
 @pytest.fixture(scope="module")
