@@ -42,8 +42,9 @@ def predict(
     Reads CIF, POSCAR, extxyz, pymatgen JSON, ase databases and more. Each number comes with
     a standard deviation, and in files and JSON with a 90 % interval. Gaps name their level
     of theory: `band_gap` is a PBE gap, which lies below the measured one, `band_gap_hse`
-    an HSE06 gap. Crystals unlike those of training are named as not in domain. A file that
-    cannot be used is named with the reason and does not stop the others.
+    an HSE06 gap, and `band_gap_measured`, with the network that comes with Galena, what an
+    experiment would find. Crystals unlike those of training are named as not in domain. A
+    file that cannot be used is named with the reason and does not stop the others.
 
     Examples:
 
@@ -61,11 +62,12 @@ def predict(
     from campaigns.screening.outputs import check_output
     from campaigns.tracking.resolve import local_model
     from models.loading import load_predictor
+    from models.measured.predictor import with_measured_gap
 
     if output is not None:
         check_output(output, suffixes=SUFFIXES, force=force)
     with local_model(model, model_store(tracking_uri)) as found:
-        predictor = load_predictor(found.folder, device=device)
+        predictor = with_measured_gap(load_predictor(found.folder, device=device))
     with show.counting("predicting", None) as tell:
         frame = predict_files(files, predictor, tell=tell)
     document = _document(frame, predictor.version)

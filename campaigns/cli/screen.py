@@ -60,11 +60,12 @@ def screen(
     from campaigns.tracking.resolve import local_model
     from materials.table import CrystalTable
     from models.loading import load_predictor
+    from models.measured.predictor import with_measured_gap
 
     check_output(output, suffixes=(".parquet",), force=force)
     crystals = CrystalTable.open(table)
     with local_model(model, model_store(tracking_uri)) as found:
-        predictor = load_predictor(found.folder, device=device)
+        predictor = with_measured_gap(load_predictor(found.folder, device=device))
     start = time.monotonic()
     with show.counting("screening", len(crystals)) as tell:
         result = screen_table(crystals, output, predictor, keep=columns or (), tell=tell)

@@ -19,8 +19,8 @@ from models.evaluation.magpie import magpie_features
 
 FloatArray = NDArray[np.float32]
 
-OUTPUTS = ("band_gap", "gap_logit", "formation_energy_per_atom", "band_gap_hse")
-"""What is predicted, in this order: eV, log-odds that there is a gap, eV/atom, eV."""
+OUTPUTS = ("band_gap", "gap_logit", "formation_energy_per_atom")
+"""What is predicted, in this order: eV, log-odds that there is a gap, eV/atom."""
 
 N_LAYERS = 3
 GAP_SHARPNESS = 4.0
@@ -47,13 +47,13 @@ class CompositionNet:
     offset: FloatArray  # (n_outputs,)
 
     def features(self, counts: NDArray[np.int64]) -> FloatArray:
-        """Return ``(n, 136)`` for counts ``(n, 119)``: Magpie's, then :data:`OUTPUTS`."""
+        """Return ``(n, 135)`` for counts ``(n, 119)``: Magpie's, then :data:`OUTPUTS`."""
         magpie = magpie_features(counts, properties=self.properties.astype(np.float64))
         inputs = network_input(magpie, counts, self.centre, self.scale)
         return np.concatenate([magpie, self._outputs(inputs)], axis=1)
 
     def _outputs(self, inputs: FloatArray) -> FloatArray:
-        h = inputs
+        h: NDArray[np.floating] = inputs
         layers = zip(self.weights, self.biases, self.gains, self.shifts, strict=True)
         for weight, bias, gain, shift in layers:
             h = h @ weight.T + bias
@@ -62,9 +62,7 @@ class CompositionNet:
             h = h / np.sqrt(np.square(h).mean(axis=1, keepdims=True) + _EPSILON)
             h = h * gain + shift
         out = h @ self.head.T + self.offset
-        for column in (0, 3):
-            out[:, column] = np.logaddexp(0.0, GAP_SHARPNESS * out[:, column])
-            out[:, column] /= GAP_SHARPNESS
+        out[:, 0] = np.logaddexp(0.0, GAP_SHARPNESS * out[:, 0]) / GAP_SHARPNESS
         return out.astype(np.float32)
 
     def tensors(self) -> dict[str, FloatArray]:

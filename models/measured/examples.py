@@ -101,9 +101,7 @@ def read_measured(path: Path) -> Measured:
     return Measured(formulas, keys, counts, gap, frame["fold"].to_numpy(np.int64), source)
 
 
-def compute(
-    measured: Measured, tables: Sequence[Path], predictor: Predictor
-) -> Computed:
+def compute(measured: Measured, tables: Sequence[Path], predictor: Predictor) -> Computed:
     """Find the lowest crystal of each formula in ``tables`` and ask the network about it.
 
     Lowest is by the ``energy_above_hull`` of the tables; where none of a formula's crystals
@@ -141,12 +139,12 @@ def lowest_by_formula(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 def teaching(
     path: Path, measured: Measured
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], Source]:
-    """Counts ``(n, 119)`` and labels ``(n, 3)`` for the composition network.
+    """Counts ``(n, 119)`` and labels ``(n, 2)`` for the composition network.
 
     One row for each formula of the table that is *not* among the measured ones: what it says
     of those is then as good as for a formula nobody has computed.
     """
-    names = ("band_gap", "formation_energy_per_atom", "band_gap_hse")
+    names = ("band_gap", "formation_energy_per_atom")
     frame = lowest_by_formula(path, names)
     frame = frame[~frame["formula"].isin(set(measured.keys))]
     labels = frame[list(names)].to_numpy(dtype=np.float32)

@@ -52,13 +52,12 @@ def checked_counts(counts: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _amounts(formula: str) -> dict[int, float]:
-    from pymatgen.core import Composition
-    from pymatgen.core.periodic_table import get_el_sp
+    from pymatgen.core import Composition, Element
 
     try:
         amounts = Composition(formula).get_el_amt_dict()
-        return {int(get_el_sp(name).Z): float(n) for name, n in amounts.items()}
-    except (ValueError, KeyError, AttributeError) as error:
+        return {Element(name).Z: float(n) for name, n in amounts.items()}
+    except ValueError as error:
         raise InputError(
             f"'{formula}' is no formula of elements ({error}); write it like GaAs or "
             "Cu2ZnSnS4"

@@ -5,7 +5,8 @@ A folder holds it, and nothing in it is code:
 | file | what |
 |---|---|
 | ``composition.safetensors`` | the composition network and its tables |
-| ``crystal-*.txt.gz``, ``composition-*.txt.gz`` | LightGBM's text, with and without a structure |
+| ``crystal-*.txt.gz`` | trees for what has a structure: LightGBM's text |
+| ``composition-*.txt.gz`` | trees for formulas alone |
 | ``config.json`` | :class:`Manifest` |
 | ``MODEL_CARD.md`` | data, licence, errors, limits, for people |
 """
@@ -29,6 +30,7 @@ from models.measured.formulas import checked_counts, formula_counts
 from models.measured.hurdle import Hurdle, Parts, Width
 from models.plain import from_plain
 from models.uncertainty.calibration import Calibration
+from models.uncertainty.intervals import Intervals
 
 if TYPE_CHECKING:
     from models.inference import Predictions
@@ -69,7 +71,8 @@ class Scores:
     mae: float  # mean of the folds'
     metal_accuracy: float  # share of rows rightly called with or without a gap
     within_one_std: float  # share of rows with a predicted gap; 0.683 is aimed at
-    within_90: float  # the same for 1.645 deviations; 0.9 is aimed at
+    within_90: float  # share of all rows within their 90 % interval
+    within_90_gapped: float  # the same of rows with a predicted gap
     spearman: float  # rank correlation of deviation and absolute error, all rows
 
 
@@ -79,7 +82,16 @@ class FormSettings:
 
     width: Width
     calibration: Calibration  # of rows with a predicted gap
+    with_gap: Intervals  # of rows with a predicted gap
+    without_gap: Intervals  # of the others
     scores: Scores
+
+    def half_width(self, mean: FloatArray, std: FloatArray, level: float) -> FloatArray:
+        """Half width in eV of the interval that holds the share ``level`` of crystals.
+
+        Raises :class:`InputError` for a level that was not calibrated.
+        """
+        return half_width(self.with_gap, self.without_gap, mean, std, level)
 
 
 @dataclass(frozen=True)
@@ -233,9 +245,24 @@ def deviation(parts: Parts, width: Width, calibration: Calibration) -> FloatArra
     """
     spread = parts.spread(width)
     with_gap = parts.gap() > 0.0
-    return np.where(
+    std: FloatArray = np.where(
         with_gap, calibration.std(spread), np.maximum(spread, calibration.floor)
     )
+    return std
+
+
+def half_width(
+    with_gap: Intervals,
+    without_gap: Intervals,
+    mean: FloatArray,
+    std: FloatArray,
+    level: float,
+) -> FloatArray:
+    """Half widths in eV of intervals about ``mean`` ``(n,)``, by whether there is a gap."""
+    widths: FloatArray = np.where(
+        mean > 0.0, with_gap.half_width(std, level), without_gap.half_width(std, level)
+    )
+    return widths
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -66,7 +66,8 @@ class Parts:
                 size = self.gapped
             case "gate, both":
                 size = (self.overall + self.gapped) / 2.0
-        return np.where(self.probability < 0.5, 0.0, size)
+        gap: FloatArray = np.where(self.probability < 0.5, 0.0, size)
+        return gap
 
     def spread(self, width: Width) -> FloatArray:
         """Root mean square distance of the truth from :meth:`gap`, ``(n,)`` in eV.
@@ -78,7 +79,8 @@ class Parts:
         """
         p, m = self.probability, self.gap()
         with_gap = np.square(self.gapped - m) + np.square(width.at(self.gapped))
-        return np.sqrt((1.0 - p) * np.square(m) + p * with_gap)
+        spread: FloatArray = np.sqrt((1.0 - p) * np.square(m) + p * with_gap)
+        return spread
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,11 @@ from models.measured.gap import (
     Scores,
     Source,
     deviation,
+    half_width,
 )
 from models.measured.hurdle import Design, Hurdle, Parts, Width, grow
 from models.uncertainty.calibration import Calibration, calibrate
+from models.uncertainty.intervals import Intervals, fit_intervals
 
 FloatArray = NDArray[np.float64]
 Folds = NDArray[np.int64]
@@ -32,8 +35,6 @@ Tell = Callable[[str], None]
 
 DESIGNS: tuple[Design, ...] = ("one regression", "gate, all", "gate, gapped", "gate, both")
 LIBRARIES = ("lightgbm", "matminer", "numpy", "safetensors")
-
-_NINETY = 1.6449  # deviations of a normal distribution that hold 90 %
 
 
 def out_of_fold(
@@ -47,22 +48,41 @@ def out_of_fold(
     return Parts(*answers)
 
 
-def settings(parts: Parts, gap: FloatArray) -> tuple[Width, Calibration]:
-    """Width of the sizes and calibration of the deviations, from answers out of fold."""
+class Fitted(NamedTuple):
+    """What makes deviations and intervals of answers."""
+
+    width: Width
+    calibration: Calibration
+    with_gap: Intervals
+    without_gap: Intervals
+
+
+def settings(parts: Parts, gap: FloatArray) -> Fitted:
+    """Fit width, calibration and intervals on answers out of fold."""
     has = gap > 0.0
     width = Width.fit(parts.gapped[has], gap[has] - parts.gapped[has])
     shown = parts.gap() > 0.0
-    error = gap[shown] - parts.gap()[shown]
-    return width, calibrate(error, parts.spread(width)[shown])
+    error = gap - parts.gap()
+    calibration = calibrate(error[shown], parts.spread(width)[shown])
+    std = deviation(parts, width, calibration)
+    return Fitted(
+        width,
+        calibration,
+        with_gap=fit_intervals(error[shown], std[shown]),
+        without_gap=fit_intervals(error[~shown], std[~shown]),
+    )
 
 
 def scored(parts: Parts, gap: FloatArray, fold: Folds) -> Scores:
     """Errors by fold; each fold's deviations are calibrated on the other folds."""
     mean = parts.gap()
-    std = np.full(len(gap), np.nan)
+    std, reach = np.full((2, len(gap)), np.nan)
     for train, test in _splits(fold):
-        width, calibration = settings(_rows(parts, train), gap[train])
-        std[test] = deviation(_rows(parts, test), width, calibration)
+        fitted = settings(_rows(parts, train), gap[train])
+        std[test] = deviation(_rows(parts, test), fitted.width, fitted.calibration)
+        reach[test] = half_width(
+            fitted.with_gap, fitted.without_gap, mean[test], std[test], 0.9
+        )
     error = np.abs(gap - mean)
     by_fold = tuple(float(error[test].mean()) for _, test in _splits(fold))
     shown = mean > 0.0
@@ -72,7 +92,8 @@ def scored(parts: Parts, gap: FloatArray, fold: Folds) -> Scores:
         mae=float(np.mean(by_fold)),
         metal_accuracy=float(((mean > 0.0) == (gap > 0.0)).mean()),
         within_one_std=float((error <= std)[shown].mean()),
-        within_90=float((error <= _NINETY * std)[shown].mean()),
+        within_90=float((error <= reach).mean()),
+        within_90_gapped=float((error <= reach)[shown].mean()),
         spearman=float(spearmanr(std, error).statistic),
     )
 
@@ -116,9 +137,9 @@ def learn(
     for form in FORMS:
         told = features(measured, computed, net, form)
         parts = out_of_fold(told, measured.gap, measured.fold)
-        width, calibration = settings(parts, measured.gap)
+        fitted = settings(parts, measured.gap)
         scores = scored(parts, measured.gap, measured.fold)
-        found[form] = FormSettings(width, calibration, scores)
+        found[form] = FormSettings(*fitted, scores)
         tell(f"{form}: MAE {scores.mae:.3f} eV over {len(scores.mae_by_fold)} folds")
         hurdles[form] = grow(told, measured.gap)
     manifest = Manifest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -20,20 +21,21 @@ from models.measured.composition import (
     network_input,
 )
 
-_GAP_HSE = OUTPUTS.index("band_gap_hse")
-_WEIGHTS = (1.0, 0.2, 0.5, 0.5)  # of the outputs in the loss, in the order of OUTPUTS
+_WEIGHTS = (1.0, 0.2, 0.5)  # of the outputs in the loss, in the order of OUTPUTS
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """How the composition network is taught; two minutes on one core."""
+    """How the composition network is taught; a minute on one quiet core.
 
-    width: int = 256
-    passes: int = 12
+    Chosen by the error on 3,000 formulas of the Materials Project that were held out.
+    """
+
+    width: int = 384
+    passes: int = 24
     batch_size: int = 512
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.01
-    dropout: float = 0.1
     seed: int = 0
 
 
@@ -41,17 +43,14 @@ class _Layers(nn.Module):
     def __init__(self, n_inputs: int, config: PretrainConfig) -> None:
         super().__init__()
         sizes = [n_inputs, *[config.width] * N_LAYERS]
-        self.linear = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)
-        )
+        self.linear = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.norm = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(N_LAYERS))
-        self.drop = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.width, len(OUTPUTS))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(n, n_outputs)`` for inputs ``(n, n_inputs)``."""
         for linear, norm in zip(self.linear, self.norm, strict=True):
-            x = self.drop(norm(nn.functional.silu(linear(x))))
+            x = norm(nn.functional.silu(linear(x)))
         out: Tensor = self.head(x)
         return out
 
@@ -63,24 +62,25 @@ def pretrain(
     *,
     tell: Callable[[int], None] = lambda _: None,
 ) -> CompositionNet:
-    """Teach ``counts`` ``(n, 119)`` with ``labels`` ``(n, 3)``.
+    """Teach ``counts`` ``(n, 119)`` with ``labels`` ``(n, 2)``.
 
-    Labels are the PBE gap (eV), the formation energy (eV/atom) and the HSE06 gap (eV); NaN
-    where unknown. ``tell`` is called with the number of each pass done.
+    Labels are the PBE gap (eV) and the formation energy (eV/atom); NaN where unknown.
+    ``tell`` is called with the number of each pass done.
     """
     config = config or PretrainConfig()
     properties = element_properties()
     magpie = magpie_features(counts, properties=properties)
     centre, scale = magpie.mean(axis=0), magpie.std(axis=0) + 1e-6
     inputs = torch.from_numpy(network_input(magpie, counts, centre, scale))
-    gap, energy, hse = torch.from_numpy(labels.astype(np.float32)).unbind(dim=1)
+    gap, energy = torch.from_numpy(labels.astype(np.float32)).unbind(dim=1)
     has_gap = torch.where(gap.isnan(), gap, (gap > 0.0).to(gap.dtype))
-    wanted = torch.stack([gap, has_gap, energy, hse], dim=1)
+    wanted = torch.stack([gap, has_gap, energy], dim=1)
     with flushed_denormals(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         layers = _Layers(inputs.shape[1], config)
         _descend(layers, inputs, wanted, config, tell)
-    return _exported(layers, properties.astype(np.float32), centre, scale)
+    net = _exported(layers, properties.astype(np.float32), centre, scale)
+    return CompositionNet.from_tensors(net.tensors())  # as it will be read: half precision
 
 
 def _descend(
@@ -102,9 +102,10 @@ def _descend(
     )
     layers.train()
     for number in range(config.passes):
-        for rows in torch.randperm(n).split(config.batch_size):
+        for rows in torch.split(torch.randperm(n), config.batch_size):
             optimiser.zero_grad()
-            _loss(layers(inputs[rows]), wanted[rows]).backward()
+            loss = _loss(layers(inputs[rows]), wanted[rows])
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
         tell(number + 1)
@@ -115,15 +116,14 @@ def _loss(out: Tensor, wanted: Tensor) -> Tensor:
     """Absolute errors of gaps and energies, log-loss of having a gap; unknowns left out."""
     known = ~wanted.isnan()
     target = wanted.nan_to_num()
-    gaps = nn.functional.softplus(out, beta=GAP_SHARPNESS)
+    gaps = nn.functional.softplus(out[:, 0], beta=GAP_SHARPNESS)
     errors = torch.stack(
         [
-            (gaps[:, 0] - target[:, 0]).abs(),
+            (gaps - target[:, 0]).abs(),
             nn.functional.binary_cross_entropy_with_logits(
                 out[:, 1], target[:, 1], reduction="none"
             ),
             (out[:, 2] - target[:, 2]).abs(),
-            (gaps[:, _GAP_HSE] - target[:, _GAP_HSE]).abs(),
         ],
         dim=1,
     )
