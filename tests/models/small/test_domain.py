@@ -9,10 +9,8 @@ from tests.models.small.tables import random_rows
 
 ROWS = random_rows(200, 8)
 NUMBERS = np.arange(200)
-FOLDS = [
-    Fold(np.flatnonzero(NUMBERS % 4 - k), np.flatnonzero(NUMBERS % 4 == k))
-    for k in range(4)
-]
+HELD = [NUMBERS[k::4] for k in range(4)]
+FOLDS = [Fold(np.setdiff1d(NUMBERS, held), held) for held in HELD]
 
 
 @pytest.fixture(scope="module")
