@@ -34,8 +34,8 @@ PUBLISHED = {
 }
 """MAE in eV on matbench v0.1 ``expt_gap``, mean over its five folds: each learned from four of
 five, where here it is three of the first four. MODNet: De Breuck et al., J. Phys.: Condens.
-Matter 33, 404002 (2021); CrabNet: Wang et al., npj Comput. Mater. 7, 77 (2021), hyper-parameters by Ax; random
-forest: Dunn et al., npj Comput. Mater. 6, 138 (2020)."""
+Matter 33, 404002 (2021); CrabNet: Wang et al., npj Comput. Mater. 7, 77 (2021),
+hyper-parameters by Ax; random forest: Dunn et al., npj Comput. Mater. 6, 138 (2020)."""
 
 console = Console()
 

@@ -92,7 +92,8 @@ def screen(
 
     The file has ``material_id``, ``formula``, the columns named in ``keep``, each target
     with its ``_std``, ``_lower`` and ``_upper`` (float32, null where there is none),
-    ``in_domain`` and ``error`` (null where all is well), in the order of the table. Its schema metadata holds, under ``galena``, what made it.
+    ``in_domain`` and ``error`` (null where all is well), in the order of the table. Its
+    schema metadata holds, under ``galena``, what made it.
 
     Raises:
         InputError: ``keep`` names a column the table lacks, or the disk is full.
