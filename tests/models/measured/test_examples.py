@@ -99,7 +99,7 @@ def test_a_crystal_that_cannot_be_predicted_does_not_stand(tmp_path, measured):
             errors = ["broken" if c[2][0, 0] > 4.2 else None for c in crystals]
             return predictions([float(c[2][0, 0]) for c in crystals], errors)
 
-    path = write(tmp_path / "b.parquet", [rocksalt("Mg", "O", a) for a in (4.0, 4.3)])
+    path = write(tmp_path / "b.parquet", [rocksalt("Mg", "O", a) for a in (4.3, 4.0)])
     found = compute(measured, [path], Failing())
     assert found.features[1, 0] == pytest.approx(4.0)
 
