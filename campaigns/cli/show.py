@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _ASIDE = frozenset({"log10_electron_mass", "log10_hole_mass", "is_metal"})
 """Properties that files and JSON hold, but for which a screen has no room."""
 
+_STANDS_IN = {"band_gap_hse": "band_gap_measured"}
+"""Properties that give their room to another one where that is predicted too."""
+
 
 _HEADING_WIDTH = 10
 """Of a line over a column of numbers, which are about as wide."""
@@ -105,13 +108,17 @@ def unit_of(target: str) -> str:
 
 def on_screen(targets: Sequence[str]) -> list[str]:
     """The properties that a table on the screen shows, in order."""
-    return [target for target in targets if target not in _ASIDE]
+    return [target for target in targets if not _is_aside(target, targets)]
 
 
 def left_aside(targets: Sequence[str]) -> str:
     """A line that names the other ones; empty if there are none."""
-    others = [target for target in targets if target in _ASIDE]
+    others = [target for target in targets if _is_aside(target, targets)]
     return f"also predicted, see --output or --json: {', '.join(others)}" if others else ""
+
+
+def _is_aside(target: str, targets: Sequence[str]) -> bool:
+    return target in _ASIDE or _STANDS_IN.get(target) in targets
 
 
 def heading(target: str) -> str:
