@@ -27,12 +27,11 @@ from torch_geometric.data import Data
 from materials.errors import did_you_mean
 from models.denormals import flushed_denormals
 from models.evaluation.answers import processor_name
-from models.evaluation.networks import METAL
-from models.evaluation.scores import FEWEST, Figure, mean_absolute
+from models.evaluation.scores import Figure
 from models.evaluation.tables import in_words, interval, size
+from models.evaluation.trained import validation_errors
 from models.nets import CONFIGS, CrystalNet, NetConfig, build_net
 from models.plain import from_plain
-from models.prediction import physical_mean
 from models.training.config import TrainConfig
 from models.training.data import Batches, LabelledGraphs
 from models.training.fit import train
@@ -152,23 +151,7 @@ def learned(
     )
     if not trained.finished:
         return None
-    values = predicted(trained.net, config, validation)
-    labels = validation.targets.numpy().astype(np.float64)
-    mae = {}
-    for column, target in enumerate(config.net.targets):
-        if target != METAL and np.isfinite(labels[:, column]).sum() >= FEWEST:
-            mae[target] = mean_absolute(values[:, column], labels[:, column])
-    return mae
-
-
-def predicted(net: CrystalNet, config: TrainConfig, data: LabelledGraphs) -> np.ndarray:
-    """``(n_crystals, n_targets)``, physical units."""
-    with flushed_denormals(), torch.inference_mode():
-        parts = [
-            physical_mean(net(graph), config.net, config.scaling)
-            for graph in Batches(data, _TIMED)
-        ]
-    return torch.cat(parts).numpy().astype(np.float64)
+    return validation_errors(trained.net, config, validation)
 
 
 def costs(

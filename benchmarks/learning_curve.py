@@ -20,16 +20,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.denormals import flushed_denormals
-from models.evaluation.networks import METAL
-from models.evaluation.scores import FEWEST, Figure, mean_absolute
+from models.evaluation.scores import Figure
 from models.evaluation.tables import in_words
+from models.evaluation.trained import validation_errors
 from models.inference import choose_device
-from models.nets import CrystalNet
-from models.prediction import physical_mean
 from models.pretrained import load_bundle, shipped
 from models.training.config import TrainConfig
-from models.training.data import Batches, LabelledGraphs
+from models.training.data import LabelledGraphs
 from models.training.fit import train
 from models.training.prepare import prepare
 from models.training.targets import unit
@@ -158,23 +155,8 @@ def measured(
     )
     if not found.finished:
         return None
-    values = predicted(found.net, config, validation)
-    labels = validation.targets.numpy().astype(np.float64)
-    mae = {}
-    for column, target in enumerate(config.net.targets):
-        if target != METAL and np.isfinite(labels[:, column]).sum() >= FEWEST:
-            mae[target] = mean_absolute(values[:, column], labels[:, column])
+    mae = validation_errors(found.net, config, validation)
     return Point(rows, config.passes, mae, seconds(found.checkpoint) / 3600)
-
-
-def predicted(net: CrystalNet, config: TrainConfig, data: LabelledGraphs) -> np.ndarray:
-    """``(n_crystals, n_targets)``, physical units."""
-    with flushed_denormals(), torch.inference_mode():
-        parts = [
-            physical_mean(net(graph), config.net, config.scaling)
-            for graph in Batches(data, _BATCH)
-        ]
-    return torch.cat(parts).numpy().astype(np.float64)
 
 
 def seconds(checkpoint: Path) -> float:

@@ -57,3 +57,18 @@ def file_sha256(path: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     return digest.hexdigest()
+
+
+def checked_bytes(path: Path, sha256: str) -> bytes:
+    """Return a file's bytes if they are those it was saved with.
+
+    Raises :class:`InputError` for a file that is missing or has another hash.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: not found; copy the model's folder again")
+    if file_sha256(path) != sha256:
+        raise InputError(
+            f"{path}: not the file that config.json was saved with (SHA-256 differs); copy "
+            "the model's folder again"
+        )
+    return path.read_bytes()

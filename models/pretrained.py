@@ -21,7 +21,7 @@ from typing import Literal
 from torch import Tensor
 
 from materials.errors import InputError
-from materials.provenance import file_sha256
+from materials.provenance import checked_bytes, file_sha256
 from models.nets import CrystalNet, build_net
 from models.plain import from_plain
 from models.training.config import TrainConfig
@@ -210,16 +210,9 @@ def _write(path: Path, tensors: Mapping[str, Tensor]) -> str:
 def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
     """Read a file's tensors, if it is the one that the config was saved with."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
-    if not path.is_file():
-        raise InputError(f"{path}: weights not found; copy the model's folder again")
-    if file_sha256(path) != sha256:
-        raise InputError(
-            f"{path}: not the weights that config.json was saved with (SHA-256 "
-            "differs); copy the model's folder again"
-        )
     try:
-        return load_file(path)
+        return load(checked_bytes(path, sha256))
     except SafetensorError as error:
         raise InputError(f"{path}: expected safetensors: {error}") from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,11 @@ from campaigns.cli import show
 from campaigns.cli.model import MODEL_HELP, STORE_HELP
 from campaigns.cli.show import ExitCode
 from campaigns.tracking.store import model_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from campaigns.screening.local import ScreenResult
 
 
 def screen(
@@ -72,16 +78,7 @@ def screen(
     seconds = time.monotonic() - start
     best = best_rows(output, by=by, k=top) if top else None
     if as_json:
-        show.print_json(
-            {
-                "output": str(result.path),
-                "model": predictor.version,
-                "rows": result.n_rows,
-                "failed": result.n_failed,
-                "seconds": round(seconds, 3),
-                "top": [] if best is None else best.to_dict("records"),
-            }
-        )
+        show.print_json(_document(result, predictor.version, seconds, best))
     else:
         rate = result.n_rows / max(seconds, 1e-9)
         typer.echo(
@@ -89,11 +86,28 @@ def screen(
             f"{rate:,.0f} crystals/s: {result.path}"
         )
         if best is not None:
-            shown = show.on_screen(predictor.targets)
-            grid = show.table(["material_id", "formula", *map(show.heading, shown)])
-            for _, row in best.iterrows():
-                values = [show.number(row, t) for t in shown]
-                grid.add_row(str(row["material_id"]), str(row["formula"]), *values)
-            show.console().print(grid)
+            _print_best(best, predictor.targets)
     if result.n_failed:
         raise typer.Exit(ExitCode.PARTIAL)
+
+
+def _document(
+    result: ScreenResult, version: str, seconds: float, best: pd.DataFrame | None
+) -> dict[str, Any]:
+    return {
+        "output": str(result.path),
+        "model": version,
+        "rows": result.n_rows,
+        "failed": result.n_failed,
+        "seconds": round(seconds, 3),
+        "top": [] if best is None else best.to_dict("records"),
+    }
+
+
+def _print_best(best: pd.DataFrame, targets: Sequence[str]) -> None:
+    shown = show.on_screen(targets)
+    grid = show.table(["material_id", "formula", *map(show.heading, shown)])
+    for _, row in best.iterrows():
+        values = [show.number(row, target) for target in shown]
+        grid.add_row(str(row["material_id"]), str(row["formula"]), *values)
+    show.console().print(grid)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
-from materials.provenance import file_sha256
+from materials.provenance import checked_bytes, file_sha256
 from models.measured.composition import CompositionNet
 from models.measured.formulas import checked_counts, formula_counts
 from models.measured.hurdle import Hurdle, Parts, Width
@@ -130,7 +130,9 @@ class MeasuredGap:
         """
         folder = folder or SHIPPED
         manifest = read_manifest(folder)
-        content = {name: _checked(folder / name, h) for name, h in manifest.files.items()}
+        content = {
+            name: checked_bytes(folder / name, h) for name, h in manifest.files.items()
+        }
         expected = {NETWORK_FILE, *(f"{form}-{part}" for form in FORMS for part in _PARTS)}
         for name in sorted(expected - set(content)):
             raise InputError(f"{folder}: config.json does not list {name}; make it again")
@@ -294,14 +296,3 @@ def _read_net(folder: Path, content: bytes) -> CompositionNet:
         return CompositionNet.from_tensors(load(content))
     except SafetensorError as error:
         raise InputError(f"{folder / NETWORK_FILE}: cannot be read: {error}") from error
-
-
-def _checked(path: Path, sha256: str) -> bytes:
-    if not path.is_file():
-        raise InputError(f"{path}: not found; copy the folder again")
-    if file_sha256(path) != sha256:
-        raise InputError(
-            f"{path}: not the file that config.json was saved with (SHA-256 differs); copy "
-            "the folder again"
-        )
-    return path.read_bytes()

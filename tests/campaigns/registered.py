@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class Registry:
     bundle: Path
     model: RegisteredModel
     artefact: Path  # the folder of MLflow's that the version was written to
+
+    def copied(self, folder: Path) -> str:
+        """The URI of a store to change; its files stay where this one has them."""
+        shutil.copy(self.uri.removeprefix("sqlite:///"), folder / "mlflow.db")
+        return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 def make_registry(folder: Path) -> Registry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,8 +35,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 @pytest.fixture
 def store(registry: Registry, tmp_path: Path) -> str:
     """A registry to change."""
-    shutil.copy(registry.uri.removeprefix("sqlite:///"), tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+    return registry.copied(tmp_path)
 
 
 def galena(*arguments: object, **env: str) -> Result:

@@ -148,14 +148,15 @@ def see(browser, selector: str, *, patience: float = PATIENCE) -> WebElement:
     ).until(visible, f"nothing to see of {selector}")
 
 
-def read(browser, *words: str) -> None:
-    """Wait until the page says all of these."""
+def read(browser, *words: str) -> str:
+    """Wait until the page says all of these, and return what it says."""
 
     def said(driver) -> bool:
         text = driver.find_element(By.TAG_NAME, "body").text
         return all(word in text for word in words)
 
     WebDriverWait(browser, PATIENCE).until(said, f"the page does not say {words}")
+    return str(browser.find_element(By.TAG_NAME, "body").text)
 
 
 def keep(browser, shown: Shown, name: str) -> None:
@@ -204,7 +205,9 @@ def test_the_campaign_tells_what_was_sought_and_found(browser, shown):
     open_run(browser, shown, shown.parent)
     names = [run.info.run_name for run in shown.children]
     read(browser, shown.parent.info.run_name, "Finished", *names)
-    read(browser, "Sought: band gap", "hits in", "targets.band_gap.max", "n_hits_total")
+    told = read(browser, "Sought: band gap", "hits in", "targets.band_gap.max")
+    assert shown.parent.data.params["targets.band_gap.max"] in told
+    assert f"{shown.parent.data.metrics['n_hits_total']:g}" in told
     keep(browser, shown, "2_campaign")
 
 
@@ -213,6 +216,8 @@ def test_metrics_are_drawn_round_by_round(browser, shown):
     see(browser, 'input[placeholder*="Search metric"]').send_keys("n_hits_total")
     read(browser, "n_hits_total", "Step")
     see(browser, ".js-plotly-plot .scatterlayer .trace")
+    points = browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot .scatterlayer .point")
+    assert len(points) >= len(shown.children)
     keep(browser, shown, "3_metrics")
 
 
@@ -220,11 +225,13 @@ def test_the_report_opens_inside_mlflow(browser, shown):
     open_run(browser, shown, shown.parent, "/artifacts/report/report.html")
     browser.switch_to.frame(see(browser, "iframe"))
     try:
-        read(browser, shown.parent.info.run_name, "Shortlist", "Gap against stability")
+        told = read(browser, shown.parent.info.run_name, "Gap against stability")
+        assert "Shortlist" in told
         width = "return document.images[0].naturalWidth"
-        WebDriverWait(browser, PATIENCE).until(
-            lambda driver: driver.execute_script(width) > 500
+        wide = WebDriverWait(browser, PATIENCE).until(
+            lambda driver: driver.execute_script(width)
         )
+        assert wide > 500
     finally:
         browser.switch_to.default_content()
     keep(browser, shown, "4_report")
@@ -232,7 +239,8 @@ def test_the_report_opens_inside_mlflow(browser, shown):
 
 def test_the_shortlist_is_a_table(browser, shown):
     open_run(browser, shown, shown.parent, "/artifacts/shortlist.json")
-    read(browser, "shortlist.json", "prototype", "energy_above_hull")
+    told = read(browser, "shortlist.json", "prototype")
+    assert "energy_above_hull" in told
     keep(browser, shown, "5_shortlist")
 
 
@@ -240,5 +248,6 @@ def test_a_round_shows_its_numbers(browser, shown):
     run = min(shown.children, key=lambda each: int(each.data.tags["galena.round"]))
     open_run(browser, shown, run)
     read(browser, run.info.run_name, shown.parent.info.run_name, "mean_abs_residual")
-    read(browser, f"{run.data.metrics['n_hits_total']:g}")
+    told = read(browser, "n_hits_total")
+    assert f"{run.data.metrics['n_hits_total']:g}" in told
     keep(browser, shown, "6_round")

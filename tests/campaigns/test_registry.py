@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -46,8 +45,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 @pytest.fixture
 def copied(registry: Registry, tmp_path: Path) -> str:
     """A registry to change; its files stay where the original has them."""
-    shutil.copy(registry.uri.removeprefix("sqlite:///"), tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+    return registry.copied(tmp_path)
 
 
 @pytest.fixture(scope="module")
