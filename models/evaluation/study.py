@@ -15,7 +15,7 @@ from models.evaluation.held import MEASURED, Rows, read_rows
 from models.evaluation.networks import METAL, ask_network
 from models.evaluation.scores import FEWEST, Figure, Scores, roc_auc, scores
 from models.evaluation.weak_spots import Group, weak_spots
-from models.uncertainty.calibration import informative
+from models.uncertainty.calibration import ONE_STD, informative
 from models.uncertainty.halves import calibrating
 
 if TYPE_CHECKING:
@@ -116,6 +116,6 @@ def reliability(error: FloatArray, std: FloatArray) -> Reliability:
     return Reliability(
         rows=len(std),
         std=tuple(float(np.median(std[rows])) for rows in bins),
-        error=tuple(float(np.quantile(error[rows], 0.6827)) for rows in bins),
+        error=tuple(float(np.quantile(error[rows], ONE_STD)) for rows in bins),
         within=tuple(float(np.mean(error <= k * std)) for k in WITHIN),
     )

@@ -53,7 +53,7 @@ def grouped_folds(rows: Examples, n_folds: int, *, seed: int) -> tuple[Fold, ...
 
 
 def _check(rows: Examples, folds: tuple[Fold, ...]) -> None:
-    """Every fold must have labels of each target, and of either kind, to learn from."""
+    """Every fold must have labels of each target, not all alike, to learn from."""
     for column, (name, kind) in enumerate(rows.kinds.items()):
         labels = rows.labels[:, column]
         values = (0.0, 1.0) if kind == "binary" else (None,)
@@ -67,6 +67,12 @@ def _check(rows: Examples, folds: tuple[Fold, ...]) -> None:
                         f"column '{name}': {int(told.sum())} {what} to learn from in a "
                         f"fold; expected at least {_FEWEST_OF_A_KIND}"
                     )
+            told = labels[fold.learn][np.isfinite(labels[fold.learn])]
+            if np.ptp(told) == 0.0:
+                raise InputError(
+                    f"column '{name}': the labels to learn from in a fold are all "
+                    f"{told[0]:g}; expected at least two different ones"
+                )
             if not np.isfinite(labels[fold.held]).any():
                 raise InputError(
                     f"column '{name}': a fold without labels to measure on; give fewer "

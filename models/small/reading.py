@@ -228,9 +228,16 @@ def _read_crystals(cells: list[Any], beside: Path) -> list[ReadCrystal]:
         if isinstance(cell, dict):
             texts[row] = json.dumps(cell)
         elif (
-            isinstance(cell, str) and "\n" not in cell and not cell.lstrip().startswith("{")
+            isinstance(cell, str)
+            and cell.strip()
+            and "\n" not in cell
+            and not cell.lstrip().startswith("{")
         ):
             path = beside / cell.strip()
+            if path.is_dir():
+                reason = f"{cell}: is a folder; give the path of one crystal's file"
+                found[row] = ReadCrystal(cell, None, reason, path)
+                continue
             crystals = list(read_crystals([path]))
             reason = f"{cell}: holds {len(crystals)} crystals; give each its own row"
             several = ReadCrystal(cell, None, reason, path)

@@ -102,9 +102,9 @@ def run_task(
     ask = torch.compile(run.net, dynamic=True) if progress.compiled else run.net
     with flushed_denormals(), _bar(run, enabled=progress.shown) as tell:
         while run.step < run.total and time.monotonic() - began < allowed:
-            terms = run.take_step(ask)
+            run.take_step(ask)
             if run.step % _STEPS_PER_LOG == 0:
-                run.note(terms, progress.log)
+                run.note(progress.log)
                 tell(run.step)
             if run.step % run.steps_per_pass == 0:
                 run.validate(validation.to(run.device), progress.log)
@@ -137,6 +137,7 @@ class Run:
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
         self._order: tuple[int, tuple[Tensor, ...]] | None = None
+        self._terms: dict[str, Tensor] = {}  # of the last step
         self._saved = self._began = time.monotonic()
 
     @classmethod
@@ -162,7 +163,7 @@ class Run:
             run.average.load_state_dict(run.net.state_dict())
         return run
 
-    def take_step(self, ask: Callable[[Data], Any]) -> dict[str, Tensor]:
+    def take_step(self, ask: Callable[[Data], Any]) -> None:
         """One batch: forward, backward, step, average."""
         config = self.config
         number, within = divmod(self.step, self.steps_per_pass)
@@ -188,19 +189,28 @@ class Run:
             [p.detach() for p in self.net.parameters()],
             1.0 - config.keep(self.step),
         )
-        return {**terms, "gradient_norm": norm}
+        self._terms = {**terms, "gradient_norm": norm}
 
-    def note(self, terms: Mapping[str, Tensor], log: Log | None) -> None:
+    def note(self, log: Log | None) -> None:
         """Tell the log where training stands; stop if it has gone astray."""
-        found = {f"train/{name}": float(value.detach()) for name, value in terms.items()}
-        if found["train/total"] != found["train/total"]:
-            raise TrainingError(
-                f"the objective is not a number at step {self.step}: lower learning_rate "
-                f"(now {self.config.learning_rate:g}) and begin in another folder; "
-                f"{self.folder / LAST} is from before"
-            )
+        self._check()
         if log is not None:
-            log(found, self.step)
+            terms = self._terms.items()
+            log({f"train/{name}": float(value.detach()) for name, value in terms}, self.step)
+
+    def _check(self) -> None:
+        """Raise :class:`TrainingError` if the last step had no finite objective or gradient.
+
+        Weights that are no numbers stay so: one step speaks for all before it.
+        """
+        for name in ("total", "gradient_norm"):
+            if name in self._terms and not bool(self._terms[name].isfinite()):
+                what = {"total": "objective", "gradient_norm": "gradient"}[name]
+                raise TrainingError(
+                    f"the {what} is not a number at step {self.step}: lower learning_rate "
+                    f"(now {self.config.learning_rate:g}) and begin in another folder; a "
+                    f"checkpoint in {self.folder} is from before"
+                )
 
     def validate(self, data: LabelledGraphs, log: Log | None) -> None:
         """Measure the averaged weights on crystals held out."""
@@ -218,7 +228,8 @@ class Run:
         return time.monotonic() - self._saved > SAVE_EVERY
 
     def save(self) -> None:
-        """Write the checkpoint, and the history beside it for people."""
+        """Write the checkpoint, and the history beside it for people; no broken weights."""
+        self._check()
         now = time.monotonic()
         self.seconds += now - self._began
         self._began = self._saved = now

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from materials.errors import InputError
+from models.uncertainty.calibration import ONE_STD
 from models.uncertainty.metrics import LEVELS
 
 FloatArray = NDArray[np.float64]
@@ -85,7 +86,7 @@ def order_statistic(scores: FloatArray, level: float) -> float:
 
 def laplace_factor(level: float) -> float:
     """Half width in units of what holds 68.3 %, of a Laplace distribution."""
-    return float(np.log1p(-level) / np.log1p(-0.6827))
+    return float(np.log1p(-level) / np.log1p(-ONE_STD))
 
 
 def clipped(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from materials.errors import InputError
+from models.uncertainty.calibration import ONE_STD
 
 FloatArray = NDArray[np.float64]
 
@@ -21,7 +22,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 DROPPED = 0.2
 """Share of the least certain that :func:`saved_by_dropping` leaves out."""
 
-_LAPLACE_PER_STD = 1.0 / -np.log(1.0 - 0.6827)
+_LAPLACE_PER_STD = 1.0 / -np.log(1.0 - ONE_STD)
 """Scale of the Laplace distribution with 68.3 % of its mass within one deviation."""
 
 

@@ -56,6 +56,13 @@ def test_too_few_ones_are_refused():
         grouped_folds(rows(np.arange(1, 66), labels, "binary"), 5, seed=0)
 
 
+def test_labels_that_are_alike_in_a_fold_are_refused():
+    labels = np.zeros(60)
+    labels[3] = 1.5
+    with pytest.raises(InputError, match="in a fold are all 0; expected at least two"):
+        grouped_folds(rows(np.arange(1, 61), labels, "non-negative"), 5, seed=0)
+
+
 def test_a_fold_without_labels_is_refused():
     given_rows = rows(np.arange(1, 61), np.arange(60.0))
     labels = np.where(np.arange(60) < 15, given_rows.labels[:, 0], np.nan)

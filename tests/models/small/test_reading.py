@@ -56,6 +56,19 @@ def test_every_form_gives_the_same_crystals_and_labels(write, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("cell", "reason"), [("", "an empty text"), ("  ", "an empty text"), (".", "is a folder")]
+)
+def test_a_blank_or_a_folder_is_no_crystal(cell, reason, tmp_path):
+    CRYSTALS[0].to(filename=str(tmp_path / "only.cif"))
+    frame = pd.DataFrame({"structure": [cell, "only.cif"], "y": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    found = read_table(tmp_path / "t.parquet", ["y"], tmp_path / "run")
+    assert isinstance(found, Crystals)
+    assert [row.name for row in found.skipped] == ["row-1"]
+    assert reason in found.skipped[0].reason
+
+
 def test_a_crystal_table_is_taken_as_it_is(tmp_path):
     path = crystal_table(tmp_path / "t.parquet")
     found = read_table(path, [HARDNESS], tmp_path / "run")

@@ -153,6 +153,14 @@ def test_an_objective_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
         train(data, labelled(5), CONFIG, folder=tmp_path)
 
 
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
+    data = labelled(20)  # three steps a pass: far fewer than between two logs
+    data.graphs.tensors["vector"][:] = torch.nan
+    with pytest.raises(TrainingError, match="not a number at step 3"):
+        train(data, labelled(5), CONFIG, folder=tmp_path)
+    assert not (tmp_path / LAST).exists()
+
+
 def test_metrics_reach_the_log(tmp_path, monkeypatch):
     monkeypatch.setattr("models.training.loop._STEPS_PER_LOG", 1)
     heard = []
