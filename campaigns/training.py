@@ -157,7 +157,7 @@ def train_network(
         held,
         folder=order.folder / "model",
         name=order.name,
-        config=config,
+        configs=[config],
     )
     if run is not None:
         run.finish()

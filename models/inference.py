@@ -38,7 +38,7 @@ class Predictions:
     std: NDArray[np.float64]  # (n, n_targets), calibrated deviation
     lower: NDArray[np.float64]  # (n, n_targets), ends of the interval that holds the label
     upper: NDArray[np.float64]  # of a share ``level`` of crystals
-    embedding: NDArray[np.float32]  # (n, 256), the pooled crystal state
+    embedding: NDArray[np.float32]  # (n, width), the members' pooled states
     in_domain: NDArray[np.bool_]  # (n,), like the crystals of training; False for an error
     domain_distance: NDArray[np.float64]  # (n,), see models.uncertainty.domain
     errors: tuple[str | None, ...]  # (n,), why there is no prediction
@@ -132,9 +132,9 @@ class Predictor:
     def _predict(
         self, crystals: Iterable[CrystalArrays | InputError], *, n: int, progress: bool
     ) -> Predictions:
-        net = self.manifest.train.net
         mean, spread = np.full((2, n, len(self.targets)), np.nan)
-        embedding = np.full((n, net.embedding_width), np.nan, dtype=np.float32)
+        width = sum(net.config.embedding_width for net in self._nets)
+        embedding = np.full((n, width), np.nan, dtype=np.float32)
         distance = np.full(n, np.nan)
         errors: dict[int, str] = {}
         with flushed_denormals(), torch.inference_mode():

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import checked_bytes, file_sha256
-from models.nets import CrystalNet, build_net
+from models.nets import CrystalNet, NetConfig, build_net
+from models.nets.parts import CommonConfig
 from models.plain import from_plain
 from models.training.config import TrainConfig
 from models.training.data import DataSource
@@ -31,7 +32,7 @@ from models.uncertainty.doubt import Doubt
 from models.uncertainty.intervals import Intervals
 from models.uncertainty.metrics import DoubtMetrics
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout; another one is refused, not guessed at."""
 
 DOUBT = "doubt.safetensors"
@@ -74,12 +75,21 @@ class DomainLimit:
 
 
 @dataclass(frozen=True)
+class Member:
+    """One network of an ensemble; all have the targets and the graphs of the first."""
+
+    net: NetConfig
+    passes: int  # over the training rows
+    sha256: str  # of its file
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything about a model but its weights; ``config.json``."""
 
     format: int
     name: str
-    train: TrainConfig
+    train: TrainConfig  # the first member's
     elements: tuple[int, ...]  # atomic numbers seen in training
     training: DataSource
     validation: DataSource
@@ -87,8 +97,7 @@ class Manifest:
     intervals: dict[str, Intervals]
     domain: DomainLimit
     metrics: dict[str, TargetMetrics]  # of targets with enough labels to check
-    passes: tuple[int, ...]  # over the training rows, by each member
-    members: dict[str, str]  # file name -> SHA-256
+    members: dict[str, Member]  # by file name
     doubt: str  # SHA-256 of doubt.safetensors
 
     @property
@@ -108,7 +117,9 @@ class Bundle:
     @property
     def version(self) -> str:
         """Name and hash of the weights, as in ``galena-gated-1+ab12cd34``."""
-        joined = "".join([*self.manifest.members.values(), self.manifest.doubt])
+        joined = "".join(
+            [*(m.sha256 for m in self.manifest.members.values()), self.manifest.doubt]
+        )
         return f"{self.manifest.name}+{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
@@ -127,12 +138,9 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     """
     folder = folder or SHIPPED
     manifest = _read_manifest(folder / "config.json")
-    for file in manifest.members:
-        if Path(file).name != file:
-            raise InputError(f"{folder / 'config.json'}: member '{file}' is no file name")
+    _check(manifest, folder / "config.json")
     nets = tuple(
-        _load_member(folder / file, sha256, manifest.train)
-        for file, sha256 in manifest.members.items()
+        _load_member(folder / file, member) for file, member in manifest.members.items()
     )
     doubt = Doubt.from_tensors(_tensors(folder / DOUBT, manifest.doubt))
     return Bundle(manifest, nets, doubt)
@@ -141,11 +149,11 @@ def load_bundle(folder: Path | None = None) -> Bundle:
 def save_bundle(
     folder: Path,
     manifest: Manifest,
-    members: Sequence[Mapping[str, Tensor]],
+    states: Sequence[Mapping[str, Tensor]],
     doubt: Doubt,
     card: str,
 ) -> Bundle:
-    """Write a model's folder; ``members`` are state dicts of its networks.
+    """Write a model's folder; ``states`` are state dicts, one for each of its members.
 
     The hashes in the manifest are replaced by those of what is written. Files of an earlier
     model there are removed last, so that a broken write is noticed by its hashes when
@@ -153,8 +161,8 @@ def save_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = {
-        f"member-{n}.safetensors": _write(folder / f"member-{n}.safetensors", state)
-        for n, state in enumerate(members, start=1)
+        file: dataclasses.replace(member, sha256=_write(folder / file, state))
+        for (file, member), state in zip(manifest.members.items(), states, strict=True)
     }
     doubts = _write(folder / DOUBT, doubt.tensors())
     manifest = dataclasses.replace(manifest, format=FORMAT, members=written, doubt=doubts)
@@ -190,10 +198,39 @@ def _read_manifest(path: Path) -> Manifest:
     return from_plain(Manifest, plain, str(path))
 
 
-def _load_member(path: Path, sha256: str, config: TrainConfig) -> CrystalNet:
-    net = build_net(config.net)
+def _check(manifest: Manifest, path: Path) -> None:
+    """Raise :class:`InputError` for a manifest that no model can be rebuilt from."""
+    if not manifest.members:
+        raise InputError(f"{path}: members: expected at least one, got none")
+    targets = manifest.train.net.targets
+    if next(iter(manifest.members.values())).net != manifest.train.net:
+        raise InputError(f"{path}: train.net is not the first member's")
+    for file, member in manifest.members.items():
+        if Path(file).name != file:
+            raise InputError(f"{path}: member '{file}' is no file name")
+        if not alike(member.net, manifest.train.net):
+            raise InputError(
+                f"{path}: member '{file}' has other targets or graphs than train.net"
+            )
+    for field in ("calibration", "intervals"):
+        missing = [name for name in targets if name not in getattr(manifest, field)]
+        if missing:
+            raise InputError(f"{path}: {field} of {', '.join(missing)} is missing")
+
+
+def alike(one: NetConfig, other: NetConfig) -> bool:
+    """Whether networks of both can answer together: all but their sizes is the same."""
+    return all(
+        getattr(one, field.name) == getattr(other, field.name)
+        for field in dataclasses.fields(CommonConfig)
+        if field.name != "atom_width"
+    )
+
+
+def _load_member(path: Path, member: Member) -> CrystalNet:
+    net = build_net(member.net)
     try:
-        net.load_state_dict(_tensors(path, sha256))
+        net.load_state_dict(_tensors(path, member.sha256))
     except RuntimeError as error:
         raise InputError(f"{path}: do not fit the config: {error}") from error
     return net.eval().requires_grad_(False)

@@ -88,7 +88,8 @@ def main(
         seed=seed,
     )
     if checkpoint:
-        config = _config_of(checkpoint[0]) or config
+        configs = [_config_of(one) or config for one in checkpoint]
+        config = configs[0]
     training = _graphs(train_table, run, config, _condition(where))
     validation = _graphs(validation_table, run, config, None)
     if not checkpoint:
@@ -106,20 +107,20 @@ def main(
         if not found.finished:
             CONSOLE.print("time is over; call again to go on")
             return
-        checkpoint = [found.checkpoint]
-    _export(checkpoint, training, validation, folder, name, config)
+        checkpoint, configs = [found.checkpoint], [config]
+    _export(checkpoint, configs, training, validation, folder, name)
 
 
 def _export(
     checkpoints: list[Path],
+    configs: list[TrainConfig],
     training: LabelledGraphs,
     validation: LabelledGraphs,
     folder: Path,
     name: str,
-    config: TrainConfig,
 ) -> None:
     bundle = export_bundle(
-        checkpoints, training, validation, folder=folder, name=name, config=config
+        checkpoints, training, validation, folder=folder, name=name, configs=configs
     )
     CONSOLE.print(f"{bundle.version} in {folder}")
     for target, found in bundle.manifest.metrics.items():

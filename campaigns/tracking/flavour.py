@@ -100,7 +100,7 @@ def describe(predictor: Predictor) -> dict[str, Any]:
         "galena": galena_version(),
         "track": manifest.track,
         "targets": list(predictor.targets),
-        "weights": dict(manifest.members),
+        "weights": {file: member.sha256 for file, member in manifest.members.items()},
         "training": dataclasses.asdict(manifest.training),
         "validation": dataclasses.asdict(manifest.validation),
     }

@@ -82,7 +82,7 @@ LARGE = Recipe(
 
 @dataclass(frozen=True)
 class Base:
-    """The networks to start from."""
+    """The networks to start from: of a mixed ensemble, those like the first."""
 
     config: TrainConfig
     states: tuple[dict[str, Tensor], ...]
@@ -95,8 +95,9 @@ def load_base(folder: Path | None) -> Base:
     from models.pretrained import load_bundle
 
     bundle = load_bundle(folder)
-    states = tuple(net.state_dict() for net in bundle.nets)
     manifest = bundle.manifest
+    nets = [net for net in bundle.nets if net.config == manifest.train.net]
+    states = tuple(net.state_dict() for net in nets)
     return Base(manifest.train, states, manifest.elements, bundle.version)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.pretrained import Manifest, load_bundle
+from models.pretrained import Manifest, Member, load_bundle
 from models.training.data import DataSource
 from models.training.footprint import BUILDING, GRAMS_PER_KWH, WATTS_PER_GB, Effort
 from models.training.markdown import markdown_table, paragraphs
@@ -70,16 +70,16 @@ def _head(manifest: Manifest) -> str:
         else f"`{name}` (as labelled)"
         for name in net.targets
     ]
-    passes = ", ".join(map(str, manifest.passes))
+    networks = "; ".join(map(_member, manifest.members.values()))
     text = paragraphs(
         f"Predicts {', '.join(told)} of an ordered crystal from its structure, each with a "
         "calibrated standard deviation.",
-        f"**Network.** `{net.architecture}`, {net.atom_width} channels per atom; "
-        f"{net.n_heads} heads per target, each trained without its own quarter of the "
+        f"**Networks that answer together, and their passes over the training rows.** "
+        f"{networks}.",
+        f"Each has {net.n_heads} heads per target, each trained without its own quarter of the "
         f"crystals. Every atom looks as far as {net.graph.stretch:g} times the mean of its "
-        f"{net.graph.n_nearest} shortest distances, at most {net.graph.max_reach:g} Å. "
-        f"Networks that answer together: {len(manifest.passes)}.",
-        f"**Training.** Passes over the training rows: {passes}. AdamW, learning rate "
+        f"{net.graph.n_nearest} shortest distances, at most {net.graph.max_reach:g} Å.",
+        f"**Training.** AdamW, learning rate "
         f"{train.learning_rate:g}, batches of {train.batch_size}, averaged weights. "
         "Absolute error for the values; a Laplace likelihood for the deviations. All "
         "settings are in `config.json`.",
@@ -87,6 +87,13 @@ def _head(manifest: Manifest) -> str:
         "the data below.",
     )
     return f"# {manifest.name}\n\n{text}"
+
+
+def _member(member: Member) -> str:
+    net = member.net
+    return (
+        f"`{net.architecture}`, {net.atom_width} channels per atom, {member.passes} passes"
+    )
 
 
 _INTENDED_USE = "## Intended use\n\n" + paragraphs(

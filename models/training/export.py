@@ -17,7 +17,9 @@ from models.pretrained import (
     Bundle,
     DomainLimit,
     Manifest,
+    Member,
     TargetMetrics,
+    alike,
     save_bundle,
 )
 from models.training.card import model_card
@@ -57,22 +59,26 @@ def export_bundle(
     *,
     folder: Path,
     name: str,
-    config: TrainConfig | None = None,
+    configs: Sequence[TrainConfig],
 ) -> Bundle:
     """Write the checkpoints as one ensemble, calibrated and measured on ``validation``.
 
-    ``config`` must be the one that the checkpoints were trained with, and ``training`` the
-    rows, in the same order: what heads get wrong on crystals that they left out there
-    teaches the model how wrong it may be. Half of the validation rows calibrate; what is
-    measured of the doubts is measured on the other half. Raises :class:`InputError` if a
-    checkpoint does not fit the config.
+    ``configs`` are those that the checkpoints were trained with, and ``training`` the rows,
+    in the same order: what heads get wrong on crystals that they left out there teaches the
+    model how wrong it may be. Half of the validation rows calibrate; what is measured of
+    the doubts is measured on the other half. Raises :class:`InputError` if a checkpoint does
+    not fit its config, or a config has other targets, graphs or scaling than the first.
     """
-    config = config or TrainConfig()
     if not checkpoints:
         raise InputError("no checkpoint to export: expected at least one")
+    config = configs[0]
+    if any(not alike(c.net, config.net) or c.scaling != config.scaling for c in configs):
+        raise InputError(
+            "networks that answer together must have the same targets, graphs and scaling"
+        )
     sources = _source(training, "training"), _source(validation, "validation")
     members = [read_checkpoint(path) for path in checkpoints]
-    nets = [_net(member, config) for member in members]
+    nets = [_net(member, c) for member, c in zip(members, configs, strict=True)]
     doubt = learn_doubt(nets, config, training)
     found = measure(nets, config, doubt, validation)
     half = calibrating(len(found.distance))
@@ -92,8 +98,12 @@ def export_bundle(
         intervals={target: one.intervals for target, one in judged.items()},
         domain=_domain_limit(found.distance, half),
         metrics={target: one.metrics for target, one in judged.items() if one.metrics},
-        passes=tuple(round(member.passes) for member in members),
-        members={},
+        members={
+            f"member-{number}.safetensors": Member(c.net, round(member.passes), sha256="")
+            for number, (member, c) in enumerate(
+                zip(members, configs, strict=True), start=1
+            )
+        },
         doubt="",
     )
     states = [member.average for member in members]

@@ -196,7 +196,9 @@ class Run:
         self._check()
         if log is not None:
             terms = self._terms.items()
-            log({f"train/{name}": float(value.detach()) for name, value in terms}, self.step)
+            log(
+                {f"train/{name}": float(value.detach()) for name, value in terms}, self.step
+            )
 
     def _check(self) -> None:
         """Raise :class:`TrainingError` if the last step had no finite objective or gradient.

@@ -23,7 +23,7 @@ class Answer(NamedTuple):
 
     estimate: Estimate
     heads: Tensor  # (n, n_targets, n_members * n_heads), what each head says
-    embedding: Tensor  # (n, width), the pooled state, averaged over members
+    embedding: Tensor  # (n, width), the members' pooled states, side by side
     atoms: Tensor  # (n_atoms, atom_width), the first member's states, normalised
     batch: Tensor  # (n_atoms,), which crystal an atom belongs to
     composition: Tensor  # (n, 119), share of each atomic number
@@ -59,7 +59,7 @@ def answer(nets: Sequence[CrystalNet], config: TrainConfig, graph: Data) -> Answ
     return Answer(
         estimate(outputs, config.net, config.scaling),
         torch.cat(heads, dim=-1),
-        torch.stack(pooled).mean(dim=0),
+        torch.cat(pooled, dim=1),
         states[0],
         graph.batch,
         composition(graph.z, graph.batch, n),

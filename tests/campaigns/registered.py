@@ -51,6 +51,6 @@ def other_model(folder: Path) -> Path:
     state[next(key for key, value in state.items() if value.is_floating_point())] += 0.5
     member.write_bytes(save(state))
     config = json.loads((folder / "config.json").read_text())
-    config["members"] = {member.name: file_sha256(member)}
+    config["members"][member.name]["sha256"] = file_sha256(member)
     (folder / "config.json").write_text(json.dumps(config))
     return folder

@@ -8,7 +8,7 @@ import torch
 
 from models.graphs.neighbours import GraphConfig
 from models.nets.gated import GatedNet, GatedNetConfig
-from models.pretrained import FORMAT, Manifest, save_bundle
+from models.pretrained import FORMAT, Manifest, Member, save_bundle
 from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration
@@ -43,8 +43,7 @@ def save_small_model(folder: Path) -> Path:
         intervals=dict.fromkeys(NET.targets, INTERVALS),
         domain=EVERYWHERE,
         metrics=dict.fromkeys(NET.targets, METRICS),
-        passes=(1,),
-        members={},
+        members={"member-1.safetensors": Member(NET, passes=1, sha256="")},
         doubt="",
     )
     states = [GatedNet(NET).state_dict()]

@@ -13,7 +13,7 @@ from ase.build import bulk
 
 from models.graphs.store import GraphStore
 from models.nets.gated import GatedNet, GatedNetConfig
-from models.pretrained import FORMAT, SHIPPED, Bundle, Manifest, save_bundle
+from models.pretrained import FORMAT, SHIPPED, Bundle, Manifest, Member, save_bundle
 from models.training.config import TrainConfig
 from models.training.data import DataSource, LabelledGraphs
 from models.uncertainty.calibration import Calibration
@@ -99,8 +99,10 @@ def random_bundle(
         intervals=dict.fromkeys(config.net.targets, INTERVALS),
         domain=EVERYWHERE,
         metrics=dict.fromkeys(config.net.targets, METRICS),
-        passes=(0,) * n_members,
-        members={},
+        members={
+            f"member-{n}.safetensors": Member(config.net, 0, "")
+            for n in range(1, n_members + 1)
+        },
         doubt="",
     )
     doubt = plain_doubt(config.net.atom_width)

@@ -238,7 +238,7 @@ def test_elements_unseen_in_training_are_named(tmp_path):
 def test_nothing_asked_nothing_answered(small):
     found = small.predict([])
     assert found.mean.shape == found.std.shape == found.lower.shape == (0, 3)
-    assert found.embedding.shape == (0, 32)
+    assert found.embedding.shape == (0, 2 * 32)  # two members
     assert len(found.to_frame()) == 0
 
 

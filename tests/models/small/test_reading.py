@@ -57,7 +57,8 @@ def test_every_form_gives_the_same_crystals_and_labels(write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "reason"), [("", "an empty text"), ("  ", "an empty text"), (".", "is a folder")]
+    ("cell", "reason"),
+    [("", "an empty text"), ("  ", "an empty text"), (".", "is a folder")],
 )
 def test_a_blank_or_a_folder_is_no_crystal(cell, reason, tmp_path):
     CRYSTALS[0].to(filename=str(tmp_path / "only.cif"))

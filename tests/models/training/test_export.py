@@ -8,6 +8,8 @@ import torch
 
 from materials.errors import InputError
 from models.inference import Predictor
+from models.nets import FastNetConfig
+from models.nets.parts import CommonConfig
 from models.training.checkpoint import read_checkpoint
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
@@ -31,14 +33,14 @@ def checkpoint(tmp_path_factory):
     return train(labelled(20), labelled(5), CONFIG, folder=folder).checkpoint
 
 
-def export(checkpoints, folder, *, config=CONFIG, training=None, validation=None):
+def export(checkpoints, folder, *, configs=None, training=None, validation=None):
     return export_bundle(
         checkpoints,
         training or labelled(20),
         validation or labelled(HELD, seed=1),
         folder=folder,
         name="tiny",
-        config=config,
+        configs=configs or [CONFIG] * len(checkpoints),
     )
 
 
@@ -47,7 +49,7 @@ def test_the_exported_model_predicts_with_the_averaged_weights(checkpoint, tmp_p
     kept = read_checkpoint(checkpoint).average
     for name, value in bundle.nets[0].state_dict().items():
         assert torch.equal(value, kept[name])
-    assert bundle.manifest.passes == (1,)
+    assert [member.passes for member in bundle.manifest.members.values()] == [1]
     assert bundle.version.startswith("tiny+")
 
 
@@ -130,13 +132,39 @@ def test_wrong_checkpoints_are_refused(checkpoint, tmp_path):
     other = TrainConfig(net=dataclasses.replace(SMALL, atom_width=32))
     nameless = dataclasses.replace(labelled(20), source=None)
     with pytest.raises(InputError, match="different networks"):
-        export([checkpoint], tmp_path, config=other)
+        export([checkpoint], tmp_path, configs=[other])
     with pytest.raises(InputError, match="which table"):
         export([checkpoint], tmp_path, training=nameless)
     with pytest.raises(InputError, match="at least one"):
         export([], tmp_path)
     with pytest.raises(InputError, match="no checkpoint"):
         export([tmp_path / "none.pt"], tmp_path)
+    fewer = dataclasses.replace(CONFIG, net=dataclasses.replace(SMALL, n_heads=3))
+    with pytest.raises(InputError, match="the same targets, graphs and scaling"):
+        export([checkpoint, checkpoint], tmp_path, configs=[CONFIG, fewer])
+
+
+def test_networks_of_two_kinds_answer_together(checkpoint, tmp_path):
+    shared = {
+        field.name: getattr(SMALL, field.name)
+        for field in dataclasses.fields(CommonConfig)
+        if field.name != "atom_width"
+    }
+    net = FastNetConfig(**shared, atom_width=12, message_width=8, angle_width=4, n_radial=6)
+    other = dataclasses.replace(CONFIG, net=net)
+    fast = train(labelled(20), labelled(5), other, folder=tmp_path / "run").checkpoint
+    crystals = random_arrays(6, seed=3)
+    said = {}
+    for name, paths, configs in (
+        ("one", [checkpoint], [CONFIG]),
+        ("other", [fast], [other]),
+        ("both", [checkpoint, fast], [CONFIG, other]),
+    ):
+        export(paths, tmp_path / name, configs=configs)
+        said[name] = Predictor.load(tmp_path / name, device="cpu").predict_arrays(crystals)
+    mean = (said["one"].mean + said["other"].mean) / 2
+    np.testing.assert_allclose(said["both"].mean, mean, rtol=1e-5, atol=1e-6)
+    assert said["both"].embedding.shape == (6, 2 * SMALL.atom_width + 2 * 12)
 
 
 def test_an_outcome_keeps_the_deviation_of_its_probability(tmp_path):
@@ -155,7 +183,7 @@ def test_an_outcome_keeps_the_deviation_of_its_probability(tmp_path):
         outcomes(HELD, seed=1),
         folder=tmp_path / "model",
         name="tiny",
-        config=config,
+        configs=[config],
     )
     found = Predictor.load(tmp_path / "model").predict_arrays(random_arrays(10))
     p = found.mean
