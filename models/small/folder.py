@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -157,6 +157,7 @@ def load_small(folder: Path) -> tuple[SmallManifest, Parts]:
                 f"{folder / file}: not the file that was saved; train the model again"
             )
     files = list(manifest.members)
+    _check_parts(manifest, files, path)
     heads, trees = {}, {}
     for place, (name, target) in enumerate(manifest.targets.items(), start=1):
         if target.method == "frozen":
@@ -173,6 +174,24 @@ def load_small(folder: Path) -> tuple[SmallManifest, Parts]:
         heads,
         trees,
     )
+
+
+def _check_parts(manifest: SmallManifest, files: Sequence[str], path: Path) -> None:
+    """Raise :class:`InputError` if a target's method lacks what it is asked with."""
+    needed = {DOMAIN: "the domain"}
+    for place, (name, target) in enumerate(manifest.targets.items(), start=1):
+        match target.method:
+            case "fine-tuned":
+                needed["member-"] = name
+            case "frozen":
+                needed |= {TRUNK: name, _head(place): name}
+            case "boosted":
+                needed[f"trees-{place}-"] = name
+    for part, of in needed.items():
+        if not any(file.startswith(part) for file in files):
+            raise InputError(
+                f"{path}: members: '{part}' of {of} is missing; train the model again"
+            )
 
 
 def _read_manifest(path: Path) -> SmallManifest:

@@ -263,6 +263,30 @@ def test_an_edited_config_is_refused(change, reason, learned, tmp_path):
         load_small(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("method", "part"),
+    [
+        ("boosted", "trees-1-"),
+        ("boosted", "domain.safetensors"),
+        ("frozen", "head-1.safetensors"),
+        ("frozen", "trunk.safetensors"),
+        ("fine-tuned", "member-"),
+    ],
+)
+def test_a_method_without_its_parts_is_refused(method, part, forced, tmp_path):
+    forced(method)
+    path = tmp_path / "model" / "config.json"
+    plain = json.loads(path.read_text())
+    plain["members"] = {
+        file: sha256
+        for file, sha256 in plain["members"].items()
+        if not file.startswith(part)
+    }
+    path.write_text(json.dumps(plain))
+    with pytest.raises(InputError, match=f"'{part}' of .* is missing"):
+        load_small(tmp_path / "model")
+
+
 def test_nothing_in_the_folder_is_pickled(learned):
     names = {path.suffix for path in learned.folder.iterdir()}
     assert names <= {".json", ".safetensors", ".txt", ".md"}
