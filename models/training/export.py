@@ -110,21 +110,26 @@ def export_bundle(
     return save_bundle(folder, manifest, states, doubt, model_card(manifest))
 
 
-def _better_spread(found: Measured, doubt: Doubt, half: BoolArray) -> FloatArray:
-    """For each target the spread that orders the calibrating rows better, learned or own.
+_TRUSTS = (0.0, 0.5, 0.75, 1.0)
+"""Weights of the learned spread beside the networks' own that are tried."""
 
-    ``doubt`` forgets what it was taught of targets that do better without.
+
+def _better_spread(found: Measured, doubt: Doubt, half: BoolArray) -> FloatArray:
+    """For each target the mixture of learned and own spread that orders the calibrating rows
+    best; ``doubt`` keeps its weight.
     """
     spread = found.learned.copy()
     if doubt.errors is None:
         return spread
-    for column in np.flatnonzero(doubt.errors.taught.numpy()):
+    for column in np.flatnonzero(doubt.errors.trust.numpy()):
         error = np.abs(found.mean[:, column] - found.label[:, column])
         rows = half & np.isfinite(error)
-        learned = rank_correlation(error[rows], found.learned[rows, column])
-        if rank_correlation(error[rows], found.own[rows, column]) > learned:
-            doubt.errors.taught[column] = False
-            spread[:, column] = found.own[:, column]
+        learned, own = found.learned[:, column], found.own[:, column]
+        tried = {trust: learned**trust * own ** (1.0 - trust) for trust in _TRUSTS}
+        ranks = {t: rank_correlation(error[rows], s[rows]) for t, s in tried.items()}
+        best = max(_TRUSTS, key=lambda trust: ranks[trust])
+        doubt.errors.trust[column] = best
+        spread[:, column] = tried[best]
     return spread
 
 

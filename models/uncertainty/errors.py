@@ -54,14 +54,14 @@ class ErrorModel(nn.Module):
     centre: Tensor
     width: Tensor
     unit: Tensor
-    taught: Tensor
+    trust: Tensor
 
     def __init__(self, n_features: int, n_targets: int, n_hidden: int) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(n_features))
         self.register_buffer("width", torch.ones(n_features))
         self.register_buffer("unit", torch.ones(n_targets))  # median error, target's unit
-        self.register_buffer("taught", torch.zeros(n_targets, dtype=torch.bool))
+        self.register_buffer("trust", torch.zeros(n_targets))  # 0: not taught
         self.layers = nn.Sequential(
             nn.Linear(n_features, n_hidden),
             nn.SiLU(),
@@ -80,9 +80,11 @@ class ErrorModel(nn.Module):
         return out
 
     def spread(self, evidence: Evidence, own: Tensor) -> Tensor:
-        """Spread in physical units, ``(n, n_targets)``; ``own`` for targets not taught."""
+        """Spread in physical units, ``(n, n_targets)``: of the learned one and the networks'
+        ``own`` the geometric mean, weighted by ``trust`` in the former.
+        """
         learned = self.unit * self(evidence.features()).exp()
-        return torch.where(self.taught, learned, own)
+        return mixed(learned, own, self.trust)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
@@ -91,6 +93,11 @@ class ErrorModel(nn.Module):
         model = cls(first.shape[1], last.shape[0], first.shape[0])
         model.load_state_dict(tensors)
         return model.eval().requires_grad_(False)
+
+
+def mixed(learned: Tensor, own: Tensor, trust: Tensor) -> Tensor:
+    """``learned ** trust * own ** (1 - trust)``."""
+    return learned.pow(trust) * own.pow(1.0 - trust)
 
 
 def fit_error_model(
@@ -119,7 +126,7 @@ def fit_error_model(
         model.width.copy_(features.std(dim=0) + 1e-3)
         median = error.nanmedian(dim=0).values.clamp(min=1e-4)
         model.unit.copy_(torch.where(taught, median, 1.0))
-        model.taught.copy_(taught)
+        model.trust.copy_(taught)
         aim = torch.where(known, (error / model.unit + _FLOOR).log(), 0.0)
         _descend(model, features, aim, known.to(aim), passes)
     return model.eval().requires_grad_(False)

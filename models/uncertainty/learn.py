@@ -87,13 +87,13 @@ def learn_doubt(
 
 
 def _unseen_error(heads: Tensor, label: Tensor, unseen: Tensor) -> Tensor:
-    """Mean absolute error of the heads that never saw a crystal, ``(n, n_targets)``.
+    """Absolute error of the mean of heads that never saw a crystal, ``(n, n_targets)``.
 
     ``heads`` is ``(n, n_targets, n_heads)``, ``unseen`` ``(n, n_heads)``; NaN where no head
     or no label is left.
     """
-    error = (heads - label.unsqueeze(-1)).abs()
-    return torch.where(unseen.unsqueeze(1), error, torch.nan).nanmean(dim=-1)
+    mean = torch.where(unseen.unsqueeze(1), heads, torch.nan).nanmean(dim=-1)
+    return (mean - label).abs()
 
 
 def asked(

@@ -99,13 +99,15 @@ def test_targets_with_few_labels_are_exported_without_guarantee(checkpoint, tmp_
     assert np.isfinite(found.upper).all()
 
 
-@pytest.mark.parametrize("better", ["learned", "own"])
+@pytest.mark.parametrize("better", ["learned", "own", "both"])
 def test_the_spread_that_orders_the_errors_better_is_kept(better):
     errors = ErrorModel(4, 1, 4)
-    errors.taught[:] = True
+    errors.trust[:] = 1.0
     error = np.random.default_rng(0).exponential(size=(100, 1))
     noise = np.random.default_rng(1).exponential(size=(100, 1))
     spreads = {"learned": noise, "own": noise, better: error}
+    if better == "both":  # each knows half of it
+        spreads = {"learned": error * noise, "own": error / noise}
     found = Measured(
         label=np.zeros_like(error),
         mean=error,
@@ -116,7 +118,7 @@ def test_the_spread_that_orders_the_errors_better_is_kept(better):
     )
     doubt = Doubt(plain_doubt(3).domain, errors)
     np.testing.assert_allclose(_better_spread(found, doubt, calibrating(100)), error)
-    assert bool(errors.taught[0]) == (better == "learned")
+    assert float(errors.trust[0]) == {"learned": 1.0, "own": 0.0, "both": 0.5}[better]
 
 
 def test_the_manifest_tells_data_and_elements(checkpoint, tmp_path):

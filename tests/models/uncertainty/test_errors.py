@@ -48,7 +48,7 @@ def test_targets_with_few_errors_keep_their_own_spread():
     error[500:, 1] = torch.nan
     fitted = fit_error_model(evidence, error, n_hidden=8, passes=1)
     spread = fitted.spread(evidence, evidence.scale)
-    assert fitted.taught.tolist() == [True, False]
+    assert fitted.trust.tolist() == [1.0, 0.0]
     assert torch.equal(spread[:, 1], evidence.scale[:, 1])
     assert not torch.equal(spread[:, 0], evidence.scale[:, 0])
     assert spread.isfinite().all()

@@ -20,11 +20,14 @@ def networks(n: int) -> list:
 
 
 def test_only_heads_that_never_saw_a_crystal_are_judged_by_it():
-    heads = torch.tensor([[[1.0, 5.0], [2.0, 2.0]], [[1.0, 3.0], [0.0, 0.0]]])
-    label = torch.tensor([[0.0, torch.nan], [0.0, 0.0]])
-    unseen = torch.tensor([[True, False], [False, False]])
+    heads = torch.tensor(
+        [[[1.0, 5.0], [2.0, 2.0]], [[1.0, 3.0], [0.0, 0.0]], [[4.0, -2.0]] * 2]
+    )
+    label = torch.tensor([[0.0, torch.nan], [0.0, 0.0], [1.0, 0.0]])
+    unseen = torch.tensor([[True, False], [False, False], [True, True]])
     found = _unseen_error(heads, label, unseen)
     assert found[0, 0] == 1.0  # the head that said 5 had learned the label
+    assert found[2].tolist() == [0.0, 1.0]  # of their mean, not the mean of theirs
     assert found.isnan().sum() == 3  # no label; no head left out
 
 
