@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch_geometric.data import Batch, Data
 
 from materials.errors import InputError, did_you_mean
 from models.denormals import flushed_denormals
-from models.graphs.build import CrystalArrays, checked, crystal_arrays, crystal_graph
+from models.graphs.batch import CrystalBatch, GraphArrays
+from models.graphs.build import CrystalArrays, checked, crystal_arrays, graph_arrays
 from models.prediction import limits
 from models.pretrained import Bundle, load_bundle
 from models.uncertainty.answer import answer
@@ -164,7 +164,7 @@ class Predictor:
 
     def _graphs(
         self, crystals: Iterable[CrystalArrays | InputError], errors: dict[int, str]
-    ) -> Iterator[tuple[int, Data]]:
+    ) -> Iterator[tuple[int, GraphArrays]]:
         """Yield rows that have graphs; note why others have none or cannot be predicted."""
         for row, crystal in enumerate(crystals):
             if isinstance(crystal, InputError):
@@ -172,7 +172,7 @@ class Predictor:
                 continue
             if unseen := self._unseen(crystal):
                 errors[row] = unseen  # asked all the same, for how far it is from training
-            yield row, crystal_graph(crystal, self.manifest.train.net.graph)
+            yield row, graph_arrays(crystal, self.manifest.train.net.graph)
 
     def _unseen(self, crystal: CrystalArrays) -> str | None:
         """Say which elements the network never saw: their embeddings are random numbers."""
@@ -216,23 +216,23 @@ def choose_device(name: str) -> torch.device:
 
 
 def _batches(
-    graphs: Iterable[tuple[int, Data]],
-) -> Iterator[tuple[list[int], Data]]:
+    graphs: Iterable[tuple[int, GraphArrays]],
+) -> Iterator[tuple[list[int], CrystalBatch]]:
     """Gather graphs up to a number of edges, which is what a batch costs."""
     rows: list[int] = []
-    parts: list[Data] = []
+    parts: list[GraphArrays] = []
     edges = 0
     for row, graph in graphs:
         size = int(graph.edge_index.shape[1])
         full = edges + size > _EDGES_PER_BATCH or len(parts) == _CRYSTALS_PER_BATCH
         if parts and full:
-            yield rows, Batch.from_data_list(parts)
+            yield rows, CrystalBatch.of(parts)
             rows, parts, edges = [], [], 0
         rows.append(row)
         parts.append(graph)
         edges += size
     if parts:
-        yield rows, Batch.from_data_list(parts)
+        yield rows, CrystalBatch.of(parts)
 
 
 def _shown(

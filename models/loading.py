@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from models.small.kind import is_small
+
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
@@ -43,10 +45,8 @@ def load_predictor(folder: Path | None = None, *, device: str = "auto") -> AnyPr
     """
     from models.inference import Predictor
 
-    if folder is not None:
-        from models.small.folder import is_small
+    if folder is not None and is_small(folder):
         from models.small.predictor import SmallPredictor
 
-        if is_small(folder):
-            return SmallPredictor.load(folder)
+        return SmallPredictor.load(folder)
     return Predictor.load(folder, device=device)

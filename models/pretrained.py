@@ -25,6 +25,7 @@ from materials.provenance import checked_bytes, file_sha256
 from models.nets import CrystalNet, NetConfig, build_net
 from models.nets.parts import CommonConfig
 from models.plain import from_plain
+from models.small.kind import KIND
 from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration, Coverage
@@ -186,7 +187,7 @@ def _read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected JSON: {error}") from error
     found = plain.get("format") if isinstance(plain, dict) else None
-    if isinstance(plain, dict) and plain.get("kind") == "small":
+    if isinstance(plain, dict) and plain.get("kind") == KIND:
         raise InputError(
             f"{path}: a model made from a small table; networks alone are read here. Load it "
             "with models.loading.load_predictor, or use galena predict --model"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch_geometric.data import Data
 
 from materials.errors import InputError
+from models.graphs.batch import GraphArrays
 from models.graphs.neighbours import FloatArray, GraphConfig, IntArray, periodic_neighbours
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
+    from torch_geometric.data import Data
 
 MIN_VOLUME_PER_ATOM = 1.0
 """Å3. Diamond, the densest arrangement of atoms at ambient pressure, has 5.7."""
@@ -111,16 +111,24 @@ def crystal_graph(
 
     Raises :class:`InputError` for what is not an ordered, periodic, possible crystal.
     """
+    import torch
+    from torch_geometric.data import Data
+
     arrays = (
         checked(crystal) if isinstance(crystal, CrystalArrays) else crystal_arrays(crystal)
     )
-    found = periodic_neighbours(
-        arrays.frac_coords @ arrays.lattice, arrays.lattice, config or GraphConfig()
-    )
-    return Data(
-        z=torch.from_numpy(arrays.atomic_numbers),
-        reach=torch.from_numpy(found.reach).float(),
-        edge_index=torch.from_numpy(np.stack([found.source, found.target])),
-        edge_vector=torch.from_numpy(found.vector).float(),
-        num_nodes=len(arrays.atomic_numbers),
+    found = graph_arrays(arrays, config or GraphConfig())
+    tensors = {name: torch.from_numpy(field) for name, field in found._asdict().items()}
+    return Data(**tensors, num_nodes=len(found.z))
+
+
+def graph_arrays(crystal: CrystalArrays, config: GraphConfig) -> GraphArrays:
+    """The same of arrays that were checked, as arrays."""
+    frac, lattice = crystal.frac_coords, crystal.lattice
+    found = periodic_neighbours(frac @ lattice, lattice, config)
+    return GraphArrays(
+        crystal.atomic_numbers,
+        found.reach.astype(np.float32),
+        np.stack([found.source, found.target]),
+        found.vector.astype(np.float32),
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch_geometric.data import Batch, Data
 
 from materials.errors import InputError
 from models.graphs.neighbours import FloatArray, GraphConfig, IntArray, periodic_neighbours
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 MAX_ATOMS = 32_767
 """Atoms of one crystal; they are numbered by int16."""
@@ -105,6 +107,8 @@ class GraphStore:
 
     def batch(self, crystals: Tensor) -> Data:
         """Cut out crystals by number, ``(n,)`` int64, as one PyG batch."""
+        from torch_geometric.data import Batch
+
         t = self.tensors
         atoms, atom_batch, n_atoms = _ranges(t["atom_start"], crystals)
         edges, edge_batch, _ = _ranges(t["edge_start"], crystals)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
+from models.graphs.batch import GraphBatch
 from models.graphs.neighbours import GraphConfig
 
 
@@ -77,10 +77,10 @@ class CrystalNet(nn.Module, ABC):
         the latter to the former.
         """
 
-    def forward(self, graph: Data) -> NetOutput:
+    def forward(self, graph: GraphBatch) -> NetOutput:
         """Predict from a batch of graphs made by :func:`models.graphs.crystal_graph`."""
         h = self.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
-        out: NetOutput = self.readout(h, graph.batch, int(graph.num_graphs))
+        out: NetOutput = self.readout(h, graph.batch, graph.num_graphs)
         return out
 
 

@@ -41,9 +41,6 @@ from models.uncertainty.calibration import Calibration
 from models.uncertainty.intervals import Intervals
 
 FORMAT = 1
-KIND = "small"
-"""What ``config.json`` says under ``kind``, to tell such folders from those of networks."""
-
 DOMAIN = "domain.safetensors"
 TRUNK = "trunk.safetensors"
 
@@ -89,15 +86,6 @@ class Parts:
     trunk: Mapping[str, Tensor] | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)  # by target
     trees: Mapping[str, Trees] = dataclasses.field(default_factory=dict)
-
-
-def is_small(folder: Path) -> bool:
-    """Whether the folder's ``config.json`` says that it is one of these."""
-    try:
-        plain = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(plain, dict) and plain.get("kind") == KIND
 
 
 def version(manifest: SmallManifest) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from models.nets.parts import CommonConfig, NetOutput
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 _HASH_A, _HASH_B, _HASH_M = 1_103_515_245, 12_345, 2**31
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
+from models.graphs.batch import GraphBatch
 from models.nets import CrystalNet
 from models.prediction import Estimate, estimate, physical_heads
 from models.training.config import TrainConfig
@@ -46,10 +46,10 @@ class Answer(NamedTuple):
         return doubt.domain.crystal_distances(self.atoms, self.batch, len(self.embedding))
 
 
-def answer(nets: Sequence[CrystalNet], config: TrainConfig, graph: Data) -> Answer:
+def answer(nets: Sequence[CrystalNet], config: TrainConfig, graph: GraphBatch) -> Answer:
     """Ask all members about a batch of graphs."""
     outputs, pooled, states = [], [], []
-    n = int(graph.num_graphs)
+    n = graph.num_graphs
     for net in nets:
         h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
         states.append(net.readout.norm(h))
@@ -67,7 +67,7 @@ def answer(nets: Sequence[CrystalNet], config: TrainConfig, graph: Data) -> Answ
 
 
 def ask(
-    nets: Sequence[CrystalNet], config: TrainConfig, graph: Data
+    nets: Sequence[CrystalNet], config: TrainConfig, graph: GraphBatch
 ) -> tuple[Estimate, Tensor]:
     """Estimate and embedding ``(n, width)`` alone."""
     found = answer(nets, config, graph)

@@ -9,8 +9,8 @@ ORDER = {  # from light to heavy, in one process; what must still be absent afte
     "models.graphs": ["torch", "numpy"],
     "models.graphs.neighbours": ["torch", "pymatgen"],
     "models.evaluation.accuracy": ["torch", "sklearn", "matminer"],
-    "models.training.data": ["pymatgen", "safetensors", "mlflow"],
-    "models.inference": ["pymatgen", "mlflow", "sklearn"],
+    "models.training.data": ["torch_geometric", "pymatgen", "safetensors", "mlflow"],
+    "models.inference": ["torch_geometric", "pymatgen", "mlflow", "sklearn"],
     "models.training.fit": ["pymatgen", "mlflow"],
 }
 CODE = """

@@ -19,8 +19,9 @@ from models.small.compare import METRICS, best, cross_validate, measure, scores
 from models.small.contenders import Boosted, Constant
 from models.small.examples import Examples
 from models.small.features import features
-from models.small.folder import is_small, load_small
+from models.small.folder import load_small
 from models.small.folds import grouped_folds
+from models.small.kind import is_small
 from models.small.learn import Learned, SmallConfig, check, learn_small
 from models.small.network import (
     Base,
