@@ -30,7 +30,7 @@ from models.evaluation.answers import processor_name
 from models.evaluation.scores import Figure
 from models.evaluation.tables import in_words, interval, size
 from models.evaluation.trained import validation_errors
-from models.nets import CONFIGS, CrystalNet, NetConfig, build_net
+from models.nets import PRESETS, CrystalNet, NetConfig, build_net
 from models.plain import from_plain
 from models.training.config import TrainConfig
 from models.training.data import Batches, LabelledGraphs
@@ -81,7 +81,7 @@ def main(
     """Train every network, print the front, and write it as JSON."""
     torch.set_num_threads(1)
     console, notes = Console(), Console(stderr=True)
-    nets = {name: configured(name) for name in net or CONFIGS}
+    nets = {name: configured(name) for name in net or PRESETS}
     training, validation = (
         prepare(table, run / f"{table.stem}.safetensors", progress=True).data
         for table in (train_table, validation_table)
@@ -108,13 +108,12 @@ def main(
 
 def configured(name: str) -> NetConfig:
     """The config of ``fast`` or of ``fast:n_blocks=3,atom_width=64``."""
-    architecture, _, changes = name.partition(":")
-    if architecture not in CONFIGS:
-        hint = did_you_mean(architecture, CONFIGS)
-        raise typer.BadParameter(f"no architecture '{architecture}'.{hint}")
-    kind = CONFIGS[architecture]
+    preset, _, changes = name.partition(":")
+    if preset not in PRESETS:
+        raise typer.BadParameter(f"no network '{preset}'.{did_you_mean(preset, PRESETS)}")
+    usual = PRESETS[preset]
     given = dict(change.partition("=")[::2] for change in filter(None, changes.split(",")))
-    return from_plain(kind, {**asdict(kind()), **given}, name)
+    return from_plain(type(usual), {**asdict(usual), **given}, name)
 
 
 def settings(net: NetConfig, rows: int, passes: int) -> TrainConfig:

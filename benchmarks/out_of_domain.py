@@ -22,7 +22,7 @@ from rich.table import Table
 
 from materials.errors import did_you_mean
 from models.inference import choose_device
-from models.nets import CONFIGS
+from models.nets import PRESETS
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
 from models.training.fit import train
@@ -41,7 +41,7 @@ def main(
     elements: Annotated[str, typer.Option(help="To leave out, by symbol.")] = ELEMENTS,
     passes: Annotated[int, typer.Option(min=1, help="Over the crystals left.")] = 6,
     limit: Annotated[int | None, typer.Option(help="Learn the first so many.")] = None,
-    architecture: Annotated[str, typer.Option(help="gated or fast.")] = "gated",
+    architecture: Annotated[str, typer.Option(help="wide, fast or gated.")] = "wide",
     run: Annotated[Path, typer.Option(help="Checkpoints and caches.")] = Path(
         "runs/out-of-domain"
     ),
@@ -134,12 +134,12 @@ def _numbers(symbols: str) -> tuple[int, ...]:
 
 
 def _config(architecture: str, passes: int) -> TrainConfig:
-    if architecture not in CONFIGS:
+    if architecture not in PRESETS:
         raise typer.BadParameter(
-            f"no architecture '{architecture}': expected one of {', '.join(CONFIGS)}"
+            f"no architecture '{architecture}': expected one of {', '.join(PRESETS)}"
         )
     return TrainConfig(
-        net=CONFIGS[architecture](), passes=passes, decay_passes=max(1, passes // 3)
+        net=PRESETS[architecture], passes=passes, decay_passes=max(1, passes // 3)
     )
 
 

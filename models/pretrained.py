@@ -42,7 +42,7 @@ DOUBT = "doubt.safetensors"
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder per model that comes with the package."""
 
-DEFAULT = "gated"
+DEFAULT = "accurate"
 """The one that is meant where none is named."""
 
 SHIPPED = WEIGHTS / DEFAULT

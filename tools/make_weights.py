@@ -18,7 +18,7 @@ from torch import Tensor
 
 from materials.errors import InputError
 from models.inference import choose_device
-from models.nets import CONFIGS
+from models.nets import PRESETS
 from models.plain import from_plain
 from models.pretrained import SHIPPED, load_bundle, shipped
 from models.training.checkpoint import read_checkpoint
@@ -43,10 +43,10 @@ def main(
     folder: Annotated[Path, typer.Option(help="Where the model goes.")] = SHIPPED,
     name: Annotated[
         str, typer.Option(help="First part of its version.")
-    ] = "galena-gated-2",
+    ] = "galena-accurate-1",
     architecture: Annotated[
-        str, typer.Option(help=f"One of {', '.join(CONFIGS)}.")
-    ] = "gated",
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.")
+    ] = "wide",
     where: Annotated[
         str | None,
         typer.Option(help="Rows to learn, as in release=2018; all if not given."),
@@ -76,10 +76,10 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Write the model's folder and print its errors on the validation table."""
-    if architecture not in CONFIGS:
-        raise InputError(f"no architecture '{architecture}': {', '.join(CONFIGS)}")
+    if architecture not in PRESETS:
+        raise InputError(f"no architecture '{architecture}': {', '.join(PRESETS)}")
     config = TrainConfig(
-        net=CONFIGS[architecture](),
+        net=PRESETS[architecture],
         passes=passes,
         decay_passes=min(decay_passes, passes),
         batch_size=batch_size,

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from materials.errors import GalenaError
-from models.nets import CONFIGS, NetConfig
+from models.nets import PRESETS
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
 from models.training.fit import Trained, train
@@ -60,7 +60,7 @@ def trained(given: argparse.Namespace, device: torch.device) -> Trained:
     precision = "bfloat16" if device.type == "cuda" else "float32"
     settings = {"precision": given.precision or precision}
     settings |= {k: getattr(given, k) for k in SETTINGS if getattr(given, k) is not None}
-    net: NetConfig = CONFIGS[given.architecture]()
+    net = PRESETS[given.architecture]
     if given.pretrain:
         return pretrain(
             training,
@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--train", type=Path, required=True, help="cache to learn from")
     made.add_argument("--validation", type=Path, required=True, help="cache to measure on")
     made.add_argument("--folder", type=Path, required=True, help="the run's")
-    made.add_argument("--architecture", choices=sorted(CONFIGS), default="gated")
+    made.add_argument("--architecture", choices=sorted(PRESETS), default="wide")
     made.add_argument("--minutes", type=float, help="stop after so long")
     made.add_argument("--device", help="cuda, cpu; the GPU if there is one")
     made.add_argument("--precision", choices=["float32", "bfloat16"])

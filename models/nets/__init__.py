@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.nets.fast import FastNet, FastNetConfig
+from models.nets.fast import WIDE, FastNet, FastNetConfig
 from models.nets.gated import GatedNet, GatedNetConfig
 from models.nets.parts import CrystalNet, NetOutput
 
@@ -11,7 +11,12 @@ NetConfig = GatedNetConfig | FastNetConfig
 
 NETS: dict[str, type[CrystalNet]] = {"gated": GatedNet, "fast": FastNet}
 
-CONFIGS: dict[str, type[NetConfig]] = {"gated": GatedNetConfig, "fast": FastNetConfig}
+PRESETS: dict[str, NetConfig] = {
+    "wide": WIDE,
+    "fast": FastNetConfig(),
+    "gated": GatedNetConfig(),
+}
+"""Configs that were measured side by side; see ``docs/architectures.md``."""
 
 
 def build_net(config: NetConfig) -> CrystalNet:
@@ -20,8 +25,9 @@ def build_net(config: NetConfig) -> CrystalNet:
 
 
 __all__ = [
-    "CONFIGS",
     "NETS",
+    "PRESETS",
+    "WIDE",
     "CrystalNet",
     "FastNetConfig",
     "GatedNetConfig",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from models.nets import GatedNetConfig, NetConfig
+from models.nets import WIDE, NetConfig
 from models.training.objective import Scaling
 from models.training.schedule import Schedule
 
@@ -13,7 +13,7 @@ from models.training.schedule import Schedule
 class TrainConfig(Schedule):
     """All that decides the outcome of training but the data; saved with the weights."""
 
-    net: NetConfig = field(default_factory=GatedNetConfig)
+    net: NetConfig = WIDE
     scaling: Scaling = field(default_factory=Scaling)
     strain: float = 0.01
     """Spread of the random scaling of each crystal while training."""

@@ -16,7 +16,7 @@ from materials.errors import InputError
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
-from models.nets import GatedNetConfig, NetConfig
+from models.nets import WIDE, NetConfig
 from models.plain import from_plain
 from models.training.data import DataSource, LabelledGraphs
 from models.training.targets import labels as labels_of
@@ -69,7 +69,7 @@ def prepare(
     """
     from materials.table import CrystalTable
 
-    net = net or GatedNetConfig()
+    net = net or WIDE
     crystals = CrystalTable.open(table)
     recipe = Recipe(crystals.sha256, net.targets, net.graph, where)
     record = cache.with_name(f"{cache.name}.json")

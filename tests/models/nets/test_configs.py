@@ -6,14 +6,14 @@ from dataclasses import asdict, replace
 import pytest
 
 from materials.errors import InputError
-from models.nets import CONFIGS, NETS, build_net
+from models.nets import NETS, PRESETS, build_net
 from models.plain import from_plain
 from models.training.config import TrainConfig
 
 
 def saved(name: str) -> dict:
     """As JSON holds a training config of an architecture, not all of it the default."""
-    config = TrainConfig(net=replace(CONFIGS[name](), atom_width=24, n_blocks=1), passes=3)
+    config = TrainConfig(net=replace(PRESETS[name], atom_width=24, n_blocks=1), passes=3)
     return json.loads(json.dumps(asdict(config)))
 
 
@@ -21,18 +21,16 @@ def saved(name: str) -> dict:
 def test_a_saved_config_comes_back_as_the_same_architecture(name):
     plain = saved(name)
     config = from_plain(TrainConfig, plain, "config.json")
-    assert type(config.net) is CONFIGS[name]
+    assert type(config.net) is type(PRESETS[name])
     assert json.loads(json.dumps(asdict(config))) == plain
     net = build_net(config.net)
     assert type(net) is NETS[name]
     assert net.config == config.net
 
 
-def test_names_of_configs_and_networks_agree():
-    assert NETS.keys() == CONFIGS.keys()
-    assert {name: CONFIGS[name]().architecture for name in CONFIGS} == {
-        name: name for name in NETS
-    }
+def test_every_architecture_has_a_preset_of_its_own_name():
+    assert {PRESETS[name].architecture: name for name in NETS} == {n: n for n in NETS}
+    assert {preset.architecture for preset in PRESETS.values()} == NETS.keys()
 
 
 def test_an_unknown_architecture_is_named_with_those_there_are():

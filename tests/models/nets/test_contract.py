@@ -11,7 +11,7 @@ from pymatgen.core import Lattice, Structure
 from torch_geometric.data import Batch, Data
 
 from models.graphs import periodic_neighbours
-from models.nets import CONFIGS, NETS, build_net
+from models.nets import NETS, PRESETS, build_net
 from tests.rewriting import rewritings
 from tests.strategies import structures
 
@@ -27,7 +27,7 @@ LONE = Structure(Lattice.orthorhombic(30, 31, 32), ["Xe"], [[0.1, 0.2, 0.3]])
 
 def network(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_net(CONFIGS[name]()).double().eval()
+    return build_net(PRESETS[name]).double().eval()
 
 
 @pytest.fixture(scope="module", params=NETS)
@@ -232,7 +232,7 @@ def test_the_same_seed_and_crystal_give_the_same_answer(name):
 
 @pytest.mark.parametrize("name", NETS)
 def test_shapes_are_those_of_the_config(name):
-    net, config = network(name), CONFIGS[name]()
+    net, config = network(name), PRESETS[name]
     crystals = Batch.from_data_list([graph(ZINCBLENDE), graph(LONE)])
     h = net.encode(crystals.z, crystals.reach, crystals.edge_index, crystals.edge_vector)
     out = net(crystals)

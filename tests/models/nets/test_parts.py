@@ -6,7 +6,7 @@ from ase.build import bulk
 from torch_geometric.data import Batch
 
 from models.graphs import crystal_graph
-from models.nets import CONFIGS, NETS, build_net
+from models.nets import NETS, PRESETS, build_net
 from models.nets.parts import envelope, quadratic
 
 
@@ -36,7 +36,7 @@ def test_the_envelope_falls_smoothly_to_zero():
 
 @pytest.mark.parametrize("name", NETS)
 def test_the_scale_never_teaches_the_body(name):
-    net = build_net(CONFIGS[name]())
+    net = build_net(PRESETS[name])
     graph = Batch.from_data_list([crystal_graph(bulk("Si"))])
     net(graph).log_scale.sum().backward()
     assert net.embed.weight.grad is None
