@@ -1,6 +1,6 @@
 """Measure a model's folder on a validation table, and write its card and calibration plot.
 
-    python tools/write_card.py models/weights/gated VALIDATION.parquet --hours 1.2
+    python tools/write_card.py models/weights/accurate VALIDATION.parquet --hours 1.2
 
 The other options say on what it was trained, for the carbon dioxide of it.
 """
