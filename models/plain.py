@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from materials.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from pydantic import ValidationError
 
 T = TypeVar("T")
@@ -27,6 +30,8 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
         value = adapter.validate_python(plain)
     except ValidationError as error:
         raise InputError(f"{where}: {_first(error, plain)}") from error
+    except InputError as error:  # by the dataclass itself, of values that make no sense
+        raise InputError(f"{where}: {error}") from error
     found = _keys(plain)
     expected = _keys(json.loads(adapter.dump_json(value)))
     for key in sorted(found - expected):
@@ -37,6 +42,12 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
             "or edited"
         )
     return value
+
+
+def fingerprint(value: DataclassInstance) -> str:
+    """Eight digits that tell a frozen dataclass of plain values from any other."""
+    plain = json.dumps(dataclasses.asdict(value), sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()[:8]
 
 
 def _first(error: ValidationError, plain: Any) -> str:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,13 @@ from materials.errors import InputError
 from materials.provenance import checked_bytes, file_sha256
 from models.nets import CrystalNet, NetConfig, build_net
 from models.nets.parts import CommonConfig
-from models.plain import from_plain
+from models.plain import fingerprint, from_plain
 from models.small.kind import KIND
 from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration, Coverage
 from models.uncertainty.doubt import Doubt
+from models.uncertainty.errors import n_features
 from models.uncertainty.intervals import Intervals
 from models.uncertainty.metrics import DoubtMetrics
 
@@ -117,11 +117,10 @@ class Bundle:
 
     @property
     def version(self) -> str:
-        """Name and hash of the weights, as in ``galena-gated-1+ab12cd34``."""
-        joined = "".join(
-            [*(m.sha256 for m in self.manifest.members.values()), self.manifest.doubt]
-        )
-        return f"{self.manifest.name}+{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
+        """Name, and hash of the manifest with those of all weights in it:
+        ``galena-accurate-1+ab12cd34``.
+        """
+        return f"{self.manifest.name}+{fingerprint(self.manifest)}"
 
 
 def shipped() -> dict[str, Path]:
@@ -143,7 +142,15 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     nets = tuple(
         _load_member(folder / file, member) for file, member in manifest.members.items()
     )
-    doubt = Doubt.from_tensors(_tensors(folder / DOUBT, manifest.doubt))
+    try:
+        doubt = Doubt.from_tensors(_tensors(folder / DOUBT, manifest.doubt))
+        doubt.check(
+            atom_width=nets[0].config.atom_width,
+            n_features=n_features([net.config for net in nets]),
+            n_targets=len(manifest.train.net.targets),
+        )
+    except InputError as error:
+        raise InputError(f"{folder / DOUBT}: {error}") from error
     return Bundle(manifest, nets, doubt)
 
 
@@ -213,6 +220,8 @@ def _check(manifest: Manifest, path: Path) -> None:
             raise InputError(
                 f"{path}: member '{file}' has other targets or graphs than train.net"
             )
+    if not all(1 <= z <= 118 for z in manifest.elements):
+        raise InputError(f"{path}: elements {manifest.elements}: expected 1 to 118")
     for field in ("calibration", "intervals"):
         missing = [name for name in targets if name not in getattr(manifest, field)]
         if missing:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from materials.errors import InputError
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -37,6 +39,12 @@ class GraphConfig:
     shells of body-centred cubic and of diamond."""
     max_reach: float = 10.0
     """Å. Missing neighbours count as being this far away."""
+
+    def __post_init__(self) -> None:
+        if self.n_nearest < 1 or not (self.stretch > 0.0 and 0.0 < self.max_reach < np.inf):
+            raise InputError(
+                f"{self}: expected n_nearest of at least 1, and stretch and max_reach above 0"
+            )
 
 
 @dataclass(frozen=True)

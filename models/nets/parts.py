@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from materials.errors import InputError
 from models.graphs.batch import GraphBatch
 from models.graphs.neighbours import GraphConfig
 
@@ -39,6 +40,16 @@ class CommonConfig:
     """Readouts per target; their disagreement is the epistemic part of the deviation."""
     atom_width: int = 128
     """Channels of an atom's state."""
+
+    def __post_init__(self) -> None:
+        for size in fields(self):
+            value = getattr(self, size.name)
+            if isinstance(value, int) and value < 1:
+                raise InputError(f"{size.name}: {value}; expected at least 1")
+        if not self.targets or len(set(self.targets)) != len(self.targets):
+            raise InputError(
+                f"targets {self.targets}: expected different names, at least one"
+            )
 
     @property
     def embedding_width(self) -> int:

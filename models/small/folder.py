@@ -16,7 +16,6 @@ A folder has the parts that its targets need. Nothing in it is code.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import file_sha256
-from models.plain import from_plain
+from models.plain import fingerprint, from_plain
 from models.small.compare import Scores
 from models.small.contenders import Name
 from models.small.domain import Domain
@@ -89,9 +88,8 @@ class Parts:
 
 
 def version(manifest: SmallManifest) -> str:
-    """Name and hash of all parts."""
-    joined = "".join(manifest.members.values())
-    return f"{manifest.name}+{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
+    """Name, and hash of the manifest with those of all parts in it."""
+    return f"{manifest.name}+{fingerprint(manifest)}"
 
 
 def save_small(
@@ -156,7 +154,7 @@ def load_small(folder: Path) -> tuple[SmallManifest, Parts]:
             trees[name] = Trees(texts, target.kind)
     members = [folder / file for file in files if file.startswith("member-")]
     return manifest, Parts(
-        Domain(**_arrays(folder / DOMAIN)),
+        _domain(folder / DOMAIN),
         tuple(_tensors(member) for member in members),
         _tensors(folder / TRUNK) if TRUNK in files else None,
         heads,
@@ -212,6 +210,13 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def _domain(path: Path) -> Domain:
+    try:
+        return Domain(**_arrays(path))
+    except TypeError as error:
+        raise InputError(f"{path}: not the domain of a small table: {error}") from error
 
 
 def _arrays(path: Path) -> dict[str, FloatArray]:

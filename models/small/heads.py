@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from materials.errors import InputError
 from models.small.examples import FloatArray, Kind
 
 Arrays = Mapping[str, FloatArray]
@@ -40,6 +41,16 @@ class Head:
 
     arrays: Arrays
     kind: Kind
+
+    def __post_init__(self) -> None:
+        found = {name: array.shape for name, array in self.arrays.items()}
+        d, n = ((*found.get(name, ()), 0)[0] for name in ("centre", "seen"))
+        expected = {"centre": (d,), "scale": (d,), "weight": (d,), "parameters": (1,)}
+        if self.kind != "binary":
+            numbers = {"seen": (n, d), "weight": (n,), "factor": (n, n), "parameters": (6,)}
+            expected |= numbers
+        if found != expected:
+            raise InputError(f"head of arrays {found}: expected {expected}")
 
     def predict(self, states: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation, ``(n,)`` each, for states ``(n, d)``, in the label's unit."""

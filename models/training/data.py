@@ -82,7 +82,7 @@ class LabelledGraphs:
         with nothing but torch can read.
         """
         tensors = {**self.graphs.tensors, "targets": self.targets.contiguous()}
-        metadata = {"targets": ",".join(self.names)}
+        metadata = {"targets": json.dumps(self.names)}
         if self.source:
             metadata["source"] = json.dumps(asdict(self.source))
         unfinished = path.with_name(f"{path.name}.part")
@@ -104,12 +104,17 @@ class LabelledGraphs:
                 f"{path}: graphs without targets; build it with models.training.prepare"
             )
         source = metadata.get("source")
-        return cls(
-            GraphStore(tensors),
-            targets,
-            tuple(names.split(",")) if names else (),
-            DataSource(**json.loads(source)) if source else None,
-        )
+        try:
+            return cls(
+                GraphStore(tensors),
+                targets,
+                tuple(json.loads(names)),
+                DataSource(**json.loads(source)) if source else None,
+            )
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{path}: of another version; build it again: {error}"
+            ) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

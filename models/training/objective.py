@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from materials.errors import InputError
 from models.nets.parts import CommonConfig, NetOutput
 
 if TYPE_CHECKING:
@@ -39,6 +41,14 @@ class Scaling:
         }
     )
     """Share in the objective; 1 for the others."""
+
+    def __post_init__(self) -> None:
+        for name, value in {**self.offset, **self.weight, **self.unit}.items():
+            positive = name not in self.unit or self.unit[name] > 0.0
+            if not (math.isfinite(value) and positive):
+                raise InputError(
+                    f"scaling of '{name}': expected finite numbers and a unit above 0"
+                )
 
     def tensors(self, targets: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         """Unit and offset, ``(n_targets,)`` each, in the order of ``targets``."""

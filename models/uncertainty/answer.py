@@ -13,9 +13,7 @@ from models.nets import CrystalNet
 from models.prediction import Estimate, estimate, physical_heads
 from models.training.config import TrainConfig
 from models.uncertainty.doubt import Doubt
-from models.uncertainty.errors import Evidence
-
-_N_ELEMENTS = 119  # atomic numbers 0 to 118
+from models.uncertainty.errors import N_ELEMENTS, Evidence
 
 
 class Answer(NamedTuple):
@@ -77,6 +75,6 @@ def ask(
 def composition(z: Tensor, batch: Tensor, n: int) -> Tensor:
     """Share of each atomic number in each of ``n`` crystals, ``(n, 119)``."""
     ones = torch.ones(len(z), device=z.device)
-    counts = torch.zeros(n * _N_ELEMENTS, device=z.device)
-    counts = counts.index_add(0, batch * _N_ELEMENTS + z.long(), ones).view(n, -1)
+    counts = torch.zeros(n * N_ELEMENTS, device=z.device)
+    counts = counts.index_add(0, batch * N_ELEMENTS + z.long(), ones).view(n, -1)
     return counts / counts.sum(dim=1, keepdim=True).clamp(min=1.0)

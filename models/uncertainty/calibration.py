@@ -43,6 +43,20 @@ class Calibration:
     factor: tuple[float, ...]  # what a spread there is multiplied by
     floor: float  # smallest deviation ever claimed, in the target's unit
 
+    def __post_init__(self) -> None:
+        numbers = np.array([*self.spread, *self.factor, self.floor])
+        if (
+            not self.spread
+            or len(self.spread) != len(self.factor)
+            or not np.isfinite(numbers).all()
+            or (numbers < 0.0).any()
+            or (np.diff(self.spread) < 0.0).any()
+        ):
+            raise InputError(
+                f"calibration {self}: expected as many factors as spreads, finite and not "
+                "negative, and spreads that do not fall"
+            )
+
     def std(self, spread: ArrayLike) -> FloatArray:
         """Return the calibrated deviation, in the shape of ``spread``; never zero.
 

@@ -17,6 +17,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from materials.errors import InputError
+
 QUANTILE = 0.95
 """Of the calibrating crystals' distances: beyond it, a crystal counts as out of domain."""
 
@@ -35,6 +37,14 @@ class Domain:
     centre: Tensor  # (width,)
     project: Tensor  # (width, n_components), to whitened principal components
     centroids: Tensor  # (n_centroids, n_components)
+
+    def __post_init__(self) -> None:
+        shapes = [tuple(t.shape) for t in (self.centre, self.project, self.centroids)]
+        known = [tensor.dtype.is_floating_point for tensor in vars(self).values()]
+        match shapes:
+            case [(a,), (b, c), (n, d)] if a == b and c == d and n > 0 and all(known):
+                return
+        raise InputError(f"domain of shapes {shapes}: expected (w,), (w, k) and (n, k)")
 
     def distances(self, atoms: Tensor) -> Tensor:
         """Distance of each atom's state ``(n_atoms, width)`` to the nearest centroid."""

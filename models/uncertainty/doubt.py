@@ -45,6 +45,17 @@ class Doubt:
         except (TypeError, KeyError, IndexError, RuntimeError) as error:
             raise InputError(f"not a model's doubts: {error}") from error
 
+    def check(self, *, atom_width: int, n_features: int, n_targets: int) -> None:
+        """Raise :class:`InputError` if it is of networks of other sizes."""
+        found, expected = [len(self.domain.centre)], [atom_width]
+        if self.errors is not None:
+            found += [len(self.errors.centre), len(self.errors.unit)]
+            expected += [n_features, n_targets]
+        if found != expected:
+            raise InputError(
+                f"doubts of other networks: sizes {found}, expected {expected}"
+            )
+
     def to(self, device: torch.device) -> Self:
         """The same in another memory; an error model is moved, not copied."""
         errors = None if self.errors is None else self.errors.to(device)

@@ -43,6 +43,22 @@ class Intervals:
     edges: tuple[float, ...]  # (n_groups - 1,) deviations between groups, increasing
     factors: tuple[tuple[float, ...], ...]  # (n_levels, n_groups)
 
+    def __post_init__(self) -> None:
+        numbers = np.array([*self.edges, *(f for row in self.factors for f in row)])
+        if (
+            not self.levels
+            or not all(0.0 < level < 1.0 for level in self.levels)
+            or len(self.factors) != len(self.levels)
+            or any(len(row) != len(self.edges) + 1 for row in self.factors)
+            or not np.isfinite(numbers).all()
+            or (numbers < 0.0).any()
+            or (np.diff(self.edges) < 0.0).any()
+        ):
+            raise InputError(
+                f"intervals {self}: expected a row of factors per level, one more in it than "
+                "edges, all finite and not negative, and edges that do not fall"
+            )
+
     def half_width(self, std: ArrayLike, level: float) -> FloatArray:
         """In the unit and shape of ``std``. Raises :class:`InputError` for other levels."""
         if level not in self.levels:

@@ -5,10 +5,14 @@ import json
 import pytest
 import torch
 from ase.build import bulk
+from safetensors.torch import load_file, save_file
 
 from materials.errors import InputError
+from materials.provenance import file_sha256
 from models.inference import Predictor
 from models.pretrained import SHIPPED, load_bundle
+from models.uncertainty.errors import ErrorModel
+from tests.doubts import plain_doubt
 from tests.models.samples import SHIPPED_CONFIG, SMALL, random_bundle
 
 
@@ -72,12 +76,61 @@ def test_a_smaller_model_leaves_no_old_members(folder):
         ),
         (lambda c: c["members"]["member-2.safetensors"]["net"].update(n_blocks=1), "fit"),
         (lambda c: c["calibration"].pop("band_gap"), "calibration of band_gap is missing"),
+        (
+            lambda c: gap(c, "calibration").update(spread=[]),
+            "calibration .* expected as many",
+        ),
+        (lambda c: gap(c, "calibration").update(factor=[-1.0]), "not negative"),
+        (lambda c: gap(c, "calibration").update(floor=float("nan")), "calibration"),
+        (lambda c: gap(c, "intervals").update(levels=[0.9]), "a row of factors per level"),
+        (lambda c: gap(c, "intervals").update(edges=[0.2, 0.1]), "intervals"),
+        (
+            lambda c: c["train"]["net"]["graph"].update(n_nearest=0),
+            "n_nearest of at least 1",
+        ),
+        (
+            lambda c: c["train"]["net"].update(n_blocks=-1),
+            "n_blocks: -1; expected at least 1",
+        ),
+        (lambda c: c["train"]["scaling"]["unit"].update(band_gap=-1.0), "a unit above 0"),
+        (lambda c: c.update(elements=[500]), "expected 1 to 118"),
         (lambda c: c["intervals"].pop("band_gap"), "intervals of band_gap is missing"),
     ],
 )
 def test_a_config_that_is_not_exactly_right_is_refused(folder, change, message):
     edit(folder, change)
     with pytest.raises(InputError, match=message):
+        load_bundle(folder)
+
+
+def gap(config, part):
+    return config[part]["band_gap"]
+
+
+def test_another_calibration_is_another_version(folder):
+    before = load_bundle(folder).version
+    edit(folder, lambda c: gap(c, "calibration").update(factor=[10.0]))
+    assert load_bundle(folder).version != before
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"domain.centre": torch.zeros(3)}, "domain of shapes"),
+        ({"domain.centroids": torch.zeros(0, 1)}, "domain of shapes"),
+        ({"domain.extra": torch.zeros(1)}, "not a model's doubts"),
+        (plain_doubt(3).tensors(), "of other networks: sizes"),
+        (
+            {f"errors.{k}": t for k, t in ErrorModel(5, 3, 4).state_dict().items()},
+            "of other networks: sizes",
+        ),
+    ],
+)
+def test_doubts_of_something_else_are_refused(change, reason, folder):
+    path = folder / "doubt.safetensors"
+    save_file(load_file(path) | change, path)
+    edit(folder, lambda c: c.update(doubt=file_sha256(path)))
+    with pytest.raises(InputError, match=rf"doubt\.safetensors: .*{reason}"):
         load_bundle(folder)
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from materials.errors import InputError
+from materials.provenance import file_sha256
 from models.graphs.store import GraphStore
 from models.loading import load_predictor
 from models.pretrained import load_bundle
@@ -262,6 +264,24 @@ def test_an_edited_config_is_refused(change, reason, learned, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(plain | change))
     with pytest.raises(InputError, match=reason):
         load_small(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "file", "reason"),
+    [
+        ("frozen", "head-1.safetensors", "head of arrays"),
+        ("boosted", "domain.safetensors", "not the domain"),
+    ],
+)
+def test_other_arrays_are_refused(method, file, reason, forced, tmp_path):
+    forced(method)
+    folder = tmp_path / "model"
+    save_file(load_file(folder / file) | {"seed": np.zeros(1)}, folder / file)
+    plain = json.loads((folder / "config.json").read_text())
+    plain["members"][file] = file_sha256(folder / file)
+    (folder / "config.json").write_text(json.dumps(plain))
+    with pytest.raises(InputError, match=reason):
+        load_small(folder)
 
 
 @pytest.mark.parametrize(

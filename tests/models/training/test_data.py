@@ -56,6 +56,13 @@ def test_saving_keeps_graphs_labels_and_source(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cache.safetensors"]
 
 
+def test_names_of_columns_may_hold_commas(tmp_path):
+    data = labelled(3)
+    data = dataclasses.replace(data, names=("gap, eV", *data.names[1:]))
+    data.save(tmp_path / "g.safetensors")
+    assert LabelledGraphs.load(tmp_path / "g.safetensors").names == data.names
+
+
 def test_a_cache_without_a_source_still_loads(tmp_path):
     dataclasses.replace(labelled(3), source=None).save(tmp_path / "c.safetensors")
     assert LabelledGraphs.load(tmp_path / "c.safetensors").source is None
