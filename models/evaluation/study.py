@@ -20,8 +20,10 @@ from models.uncertainty.halves import calibrating
 
 if TYPE_CHECKING:
     from models.inference import Predictions
+    from models.pretrained import Manifest
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 WITHIN = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Deviations within which errors are counted."""
@@ -61,8 +63,8 @@ def study(folder: Path, validation: Path) -> Study:
     """
     from models.pretrained import load_bundle
 
-    net = load_bundle(folder).manifest.train.net
-    targets = net.targets
+    manifest = load_bundle(folder).manifest
+    net, targets = manifest.train.net, manifest.train.net.targets
     held = read_rows(validation, names=tuple(dict.fromkeys((*MEASURED, *targets))))
     answers, found = ask_network(folder.name, folder, held)
     known = held.labelled(fewest=FEWEST)
@@ -80,7 +82,9 @@ def study(folder: Path, validation: Path) -> Study:
         cost=answers.cost,
         scores={name: scores(answers.values[name], held.labels[name]) for name in judged},
         metal=_metal(answers.metal, held),
-        reliability=_reliabilities(found, held, judged, net.non_negative),
+        reliability=_reliabilities(
+            found, held, _checking(held, manifest), judged, net.non_negative
+        ),
         groups=weak_spots(answers.values, held, judged),
     )
 
@@ -92,11 +96,27 @@ def _metal(ranked: FloatArray | None, held: Rows) -> Figure | None:
     return roc_auc(ranked, labels)
 
 
+def _checking(held: Rows, manifest: Manifest) -> BoolArray:
+    """Rows that did not calibrate: half of the table that did, all of any other."""
+    if held.sha256 != manifest.validation.sha256:
+        return np.ones(len(held), dtype=bool)
+    if len(held) != manifest.validation.rows:
+        raise InputError(
+            f"{held.file}: {len(held)} usable rows, {manifest.validation.rows} when the "
+            "model was calibrated on it: which of them calibrated cannot be told; export "
+            "the model again"
+        )
+    return ~calibrating(len(held))
+
+
 def _reliabilities(
-    found: Predictions, held: Rows, targets: list[str], non_negative: tuple[str, ...]
+    found: Predictions,
+    held: Rows,
+    checks: BoolArray,
+    targets: list[str],
+    non_negative: tuple[str, ...],
 ) -> dict[str, Reliability]:
     """Of targets with enough rows that are labelled and did not calibrate."""
-    checks = ~calibrating(len(held))
     reliabilities = {}
     for target in targets:
         mean, std = found.column(target)

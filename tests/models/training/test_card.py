@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from materials.errors import InputError
+from materials.provenance import file_sha256
 from materials.table import CrystalTable
-from models.evaluation.study import reliability
+from models.evaluation.study import reliability, study
 from models.pretrained import SAME_DATA, load_bundle
 from models.training.card import CALIBRATION_PLOT, CARD, model_card, write_card
 from models.training.footprint import Effort
@@ -33,12 +35,19 @@ def table(path, n: int = 120, **labels):
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("card")
     random_bundle(folder / "model", net=SMALL)
-    found = write_card(folder / "model", table(folder / "val.parquet"), EFFORT)
-    return folder / "model", found
+    rows = table(folder / "val.parquet")
+    calibrated_on(folder / "model", rows, 120)
+    return folder / "model", write_card(folder / "model", rows, EFFORT)
+
+
+def calibrated_on(model, rows, n: int) -> None:
+    config = json.loads((model / "config.json").read_text())
+    config["validation"] |= {"sha256": file_sha256(rows), "rows": n}
+    (model / "config.json").write_text(json.dumps(config))
 
 
 def test_the_card_says_what_a_card_must(written):
-    folder, study = written
+    folder, found = written
     card = (folder / CARD).read_text(encoding="utf-8")
     for heading in (
         *("Intended use", "Data", "Accuracy", "Calibration", "Where it fails", "Cost"),
@@ -48,7 +57,7 @@ def test_the_card_says_what_a_card_must(written):
     for text in (
         "CC BY 4.0",
         "10.1063/1.4812323",
-        study.sha256,
+        found.sha256,
         "95 % intervals",
         "all data",
     ):
@@ -59,23 +68,32 @@ def test_the_card_says_what_a_card_must(written):
 
 
 def test_figures_in_the_card_are_those_measured(written):
-    folder, study = written
+    folder, found = written
     card = (folder / CARD).read_text(encoding="utf-8")
-    for figures in study.scores.values():
+    for figures in found.scores.values():
         mae = figures.mae
         assert f"{mae.value:.4f} ({mae.low:.4f} – {mae.high:.4f})" in card
-    assert f"{study.metal.value:.4f}" in card
+    assert f"{found.metal.value:.4f}" in card
     assert f"{EFFORT.kilowatt_hours:.2g} kWh" in card
     for kind in ("chemistry", "gap", "atoms", "element"):
-        group = next(g for g in study.groups if g.kind == kind)
+        group = next(g for g in found.groups if g.kind == kind)
         assert f"| {group.name} | {group.rows} |" in card
 
 
 def test_the_plot_lies_beside_the_card(written):
-    folder, study = written
+    folder, found = written
     assert f"]({CALIBRATION_PLOT})" in (folder / CARD).read_text(encoding="utf-8")
     assert (folder / CALIBRATION_PLOT).read_bytes().startswith(b"\x89PNG")
-    assert study.reliability["band_gap"].rows <= 60
+    assert found.reliability["band_gap"].rows <= 60
+
+
+def test_only_rows_that_did_not_calibrate_are_compared_with_deviations(tmp_path):
+    random_bundle(tmp_path, net=SMALL)
+    rows = table(tmp_path / "other.parquet")
+    assert study(tmp_path, rows).reliability["band_gap"].rows > 60  # all of a fresh table
+    calibrated_on(tmp_path, rows, 119)
+    with pytest.raises(InputError, match="120 usable rows, 119 when"):
+        study(tmp_path, rows)
 
 
 def test_the_manifest_alone_makes_a_card_too(written):
