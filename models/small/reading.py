@@ -1,11 +1,12 @@
 """Tables as people have them: Parquet, CSV or JSON, with crystals, files or formulas.
 
-Whatever comes in, a crystal table comes out, written beside the training if it was none; or,
-where a table knows no more than formulas, :class:`Compositions`.
+Whatever comes in, a crystal table comes out, written to the training's own folder if it was
+none; or, where a table knows no more than formulas, :class:`Compositions`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def read_table(path: Path, targets: Sequence[str], folder: Path) -> Crystals | C
     found = next((name for name in STRUCTURE_COLUMNS if name in frame), None)
     if found is not None:
         crystals = _read_crystals(list(frame[found]), path.parent)
-        made = folder / f"{path.stem}.parquet"
+        made = _place(folder, sha256, targets)
         skipped = _write(crystals, names, columns, made)
         return Crystals(made, path.name, sha256, skipped)
     found = next((name for name in FORMULA_COLUMNS if name in frame), None)
@@ -130,15 +131,19 @@ def _is_crystal_table(path: Path) -> bool:
     """Whether it is Parquet in Galena's own columns; a path that is not there as well."""
     if path.suffix.lower() in (".csv", ".json", ".jsonl"):
         return False
-    if not path.is_file():
-        return True
+    unreadable = True  # the crystal table's own reader says what is wrong
+    return _has_lattices(path, otherwise=unreadable) if path.is_file() else True
+
+
+def _has_lattices(path: Path, *, otherwise: bool) -> bool:
+    """Whether a Parquet file has Galena's columns; ``otherwise`` if it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return "lattice" in pq.read_schema(path).names
     except (OSError, pa.ArrowInvalid):
-        return True  # the crystal table's own reader says what is wrong
+        return otherwise
 
 
 def _crystal_table(path: Path, targets: Sequence[str]) -> Crystals:
@@ -246,6 +251,20 @@ def _read_crystals(cells: list[Any], beside: Path) -> list[ReadCrystal]:
             texts[row] = cell
     found.update(zip(texts, read_texts(texts.values()), strict=True))
     return [found[row] for row in range(len(cells))]
+
+
+def _place(folder: Path, sha256: str, targets: Sequence[str]) -> Path:
+    """Where these columns of a table go: a name that no one gives to a table of their own.
+
+    Raises :class:`InputError` if something else is there all the same.
+    """
+    key = hashlib.sha256(json.dumps([sha256, *targets]).encode()).hexdigest()
+    place = folder / "read" / f"{key[:16]}.parquet"
+    if place.exists() and not _has_lattices(place, otherwise=False):
+        raise InputError(
+            f"{place}: in the way of the table as read; move it, or give another --folder"
+        )
+    return place
 
 
 def _write(

@@ -150,3 +150,23 @@ def test_what_is_no_formula_is_refused(formula):
 
 def test_multiples_of_a_formula_are_one_composition():
     np.testing.assert_array_equal(composition_counts("Ga2As2"), composition_counts("GaAs"))
+
+
+@pytest.mark.parametrize("write", [json_text_table, cif_table])
+def test_the_training_folder_may_be_the_one_that_holds_the_table(write, tmp_path):
+    path = write(tmp_path)
+    for own in (path, path.with_suffix(".parquet")):  # as much the user's, if unrelated
+        own.touch()
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    read_table(path, ["y"], tmp_path)
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_foreign_file_is_not_replaced_by_the_table_as_read(tmp_path):
+    path = cif_table(tmp_path)
+    made = read_table(path, ["y"], tmp_path / "run")
+    assert isinstance(made, Crystals)
+    made.path.write_text("something else")
+    with pytest.raises(InputError, match="in the way"):
+        read_table(path, ["y"], tmp_path / "run")
+    assert made.path.read_text() == "something else"
