@@ -9,12 +9,17 @@ from typing import Any
 
 from materials.errors import InputError
 
+RECORDS = ("training.json", "comparison.json")
+"""Of one network, and of methods compared; both kinds of work end in FOLDER/model."""
+
 
 def keep_record(path: Path, record: Mapping[str, Any]) -> None:
     """Write ``record`` as JSON, or see that the one there is the same.
 
-    Raises :class:`InputError` naming the entries that differ.
+    Raises :class:`InputError` naming the entries that differ, or for a folder in which work
+    of another kind was begun.
     """
+    _refuse_others(path)
     text = json.dumps(record, indent=1) + "\n"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,10 +29,28 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: expected JSON: {error}; give another folder") from error
+    if not isinstance(kept, dict):
+        raise InputError(f"{path}: no record of a training; give another --folder")
     wanted = json.loads(text)
     different = [key for key, value in wanted.items() if kept.get(key) != value]
     if different:
         raise InputError(
             f"{path.parent}: training was begun here with other settings "
             f"({', '.join(different)}); give the same to go on, or another --folder"
+        )
+
+
+def _refuse_others(path: Path) -> None:
+    """See that nothing else was begun in the folder, nor a model kept that is not from here."""
+    folder = path.parent
+    for name in RECORDS:
+        if path.name in RECORDS and name != path.name and (folder / name).exists():
+            raise InputError(
+                f"{folder}: another kind of training was begun here ({name}); a folder holds "
+                "one piece of work: give another --folder"
+            )
+    if path.name in RECORDS and not path.exists() and (folder / "model").exists():
+        raise InputError(
+            f"{folder / 'model'} exists, and nothing says that it was trained here; give "
+            "another --folder"
         )

@@ -55,3 +55,19 @@ def test_a_record_is_kept_and_compared(tmp_path):
     keep_record(path, {"a": 1, "b": (1, 2)})
     with pytest.raises(InputError, match=r"other settings \(b\)"):
         keep_record(path, {"a": 1, "b": (1, 3)})
+
+
+def test_a_folder_is_one_piece_of_work(tmp_path):
+    keep_record(tmp_path / "training.json", {"a": 1})
+    with pytest.raises(InputError, match="another kind of training was begun here"):
+        keep_record(tmp_path / "comparison.json", {"a": 1})
+    assert not (tmp_path / "comparison.json").exists()
+
+
+def test_a_model_and_a_table_that_were_there_before_are_left_alone(tmp_path):
+    (tmp_path / "model").mkdir()
+    with pytest.raises(InputError, match="nothing says that it was trained here"):
+        keep_record(tmp_path / "training.json", {"a": 1})
+    (tmp_path / "comparison.json").write_text("[1, 2]")
+    with pytest.raises(InputError, match="no record of a training"):
+        keep_record(tmp_path / "comparison.json", {"a": 1})
