@@ -14,6 +14,7 @@ from materials.errors import InputError
 
 if TYPE_CHECKING:
     from campaigns.tracking.training import TrainingRun
+    from campaigns.validation import Validation
     from models.pretrained import Bundle
     from models.small.compare import Report
     from models.small.examples import Examples
@@ -57,6 +58,8 @@ class Own:
 
     table: Crystals | Compositions
     examples: Examples | None  # None: too many to compare methods on
+    validation: Validation | None
+    held: Examples | None  # its rows, where methods are compared
 
 
 def read_own(order: Order) -> Own:
@@ -67,20 +70,35 @@ def read_own(order: Order) -> Own:
             what was asked for.
     """
     from models.small.examples import examples
-    from models.small.reading import Compositions, read_table
+    from models.small.reading import read_table
 
     table = read_table(order.table, order.targets, order.folder)
-    if isinstance(table, Compositions):
-        if order.method is Method.NETWORK:
-            raise InputError(
-                f"{order.table}: formulas alone; a network needs a column 'structure'. "
-                "Leave --method out to learn from compositions"
-            )
-        return Own(table, examples(table, order.targets))
-    few = _labelled(table, order.targets) <= COMPARED_UP_TO
-    if order.method is Method.COMPARE or (few and order.method is Method.AUTO):
-        return Own(table, examples(table, order.targets))
-    return Own(table, None)
+    compared = _is_compared(order, table)
+    rows = examples(table, order.targets) if compared else None
+    found = read_held(order, table)
+    held = examples(found.table, order.targets) if found and compared else None
+    return Own(table, rows, found, held)
+
+
+def read_held(
+    order: Order, learned: Crystals | Compositions | None = None
+) -> Validation | None:
+    """The order's table to measure on, if it names one, beside the one to learn from.
+
+    Raises:
+        InputError: they are the same, or it cannot be used.
+    """
+    from campaigns.validation import read_validation
+    from materials.table import CrystalTable
+    from models.small.reading import Crystals
+
+    if order.validation is None:
+        return None
+    if learned is None:
+        sha256 = CrystalTable.open(order.table).sha256
+        learned = Crystals(order.table, order.table.name, sha256, ())
+    folder = order.folder / "validation"
+    return read_validation(order.validation, order.targets, learned, folder)
 
 
 def compare(
@@ -117,11 +135,13 @@ def train_network(
     base: Base | None,
     run: TrainingRun | None,
     *,
+    held_table: Path | None,
     progress: bool,
 ) -> Bundle:
-    """Train one network on ``table`` and export it, calibrated on rows held out.
+    """Train one network on ``table`` and export it, calibrated on ``held_table``.
 
-    From the weights of ``base`` if given. Goes on from the order's folder.
+    Without it, on rows of the table. From the weights of ``base`` if given. Goes on from the
+    order's folder.
     """
     from models.inference import choose_device
     from models.small.network import starting_weights
@@ -130,7 +150,7 @@ def train_network(
     from models.training.record import keep_record
 
     config = _config(order, table, base)
-    training, held = _rows(order, table, config, progress=progress)
+    training, held = _rows(order, table, held_table, config, progress=progress)
     record = {
         "training": asdict(training.source) if training.source else None,
         "validation": asdict(held.source) if held.source else None,
@@ -208,24 +228,33 @@ def _tuning(order: Order, table: Path, base: Base | None) -> TrainConfig:
 
 
 def _rows(
-    order: Order, table: Path, config: TrainConfig, *, progress: bool
+    order: Order, table: Path, held: Path | None, config: TrainConfig, *, progress: bool
 ) -> tuple[LabelledGraphs, LabelledGraphs]:
     """Rows to learn from and rows to calibrate and measure on."""
-    from models.small.reading import Compositions, read_table
     from models.training.prepare import prepare
     from models.training.split import hold_out
 
     net, folder = config.net, order.folder
     data = prepare(table, folder / "training.safetensors", net, progress=progress).data
-    if order.validation is None:
+    if held is None:
         return hold_out(data, seed=order.seed)
-    place = order.validation
-    if order.targets:
-        found = read_table(place, order.targets, folder / "validation")
-        if isinstance(found, Compositions):
-            raise InputError(f"{place}: formulas alone; a network needs structures")
-        place = found.path
-    return data, prepare(place, folder / "validation.safetensors", net).data
+    return data, prepare(held, folder / "validation.safetensors", net).data
+
+
+def _is_compared(order: Order, table: Crystals | Compositions) -> bool:
+    """Whether methods are compared; the network alone learns the table otherwise."""
+    from models.small.reading import Compositions
+
+    if isinstance(table, Compositions):
+        if order.method is Method.NETWORK:
+            raise InputError(
+                f"{order.table}: formulas alone; a network needs a column 'structure'. "
+                "Leave --method out to learn from compositions"
+            )
+        return True
+    if order.method is Method.AUTO:
+        return _labelled(table, order.targets) <= COMPARED_UP_TO
+    return order.method is Method.COMPARE
 
 
 def _labelled(table: Crystals, targets: tuple[str, ...]) -> int:

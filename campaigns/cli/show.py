@@ -48,6 +48,13 @@ def side_console() -> Console:
     return Console(stderr=True)
 
 
+def warn(message: str) -> None:
+    """One line, as it is, that deserves to be seen."""
+    side_console().print(
+        message, style="yellow", markup=False, highlight=False, soft_wrap=True
+    )
+
+
 def print_json(content: Mapping[str, Any]) -> None:
     """One JSON document on standard output; NaN becomes null."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)

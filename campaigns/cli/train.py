@@ -16,6 +16,7 @@ from campaigns.training import COMPARED_UP_TO, Method, Order
 
 if TYPE_CHECKING:
     from campaigns.tracking.training import TrainingRun
+    from campaigns.validation import Validation
     from models.small.compare import Report
     from models.small.examples import Examples
     from models.small.folder import SmallTarget
@@ -104,29 +105,34 @@ def train(
     if order.targets:
         _own_columns(order, from_model, run, as_json=as_json)
     else:
+        from campaigns.training import read_held
+
+        held = read_held(order)
         base = None if from_model is None else _base(from_model)
-        _network(order, table, base, run, as_json=as_json)
+        _network(order, table, held, base, run, as_json=as_json)
 
 
 def _own_columns(
     order: Order, from_model: str | None, run: TrainingRun | None, *, as_json: bool
 ) -> None:
     from campaigns.training import compare, read_own
+    from models.small.learn import check
     from models.small.reading import Compositions
 
     own = read_own(order)
     alone = isinstance(own.table, Compositions)
     base = None if alone else _base(from_model)
     if own.examples is None and not isinstance(own.table, Compositions):
-        _network(order, own.table.path, base, run, as_json=as_json)
+        _network(order, own.table.path, own.validation, base, run, as_json=as_json)
         return
     rows = own.examples
     if rows is None:
         return
     _tell_rows(rows, order)
+    _tell_shared(order, own.validation)
     with _reporting(order.folds * (2 if alone else 4)) as report:
         found = compare(order, rows, base, report, run)
-    checked = _checked(order, found)
+    checked = check(found.folder, own.held) if own.held is not None else {}
     if as_json:
         show.print_json(_document(found, checked))
         return
@@ -140,14 +146,22 @@ def _own_columns(
 def _network(
     order: Order,
     table: Path,
+    held: Validation | None,
     base: Base | None,
     run: TrainingRun | None,
     *,
     as_json: bool,
 ) -> None:
     from campaigns.training import train_network
+    from models.small.reading import Compositions
 
-    bundle = train_network(order, table, base, run, progress=not as_json)
+    _tell_shared(order, held)
+    held_table = None
+    if held is not None and not isinstance(held.table, Compositions):
+        held_table = held.table.path
+    bundle = train_network(
+        order, table, base, run, held_table=held_table, progress=not as_json
+    )
     metrics = {target: asdict(m) for target, m in bundle.manifest.metrics.items()}
     model = order.folder / "model"
     if as_json:
@@ -198,16 +212,13 @@ def _tell_rows(rows: Examples, order: Order) -> None:
         side.print(f"… {len(rows.skipped)} left out in all", style="yellow")
 
 
-def _checked(order: Order, found: Learned) -> dict[str, dict[str, float]]:
-    """Figures of the model that was kept on a table of its own, if there is one."""
-    if order.validation is None:
-        return {}
-    from models.small.examples import examples
-    from models.small.learn import check
-    from models.small.reading import read_table
-
-    held = read_table(order.validation, order.targets, order.folder / "validation")
-    return check(found.folder, examples(held, order.targets))
+def _tell_shared(order: Order, held: Validation | None) -> None:
+    """Warn of rows to measure on whose compound is learned."""
+    if held is not None and held.shared:
+        show.warn(
+            f"{held.table.file}: {held.shared} of {held.rows} rows have a formula that "
+            f"{order.table.name} has, too; on compounds that are new, expect larger errors"
+        )
 
 
 def _print_comparison(name: str, told: SmallTarget, found: Learned) -> None:

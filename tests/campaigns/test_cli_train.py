@@ -25,18 +25,22 @@ def galena(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tables") / "labelled.parquet"
-    values = np.random.default_rng(0).uniform(0.1, 2.0, size=(len(TARGETS), N))
-    labels = {name: row.tolist() for name, row in zip(TARGETS, values, strict=True)}
-    CrystalTable.from_structures(rocksalts(N), properties=labels).write(path)
-    return path
+    """Labelled crystals; beside it, in held.parquet, the same with other labels."""
+    folder = tmp_path_factory.mktemp("tables")
+    for seed, name in enumerate(("labelled", "held")):
+        values = np.random.default_rng(seed).uniform(0.1, 2.0, size=(len(TARGETS), N))
+        labels = {name: row.tolist() for name, row in zip(TARGETS, values, strict=True)}
+        made = CrystalTable.from_structures(rocksalts(N), properties=labels)
+        made.write(folder / f"{name}.parquet")
+    return folder / "labelled.parquet"
 
 
 @pytest.fixture(scope="module")
 def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     folder = tmp_path_factory.mktemp("training")
     store = f"sqlite:///{folder / 'mlflow.db'}"
-    command = ("train", table, "--validation", table, "--folder", folder, "--passes", 1)
+    held = table.with_name("held.parquet")
+    command = ("train", table, "--validation", held, "--folder", folder, "--passes", 1)
     return folder, galena(*command, "--tracking-uri", store, "--json")
 
 
@@ -52,6 +56,34 @@ def test_the_trained_model_predicts(trained: tuple[Path, Result], tmp_path: Path
     assert json.loads(predicted.stdout)["model"] == facts["model"]
 
 
+def test_rows_to_measure_on_that_are_learned_in_other_words_are_counted(
+    trained: tuple[Path, Result],
+) -> None:
+    assert f"{N} of {N} rows have a formula that labelled.parquet has" in trained[1].stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        ("gaps.csv", "the same file as the table to learn from"),
+        ("copy.csv", "the same file as the table to learn from"),
+        ("nofile.csv", "does not exist"),
+    ],
+)
+def test_a_table_to_measure_on_is_refused_before_anything_is_learned(
+    tmp_path: Path, held: str, told: str
+) -> None:
+    path = formula_table(tmp_path / "gaps.csv")
+    (tmp_path / "copy.csv").write_bytes(path.read_bytes())
+    done = galena(
+        *("train", path, "--target", "gap", "--folder", tmp_path / "run"),
+        *("--validation", tmp_path / held),
+    )
+    assert done.exit_code == ExitCode.ERROR
+    assert told in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_curves_are_in_mlflow(trained: tuple[Path, Result]) -> None:
     assert "val/band_gap_mae" in logged(trained[0] / "mlflow.db")
 
@@ -60,7 +92,8 @@ def test_other_settings_in_the_same_folder_are_refused(
     trained: tuple[Path, Result], table: Path
 ) -> None:
     folder, _ = trained
-    command = ("train", table, "--validation", table, "--folder", folder, "--passes", 2)
+    held = table.with_name("held.parquet")
+    command = ("train", table, "--validation", held, "--folder", folder, "--passes", 2)
     done = galena(*command)
     assert done.exit_code == ExitCode.ERROR
     assert "other settings" in done.stderr
@@ -164,11 +197,7 @@ def test_a_misspelt_column_is_refused(own: tuple[Path, tuple[object, ...]]) -> N
 
 
 def test_formulas_alone_say_what_applies(tmp_path: Path) -> None:
-    rows = "".join(
-        f"{c.composition.reduced_formula},{i % 7}\n" for i, c in enumerate(rocksalts(50))
-    )
-    path = tmp_path / "gaps.csv"
-    path.write_text(f"composition,gap\n{rows}", encoding="utf-8")
+    path = formula_table(tmp_path / "gaps.csv")
     done = galena("train", path, "--target", "gap", "--folder", tmp_path / "run")
     assert done.exit_code == ExitCode.OK, done.output
     assert "Formulas alone" in done.stderr
@@ -182,13 +211,22 @@ def test_the_network_alone_learns_a_column_too(
     own: tuple[Path, tuple[object, ...]], tmp_path: Path
 ) -> None:
     folder, _ = own
-    mine = folder / "mine.parquet"
+    mine, held = folder / "mine.parquet", crystal_table(tmp_path / "held.parquet", 61)
     done = galena(
         *("train", mine, "--target", HARDNESS, "--from", folder / "base", "--passes", 1),
-        *("--method", "network", "--validation", mine, "--folder", tmp_path, "--json"),
+        *("--method", "network", "--validation", held, "--folder", tmp_path, "--json"),
     )
     assert done.exit_code == ExitCode.OK, done.output
     assert set(json.loads(done.stdout)["metrics"]) == {HARDNESS}
+
+
+def formula_table(path: Path) -> Path:
+    """Write fifty formulas and a column ``gap``."""
+    rows = "".join(
+        f"{c.composition.reduced_formula},{i % 7}\n" for i, c in enumerate(rocksalts(50))
+    )
+    path.write_text(f"composition,gap\n{rows}", encoding="utf-8")
+    return path
 
 
 def logged(store: Path) -> set[str]:
