@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import show
+from campaigns.screening.outputs import check_output
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", help="Measure the predictors."
@@ -32,8 +34,8 @@ def accuracy(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="A shipped model's name or a model's folder; all shipped ones "
-            "if not given. May be repeated."
+            help="A shipped model's name, or the folder of a model of networks (not one "
+            "made from a small table); all shipped ones if not given. May be repeated."
         ),
     ] = None,
     skip_baselines: Annotated[
@@ -64,6 +66,8 @@ def accuracy(
     from models.evaluation.accuracy import run, write_json
     from models.evaluation.tables import as_tables, notes
 
+    if output is not None:
+        check_output(output, suffixes=[".json"], force=True)
     side = show.side_console()
     report = run(
         train,
@@ -88,13 +92,18 @@ def accuracy(
 
 
 def _folders(models: list[str]) -> dict[str, Path]:
-    """Name and folder of each model; all that are shipped if none is named."""
+    """Name and folder of each model; all that are shipped if none is named.
+
+    A folder goes by its last name, or by its path where several share that.
+    """
     from models.pretrained import shipped
 
     known = shipped()
     if not models:
         return known
+    folders = {name: known.get(name, Path(name)) for name in models}
+    short = Counter(folder.name for folder in folders.values())
     return {
-        name if name in known else Path(name).name: known.get(name, Path(name))
-        for name in models
+        name if name in known or short[folder.name] > 1 else folder.name: folder
+        for name, folder in folders.items()
     }

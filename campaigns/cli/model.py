@@ -51,13 +51,15 @@ def register(
     """Put the model of FOLDER, or the shipped one, into the registry as a new version.
 
     The version can be loaded and served by MLflow where Galena is not installed. The same
-    weights get no second version: registering them again only moves the alias.
+    model gets no second version: registering it again only moves the alias. Models that
+    `galena train` made from a small table cannot be registered: give their folder to
+    `--model`.
 
     Examples:
 
     - `galena model register`
 
-    - `galena model register runs/training/model --alias challenger`
+    - `galena model register runs/weights/model --alias challenger`
     """
     from campaigns.tracking.registry import register_model
     from campaigns.tracking.resolve import local_model

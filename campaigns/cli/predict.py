@@ -42,7 +42,7 @@ def predict(
     Reads CIF, POSCAR, extxyz, pymatgen JSON, ase databases and more. Each number comes with
     a standard deviation, and in files and JSON with a 90 % interval. Gaps name their level
     of theory: `band_gap` is a PBE gap, which lies below the measured one, `band_gap_hse`
-    an HSE06 gap, and `band_gap_measured`, with the network that comes with Galena, what an
+    an HSE06 gap, and `band_gap_measured`, with the shipped default model alone, what an
     experiment would find. Crystals unlike those of training are named as not in domain. A
     file that cannot be used is named with the reason and does not stop the others.
 

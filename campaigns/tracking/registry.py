@@ -7,6 +7,7 @@ moves them all, and every campaign notes which version it was at the time.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ CHAMPION = "champion"
 EXPERIMENT = "models"
 """MLflow's experiment of the runs that registered something."""
 
+_NAME = re.compile(r"[\w -]{1,100}")  # what MLflow takes and every URI can hold
 _METADATA_TAG = "galena.metadata"
 _PROBLEM = "the model registry could not be used"
 _ADVICE = "Nothing was changed in the model's own folder"
@@ -67,16 +69,20 @@ def register_model(
 ) -> RegisteredModel:
     """Put the model in ``folder`` into the registry, and point ``alias`` at it.
 
-    A model that is there already, recognised by its weights, gets no second version. The run
+    A model that is there already, recognised by its version, gets no second version. The run
     that registers holds its metrics and, as dataset inputs, the tables it was trained and
     measured on by name, SHA-256 and number of rows.
 
     Raises:
-        InputError: ``folder`` is not a model's folder.
+        InputError: ``folder`` is not a model's folder, or no URI could lead to ``name``.
         TrackingError: MLflow refused.
     """
     from models.inference import Predictor
 
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"name '{name}': expected up to 100 letters, digits, '-', '_' or spaces"
+        )
     predictor = Predictor.load(folder, device="cpu")
     with explained(tracking_uri, problem=_PROBLEM, advice=_ADVICE):
         client = open_client(tracking_uri)

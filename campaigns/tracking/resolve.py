@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REGISTERED = re.compile(
     r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+)|/latest)"
 )
-_BARE = re.compile(r"(?P<name>[^/@:]+)")
+_BARE = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@(?P<alias>[^/@:]+))?")
 _IN_A_RUN = re.compile(r"runs:/[^/]+/.+|models:/m-[0-9a-f]+")
 _FORMS = (
     "models:/galena@champion, models:/galena/3, models:/galena/latest or runs:/RUN/galena"
@@ -39,7 +39,7 @@ class LocalModel:
 
 
 def registered(model: str, tracking_uri: str) -> RegisteredModel:
-    """The registered version that a ``models:/`` URI leads to now; of a bare name the newest.
+    """The registered version that a ``models:/`` URI leads to now; of a name alone the newest.
 
     Raises:
         InputError: there is none, or the URI cannot be understood.

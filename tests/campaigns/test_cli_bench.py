@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,22 @@ def test_every_shipped_model_is_measured_where_none_is_named(folder, monkeypatch
     result = bench(folder, "--json")
     methods = [m["method"] for m in json.loads(result.stdout)["methods"]]
     assert methods[:2] == ["gated", "other"]
+
+
+def test_folders_of_one_name_are_told_apart(folder):
+    twins = [str(folder / parent / "model") for parent in ("a", "b")]
+    for twin in twins:
+        save_small_model(Path(twin))
+    result = bench(folder, "--json", "--model", twins[0], "--model", twins[1])
+    methods = [m["method"] for m in json.loads(result.stdout)["methods"]]
+    assert methods[:2] == twins
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(folder, monkeypatch):
+    monkeypatch.setattr("models.evaluation.accuracy.run", None)  # asking it would fail
+    result = bench(folder, "-o", str(folder / "nowhere" / "o.json"))
+    assert result.exit_code == 1
+    assert "does not exist" in result.stderr
 
 
 def test_a_model_that_is_not_there_is_said(folder):

@@ -21,6 +21,8 @@ from campaigns.tracking import (
     register_model,
 )
 from campaigns.tracking.flavour import REQUIREMENTS, SILICON, pinned, read_metadata
+from campaigns.tracking.resolve import registered
+from campaigns.tracking.store import open_client
 from materials.errors import InputError
 from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts
@@ -299,3 +301,18 @@ def test_the_store_is_as_said_or_as_mlflow_is_set_or_beside(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert model_store(None, beside=beside) == "http://127.0.0.1:5000"
     assert model_store("sqlite:///a.db", beside=beside) == "sqlite:///a.db"
+
+
+@pytest.mark.parametrize("name", ["x y@z", "a/b", "n" * 101, ""])
+def test_a_name_that_no_uri_can_hold_is_refused_before_anything_is_written(
+    registry: Registry, name: str
+) -> None:
+    before = len(open_client(registry.uri).search_logged_models(["0", "1"]))
+    with pytest.raises(InputError, match="expected up to 100 letters"):
+        register_model(registry.bundle, tracking_uri=registry.uri, name=name)
+    assert len(open_client(registry.uri).search_logged_models(["0", "1"])) == before
+
+
+@pytest.mark.parametrize("model", ["galena", "models:/galena", "galena@champion"])
+def test_a_name_alone_leads_to_the_newest(registry: Registry, model: str) -> None:
+    assert registered(model, registry.uri).version == registry.model.version
