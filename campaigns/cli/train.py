@@ -129,6 +129,7 @@ def _own_columns(
     if rows is None:
         return
     _tell_rows(rows, order)
+    _tell_learned_before(order, base)
     _tell_shared(order, own.validation)
     with _reporting(order.folds * (2 if alone else 4)) as report:
         found = compare(order, rows, base, report, run)
@@ -155,6 +156,7 @@ def _network(
     from campaigns.training import train_network
     from models.small.reading import Compositions
 
+    _tell_learned_before(order, base)
     _tell_shared(order, held)
     held_table = None
     if held is not None and not isinstance(held.table, Compositions):
@@ -218,6 +220,16 @@ def _tell_shared(order: Order, held: Validation | None) -> None:
         show.warn(
             f"{held.table.file}: {held.shared} of {held.rows} rows have a formula that "
             f"{order.table.name} has, too; on compounds that are new, expect larger errors"
+        )
+
+
+def _tell_learned_before(order: Order, base: Base | None) -> None:
+    """Warn that labels may be no news to the networks to start from."""
+    known = () if base is None else base.config.net.targets
+    if again := [name for name in order.targets or known if name in known]:
+        show.warn(
+            f"the model to start from was trained on {', '.join(again)}, perhaps on compounds "
+            "of this table: errors measured here may be smaller than on new ones"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from models.small.compare import METRICS
 from models.small.contenders import MEANING
 from models.small.folder import SmallManifest, SmallTarget
@@ -19,8 +21,11 @@ _HOW = {
 }
 
 
-def small_card(manifest: SmallManifest) -> str:
-    """Return the card as Markdown."""
+def small_card(manifest: SmallManifest, *, learned_before: Collection[str] = ()) -> str:
+    """Return the card as Markdown.
+
+    ``learned_before`` are properties that the networks to start from had been trained on.
+    """
     source = manifest.training
     parts = [
         f"# {manifest.name}",
@@ -29,12 +34,18 @@ def small_card(manifest: SmallManifest) -> str:
             f"(SHA-256 `{source.sha256[:12]}…`; {source.skipped} rows left out), by the method "
             f"that did best in {manifest.folds}-fold cross-validation. All rows of one reduced "
             "formula were in one fold, so that no compound was predicted by a model that had "
-            "learned it.",
+            "learned it from this table.",
             "The figures below are those that decided: the best of a few is a little "
             "flattered by having been chosen. Deviations and intervals are calibrated on the "
             "same out-of-fold errors.",
         ),
     ]
+    if again := [f"`{name}`" for name in manifest.targets if name in learned_before]:
+        parts.append(
+            f"The networks started from had been trained on {', '.join(again)} before, perhaps "
+            "on compounds of this table: then their figures, fine-tuned or frozen, are better "
+            "than on compounds that are new to them. Those of trees are not affected."
+        )
     if manifest.base:
         parts.append(f"Networks started from `{manifest.base}`.")
     parts += [_section(name, target) for name, target in manifest.targets.items()]

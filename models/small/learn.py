@@ -98,7 +98,8 @@ def learn_small(
     }
     manifest = _manifest(rows, targets, contenders, base, config, name)
     parts = _parts(rows, targets, contenders, folds)
-    card = small_card(manifest)
+    before = () if base is None else base.config.net.targets
+    card = small_card(manifest, learned_before=before)
     manifest = save_small(folder / "model", manifest, parts, card)
     seconds = {contender: out.seconds for contender, out in found.items()}
     return Learned(manifest, folder / "model", seconds)

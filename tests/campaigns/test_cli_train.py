@@ -177,6 +177,7 @@ def test_the_printed_table_names_contenders_and_the_grouping(
     ):
         assert words in done.stdout
     assert "all rows of one reduced formula in the same" in done.stderr
+    assert "was trained on" not in done.stderr
 
 
 def test_scores_are_in_one_run_of_mlflow_however_often_it_is_gone_on_with(
@@ -187,6 +188,17 @@ def test_scores_are_in_one_run_of_mlflow_however_often_it_is_gone_on_with(
     assert galena(*own[1]).exit_code == ExitCode.OK
     assert asked(store, "SELECT status FROM runs") == {"FINISHED"}
     assert len(asked(store, "SELECT run_uuid FROM runs")) == 1
+
+
+def test_a_property_that_the_base_had_learned_is_told(
+    own: tuple[Path, tuple[object, ...]], table: Path, tmp_path: Path
+) -> None:
+    command = ("train", table, "--target", "band_gap", "--from", own[0] / "base")
+    done = galena(*command, "--folder", tmp_path, "--folds", 2, "--passes", 1)
+    assert done.exit_code == ExitCode.OK, done.output
+    assert "was trained on band_gap" in done.stderr
+    card = (tmp_path / "model" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "had been trained on `band_gap` before" in card
 
 
 def test_a_misspelt_column_is_refused(own: tuple[Path, tuple[object, ...]]) -> None:
