@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from materials.errors import InputError
 
 if TYPE_CHECKING:
-    from campaigns.tracking.training import TrainingRun
     from campaigns.validation import Validation
     from models.pretrained import Bundle
     from models.small.compare import Report
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from models.small.reading import Compositions, Crystals
     from models.training.config import TrainConfig
     from models.training.data import LabelledGraphs
+
+Warn = Callable[[str], None]
+"""Hears, in one line, what went wrong without stopping the work."""
 
 COMPARED_UP_TO = 1_000
 """Labelled rows up to which other methods are tried beside the network."""
@@ -50,6 +52,7 @@ class Order:
     passes: int | None = None
     seed: int = 0
     device: str = "auto"
+    tracking_uri: str | None = None  # None: figures go to no MLflow store
 
 
 @dataclass(frozen=True)
@@ -102,40 +105,43 @@ def read_held(
 
 
 def compare(
-    order: Order, rows: Examples, base: Base | None, report: Report, run: TrainingRun | None
+    order: Order, rows: Examples, base: Base | None, *, report: Report, warn: Warn
 ) -> Learned:
     """Compare methods on ``rows`` and keep the best; see :mod:`models.small.learn`."""
-    from models.small.learn import SmallConfig, learn_small
+    from campaigns.tracking.training import tracked
+    from models.small.learn import SmallConfig, begin, learn_small
     from models.small.network import Recipe
 
     recipe = None if order.passes is None else Recipe().with_passes(order.passes)
     config = SmallConfig(folds=order.folds, seed=order.seed, recipe=recipe)
-    if run is not None:
-        run.params({"table": asdict(rows.source), **asdict(config)})
-    found = learn_small(
-        rows, base, config, folder=order.folder, name=order.name, report=report
-    )
-    if run is not None:
-        run.metrics(
-            {
-                f"{target}/{contender}/{metric.replace(' ', '_')}": score.mean
-                for target, told in found.manifest.targets.items()
-                for contender, metrics in told.scores.items()
-                for metric, score in metrics.items()
-            },
-            step=0,
-        )
-        run.finish()
+    begin(order.folder, rows, base, config)
+    uri, folder, name = order.tracking_uri, order.folder, order.name
+    with tracked(uri, folder, name=name, warn=warn) as run:
+        if run is not None:
+            run.params({"table": asdict(rows.source), **asdict(config)})
+        found = learn_small(rows, base, config, folder=folder, name=name, report=report)
+        if run is not None:
+            run.metrics(_figures(found), step=0)
     return found
+
+
+def _figures(found: Learned) -> dict[str, float]:
+    """Every score, by target, contender and metric."""
+    return {
+        f"{target}/{contender}/{metric.replace(' ', '_')}": score.mean
+        for target, told in found.manifest.targets.items()
+        for contender, metrics in told.scores.items()
+        for metric, score in metrics.items()
+    }
 
 
 def train_network(
     order: Order,
     table: Path,
     base: Base | None,
-    run: TrainingRun | None,
     *,
     held_table: Path | None,
+    warn: Warn,
     progress: bool,
 ) -> Bundle:
     """Train one network on ``table`` and export it, calibrated on ``held_table``.
@@ -143,12 +149,14 @@ def train_network(
     Without it, on rows of the table. From the weights of ``base`` if given. Goes on from the
     order's folder.
     """
+    from campaigns.tracking.training import tracked
     from models.inference import choose_device
     from models.small.network import starting_weights
     from models.training.export import export_bundle
     from models.training.fit import train
     from models.training.record import keep_record
 
+    device = choose_device(order.device)
     config = _config(order, table, base)
     training, held = _rows(order, table, held_table, config, progress=progress)
     record = {
@@ -158,30 +166,28 @@ def train_network(
         "config": asdict(config),
     }
     keep_record(order.folder / "training.json", record)
-    if run is not None:
-        run.params(record)
-    initial = starting_weights(base, config) if base else None
-    trained = train(
-        training,
-        held,
-        config,
-        folder=order.folder,
-        initial=initial,
-        device=choose_device(order.device),
-        log=run.metrics if run else None,
-        progress=progress,
-    )
-    bundle = export_bundle(
-        [trained.checkpoint],
-        training,
-        held,
-        folder=order.folder / "model",
-        name=order.name,
-        configs=[config],
-    )
-    if run is not None:
-        run.finish()
-    return bundle
+    uri, folder = order.tracking_uri, order.folder
+    with tracked(uri, folder, name=order.name, warn=warn) as run:
+        if run is not None:
+            run.params(record)
+        trained = train(
+            training,
+            held,
+            config,
+            folder=folder,
+            initial=starting_weights(base, config) if base else None,
+            device=device,
+            log=run.metrics if run else None,
+            progress=progress,
+        )
+        return export_bundle(
+            [trained.checkpoint],
+            training,
+            held,
+            folder=folder / "model",
+            name=order.name,
+            configs=[config],
+        )
 
 
 @contextmanager

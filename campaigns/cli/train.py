@@ -13,9 +13,9 @@ import typer
 from campaigns.cli import show
 from campaigns.tracking.store import model_store
 from campaigns.training import COMPARED_UP_TO, Method, Order
+from materials.errors import InputError
 
 if TYPE_CHECKING:
-    from campaigns.tracking.training import TrainingRun
     from campaigns.validation import Validation
     from models.small.compare import Report
     from models.small.examples import Examples
@@ -89,6 +89,11 @@ def train(
 
     - `galena train train.parquet --validation val.parquet --passes 60`
     """
+    if tracking_uri == "":
+        raise InputError(
+            "--tracking-uri is empty: expected a URI such as sqlite:///runs/mlflow.db; leave "
+            "it out to log nowhere"
+        )
     order = Order(
         table=table,
         folder=folder,
@@ -100,21 +105,19 @@ def train(
         passes=passes,
         seed=seed,
         device=device,
+        tracking_uri=tracking_uri,
     )
-    run = _tracked(tracking_uri, order)
     if order.targets:
-        _own_columns(order, from_model, run, as_json=as_json)
+        _own_columns(order, from_model, as_json=as_json)
     else:
         from campaigns.training import read_held
 
         held = read_held(order)
         base = None if from_model is None else _base(from_model)
-        _network(order, table, held, base, run, as_json=as_json)
+        _network(order, table, held, base, as_json=as_json)
 
 
-def _own_columns(
-    order: Order, from_model: str | None, run: TrainingRun | None, *, as_json: bool
-) -> None:
+def _own_columns(order: Order, from_model: str | None, *, as_json: bool) -> None:
     from campaigns.training import compare, read_own
     from models.small.learn import check
     from models.small.reading import Compositions
@@ -123,7 +126,7 @@ def _own_columns(
     alone = isinstance(own.table, Compositions)
     base = None if alone else _base(from_model)
     if own.examples is None and not isinstance(own.table, Compositions):
-        _network(order, own.table.path, own.validation, base, run, as_json=as_json)
+        _network(order, own.table.path, own.validation, base, as_json=as_json)
         return
     rows = own.examples
     if rows is None:
@@ -132,7 +135,7 @@ def _own_columns(
     _tell_learned_before(order, base)
     _tell_shared(order, own.validation)
     with _reporting(order.folds * (2 if alone else 4)) as report:
-        found = compare(order, rows, base, report, run)
+        found = compare(order, rows, base, report=report, warn=show.warn)
     checked = check(found.folder, own.held) if own.held is not None else {}
     if as_json:
         show.print_json(_document(found, checked))
@@ -149,7 +152,6 @@ def _network(
     table: Path,
     held: Validation | None,
     base: Base | None,
-    run: TrainingRun | None,
     *,
     as_json: bool,
 ) -> None:
@@ -162,7 +164,12 @@ def _network(
     if held is not None and not isinstance(held.table, Compositions):
         held_table = held.table.path
     bundle = train_network(
-        order, table, base, run, held_table=held_table, progress=not as_json
+        order,
+        table,
+        base,
+        held_table=held_table,
+        warn=show.warn,
+        progress=not as_json,
     )
     metrics = {target: asdict(m) for target, m in bundle.manifest.metrics.items()}
     model = order.folder / "model"
@@ -180,14 +187,6 @@ def _base(model: str | None) -> Base:
 
     with starting_model(model, model_store(None)) as base:
         return base
-
-
-def _tracked(uri: str | None, order: Order) -> TrainingRun | None:
-    if uri is None:
-        return None
-    from campaigns.tracking.training import TrainingRun
-
-    return TrainingRun(uri, order.folder, name=order.name)
 
 
 def _tell_rows(rows: Examples, order: Order) -> None:

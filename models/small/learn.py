@@ -87,7 +87,7 @@ def learn_small(
     moment, the same call goes on: finished folds are read back. Raises :class:`InputError`
     if the folder holds another comparison.
     """
-    keep_record(folder / "comparison.json", _record(rows, base, config))
+    begin(folder, rows, base, config)
     folds = grouped_folds(rows, config.folds, seed=config.seed)
     contenders = _contenders(rows, base, config, folder)
     found = cross_validate(contenders, rows, folds, folder=folder / "folds", report=report)
@@ -103,6 +103,11 @@ def learn_small(
     manifest = save_small(folder / "model", manifest, parts, card)
     seconds = {contender: out.seconds for contender, out in found.items()}
     return Learned(manifest, folder / "model", seconds)
+
+
+def begin(folder: Path, rows: Examples, base: Base | None, config: SmallConfig) -> None:
+    """Note in the folder what is compared; :class:`InputError` if it holds other work."""
+    keep_record(folder / "comparison.json", _record(rows, base, config))
 
 
 def _contenders(

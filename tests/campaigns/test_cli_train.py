@@ -201,6 +201,15 @@ def test_a_property_that_the_base_had_learned_is_told(
     assert "had been trained on `band_gap` before" in card
 
 
+def test_nothing_is_tracked_before_training_begins(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    command = ("train", tmp_path / "no.csv", "--target", "gap", "--folder", tmp_path)
+    assert galena(*command, "--tracking-uri", store).exit_code == ExitCode.ERROR
+    assert list(tmp_path.iterdir()) == []
+    refused = galena(*command, "--tracking-uri", "")
+    assert "--tracking-uri is empty" in refused.stderr
+
+
 def test_a_misspelt_column_is_refused(own: tuple[Path, tuple[object, ...]]) -> None:
     folder, _ = own
     done = galena("train", folder / "mine.parquet", "--target", "hardnes")
