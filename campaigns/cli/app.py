@@ -13,6 +13,10 @@ from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
 _DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES}
+_PATH = {
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EPERM),
+}
 
 
 class GalenaGroup(TyperGroup):
@@ -24,12 +28,13 @@ class GalenaGroup(TyperGroup):
         except GalenaError as error:
             _tell(str(error))
         except OSError as error:
-            if error.errno not in _DISK:
+            if error.errno in _DISK:
+                advice = "free some space or choose a place that can be written"
+            elif error.errno in _PATH and error.filename:
+                advice = "give another path"
+            else:
                 raise
-            _tell(
-                f"{error.filename or 'disk'}: {error.strerror}; free some space or "
-                "choose a place that can be written"
-            )
+            _tell(f"{error.filename or 'disk'}: {error.strerror}; {advice}")
         except KeyboardInterrupt:
             _tell("stopped")
             raise typer.Exit(ExitCode.INTERRUPTED) from None

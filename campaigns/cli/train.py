@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import show
+from campaigns.screening.outputs import check_folder
 from campaigns.tracking.store import model_store
 from campaigns.training import COMPARED_UP_TO, Method, Order
 from materials.errors import InputError
@@ -94,6 +95,7 @@ def train(
             "--tracking-uri is empty: expected a URI such as sqlite:///runs/mlflow.db; leave "
             "it out to log nowhere"
         )
+    check_folder(folder)
     order = Order(
         table=table,
         folder=folder,

@@ -34,6 +34,27 @@ def check_output(path: Path, *, suffixes: Sequence[str], force: bool) -> None:
         raise InputError(f"{path}: the folder {path.parent} cannot be written to")
 
 
+def check_folder(path: Path) -> None:
+    """Find out before the work begins whether its files can be put into a folder.
+
+    Raises:
+        InputError: it is a file, or can neither be made nor written to.
+    """
+    try:
+        if path.exists():
+            usable = path.is_dir() and os.access(path, os.W_OK)
+            reason = "cannot be written to" if path.is_dir() else "is a file"
+        else:
+            missing = [p for p in (path, *path.parents) if not p.exists()]
+            missing[-1].mkdir()
+            missing[-1].rmdir()
+            usable, reason = True, ""
+    except OSError as error:
+        usable, reason = False, f"cannot be made: {error.strerror or error}"
+    if not usable:
+        raise InputError(f"{path}: {reason}; give another folder")
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when all went well.

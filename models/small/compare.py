@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from materials.errors import InputError
 from models.small.contenders import MEANING, Contender, Name
 from models.small.examples import Examples, FloatArray, Kind
 from models.small.folds import Fold
@@ -75,9 +76,9 @@ def cross_validate(
                 _save(path, *_timed(contender, rows, fold, number, what, report))
             else:
                 report(what, 1.0)
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            mean[fold.held], spread[fold.held] = kept["mean"], kept["spread"]
-            seconds += kept["seconds"]
+            shape = (len(fold.held), len(rows.targets))
+            mean[fold.held], spread[fold.held], took = _read(path, shape)
+            seconds += took
         found[contender.name] = OutOfFold(mean, spread, seconds)
     return found
 
@@ -137,6 +138,22 @@ def _timed(
     report(what, 0.0)
     mean, spread = contender.answer(rows, fold, number, lambda share: report(what, share))
     return mean, spread, time.process_time() - began
+
+
+def _read(path: Path, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray, float]:
+    """What was said of a fold's rows, ``(n, n_targets)`` twice, and the time it took."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        mean, spread = (np.array(kept[k], dtype=np.float64) for k in ("mean", "spread"))
+        seconds = float(kept["seconds"])
+        if not mean.shape == spread.shape == shape:
+            raise ValueError(f"expected {shape} numbers, got {mean.shape}, {spread.shape}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: a finished fold that cannot be read back ({error}); delete the file to "
+            "have the fold done again"
+        ) from error
+    return mean, spread, seconds
 
 
 def _save(path: Path, mean: FloatArray, spread: FloatArray, seconds: float) -> None:

@@ -86,7 +86,7 @@ def read_table(path: Path, targets: Sequence[str], folder: Path) -> Crystals | C
         raise InputError(
             f"{path}: no crystals; expected a column {' or '.join(STRUCTURE_COLUMNS)} (CIF, "
             f"pymatgen JSON or the path of a file), or {' or '.join(FORMULA_COLUMNS)}; it "
-            f"has {', '.join(map(str, frame.columns))}"
+            f"has {', '.join(frame.columns)}"
         )
     return _compositions(list(frame[found]), names, columns, path.name, sha256)
 
@@ -187,12 +187,14 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path} does not exist.{did_you_mean(path.name, near)}"
         ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: cannot be read as a table: {reason}") from error
     if frame.empty:
         raise InputError(f"{path}: the table has no rows")
-    return frame
+    return frame.set_axis([str(name) for name in frame.columns], axis="columns")
 
 
 def _numbers(frame: pd.DataFrame, name: str, table: str) -> NDArray[np.float64]:
@@ -202,7 +204,7 @@ def _numbers(frame: pd.DataFrame, name: str, table: str) -> NDArray[np.float64]:
     from models.training.targets import TARGETS
 
     column = TARGETS[name].column if name in TARGETS else name
-    check_columns([column], [str(c) for c in frame.columns], table)
+    check_columns([column], list(frame.columns), table)
     given = frame[column]
     found = pd.to_numeric(given, errors="coerce")
     wrong = np.flatnonzero((found.isna() & given.notna()).to_numpy())

@@ -95,9 +95,11 @@ _RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import campaigns.cli.__
             "runs/x: No space left on device",
         ),
         (OSError(30, "Read-only file system"), "Read-only file system"),
+        (OSError(36, "File name too long", "runs/x"), "runs/x: File name too long"),
+        (OSError(20, "Not a directory", "runs/x"), "give another path"),
     ],
 )
-def test_a_full_or_read_only_disk_is_one_line(
+def test_a_disk_or_a_path_that_cannot_be_used_is_one_line(
     monkeypatch: pytest.MonkeyPatch, error: OSError, told: str
 ) -> None:
     def fail(*_: object) -> None:

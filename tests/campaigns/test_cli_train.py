@@ -201,6 +201,19 @@ def test_a_property_that_the_base_had_learned_is_told(
     assert "had been trained on `band_gap` before" in card
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [("file", "is a file"), ("file/in", "Not a directory"), ("a" * 300, "too long")],
+)
+def test_a_folder_that_cannot_be_used_is_said_first(
+    tmp_path: Path, folder: str, told: str
+) -> None:
+    (tmp_path / "file").touch()
+    done = galena("train", "no.csv", "--target", "gap", "--folder", tmp_path / folder)
+    assert done.exit_code == ExitCode.ERROR
+    assert told in done.stderr
+
+
 def test_nothing_is_tracked_before_training_begins(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     command = ("train", tmp_path / "no.csv", "--target", "gap", "--folder", tmp_path)

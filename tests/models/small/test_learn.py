@@ -200,6 +200,19 @@ def test_finished_folds_are_not_repeated(rows, tmp_path):
     np.testing.assert_array_equal(done["constant"].mean, fresh["constant"].mean)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"mean": [[1, 2]], "seconds": 1}', None])
+def test_a_fold_that_cannot_be_read_back_is_named(content, rows, tmp_path):
+    folds = grouped_folds(rows, 3, seed=0)
+    again = lambda: cross_validate(  # noqa: E731
+        [Constant()], rows, folds, folder=tmp_path, report=SILENT
+    )
+    again()
+    one_row = json.dumps({"mean": [[1, 2]], "spread": [[1, 2]], "seconds": 1})
+    (tmp_path / "constant-2.json").write_text(content or one_row)
+    with pytest.raises(InputError, match=r"constant-2\.json.*delete the file"):
+        again()
+
+
 def test_called_again_it_gives_the_same_model(learned, base, rows):
     again = learn_small(
         rows, base, CONFIG, folder=learned.folder.parent, name="mine", report=SILENT

@@ -136,6 +136,18 @@ def test_what_is_no_table_is_refused(name, content, reason, tmp_path):
         read_table(tmp_path / name, ["y"], tmp_path)
 
 
+def test_columns_without_names_go_by_their_numbers(tmp_path):
+    (tmp_path / "t.json").write_text("[[1, 2], [3, 4]]")
+    with pytest.raises(InputError, match=r"no crystals.*it has 0, 1"):
+        read_table(tmp_path / "t.json", ["0"], tmp_path)
+
+
+def test_a_folder_is_no_table(tmp_path):
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        read_table(tmp_path / "t.csv", ["y"], tmp_path)
+
+
 def test_a_missing_file_is_told_with_the_nearest_name(tmp_path):
     (tmp_path / "mine.csv").write_text("formula,y\nSi,1\n")
     with pytest.raises(InputError, match=r"does not exist. Did you mean 'mine.csv'"):
