@@ -15,6 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from campaigns.protocols import Candidate, Verdict
 
@@ -90,8 +91,9 @@ class Live:
     def judging(self, number: int, rounds: int, n_batch: int, n_done: int) -> None:
         self._begin(f"Round {number}/{rounds}: oracle", n_batch, n_done)
         self._say(
-            f"[bold]Round {number} of {rounds}[/]: {n_batch} candidates for the oracle"
-            + (f", {n_done} judged before" if n_done else "")
+            (f"Round {number} of {rounds}", "bold"),
+            f": {n_batch} candidates for the oracle",
+            f", {n_done} judged before" if n_done else "",
         )
 
     def reference(self, system: str) -> None:
@@ -100,21 +102,23 @@ class Live:
     def judged(self, candidate: Candidate, verdict: Verdict, hit: bool) -> None:
         self.asked(1)
         if verdict.error is not None:
-            self._say(f"  [red]✗[/] {candidate.formula:<14} {verdict.error}")
+            self._say("  ", ("✗", "red"), f" {candidate.formula:<14} {verdict.error}")
             return
-        mark = "[green]✓[/]" if hit else " "
         self._say(
-            f"  {mark} {candidate.formula:<14} "
+            "  ",
+            ("✓" if hit else " ", "green"),
+            f" {candidate.formula:<14} "
             f"{verdict.energy_above_hull:+.3f} eV/atom above hull, "
             f"gap {verdict.band_gap:.2f} ± {verdict.band_gap_std:.2f} eV, "
-            f"{verdict.n_steps} steps, {verdict.seconds:.1f} s"
+            f"{verdict.n_steps} steps, {verdict.seconds:.1f} s",
         )
 
     def closed(self, number: int) -> None:
         self._end()
 
-    def _say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, highlight=False)
+    def _say(self, *parts: str | tuple[str, str]) -> None:
+        """Print texts, some with a style."""
+        self.console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
 
     def _begin(self, description: str, total: int, done: int = 0) -> None:
         self._end()

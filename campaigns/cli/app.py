@@ -42,9 +42,7 @@ class GalenaGroup(TyperGroup):
 
 
 def _tell(message: str) -> None:
-    side_console().print(
-        f"Error: {message}", style="red", markup=False, highlight=False, soft_wrap=True
-    )
+    side_console().print(f"Error: {message}", style="red", highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(

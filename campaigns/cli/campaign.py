@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
@@ -201,7 +202,6 @@ def _publisher(place: CampaignFolder, store: str) -> Publish:
             show.side_console().print(
                 f"Warning: {error}\nThe campaign goes on; it is brought up to date later.",
                 style="yellow",
-                markup=False,
             )
 
     return publish
@@ -278,10 +278,11 @@ def _print_result(view: CampaignView, place: CampaignFolder) -> None:
             f"{row['score']:.3f}",
         )
     n_new = int((~view.shortlist["known"].astype(bool)).sum())
-    out.print(
-        f"\n[bold]{view.name}[/]: {view.status}, {len(view.verdicts)} oracle evaluations, "
+    facts = (
+        f": {view.status}, {len(view.verdicts)} oracle evaluations, "
         f"{len(view.shortlist)} hits, {n_new} of them not among known formulas\n"
     )
+    out.print(Text.assemble("\n", (view.name, "bold"), facts))
     if len(view.shortlist):
         out.print(grid)
     if len(view.shortlist) > SHORTLIST_ON_SCREEN:

@@ -111,12 +111,9 @@ def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
             "not in domain, unlike any crystal of training; expect larger errors: "
             f"{', '.join(strange)}",
             style="yellow",
-            markup=False,
         )
     for _, row in bad.iterrows():
-        side.print(
-            f"{row['name']}: {row['error']}", style="red", markup=False, soft_wrap=True
-        )
+        side.print(f"{row['name']}: {row['error']}", style="red", soft_wrap=True)
     if len(bad):
         side.print(f"{len(good)} predicted, {len(bad)} failed", highlight=False)
 

@@ -39,20 +39,18 @@ class ExitCode(IntEnum):
 
 
 def console() -> Console:
-    """Results go here."""
-    return Console()
+    """Results go here, names as they are: ``K [gpa]`` is no markup."""
+    return Console(markup=False, emoji=False)
 
 
 def side_console() -> Console:
     """Progress, warnings and errors go here, so that results can be piped."""
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False)
 
 
 def warn(message: str) -> None:
     """One line, as it is, that deserves to be seen."""
-    side_console().print(
-        message, style="yellow", markup=False, highlight=False, soft_wrap=True
-    )
+    side_console().print(message, style="yellow", highlight=False, soft_wrap=True)
 
 
 def print_json(content: Mapping[str, Any]) -> None:

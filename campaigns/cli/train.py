@@ -201,7 +201,6 @@ def _tell_rows(rows: Examples, order: Order) -> None:
         f"{order.table.name}: {len(rows)} {what}, {len(np.unique(rows.groups))} formulas; "
         f"{order.folds} folds, all rows of one reduced formula in the same",
         highlight=False,
-        markup=False,
     )
     if rows.crystals is None:
         side.print(
@@ -210,7 +209,7 @@ def _tell_rows(rows: Examples, order: Order) -> None:
             highlight=False,
         )
     for row in rows.skipped[:_FIRST_SKIPPED]:
-        side.print(f"left out {row.name}: {row.reason}", style="yellow", markup=False)
+        side.print(f"left out {row.name}: {row.reason}", style="yellow")
     if len(rows.skipped) > _FIRST_SKIPPED:
         side.print(f"… {len(rows.skipped)} left out in all", style="yellow")
 

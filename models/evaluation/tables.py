@@ -10,6 +10,7 @@ from models.training.targets import unit
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 
 def as_tables(report: AccuracyReport) -> list[Table]:
@@ -96,9 +97,15 @@ def _table(title: str) -> Table:
     return table
 
 
-def _name(measured: Measured) -> str:
-    return f"{measured.method}\n[dim]  {measured.track}[/]"
+def _name(measured: Measured) -> Text:
+    return _with_small_print(measured.method, f"  {measured.track}")
 
 
-def _cell(figure: Figure, digits: int) -> str:
-    return f"{figure.value:.{digits}f}\n[dim]{interval(figure, digits)}[/]"
+def _cell(figure: Figure, digits: int) -> Text:
+    return _with_small_print(f"{figure.value:.{digits}f}", interval(figure, digits))
+
+
+def _with_small_print(text: str, below: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(text, "\n", (below, "dim"))

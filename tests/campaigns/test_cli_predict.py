@@ -64,6 +64,13 @@ def test_all_good_is_exit_0_and_a_table(tmp_path: Path, model: Path) -> None:
     assert "eV/atom" in done.stdout
 
 
+def test_names_are_shown_as_they_are(tmp_path: Path, model: Path) -> None:
+    crystal = tmp_path / "[red]:x:.vasp"
+    rocksalts(1)[0].to(filename=str(crystal), fmt="poscar")
+    done = galena("predict", crystal, "--model", model)
+    assert "[red]:x:.vasp" in "".join(done.stdout.split())
+
+
 def test_failures_are_named_beside_the_table(tmp_path: Path, model: Path) -> None:
     write_mixture(tmp_path / "c", good=2, bad=1)
     done = galena("predict", tmp_path / "c", "--model", model)

@@ -232,11 +232,14 @@ def test_a_misspelt_column_is_refused(own: tuple[Path, tuple[object, ...]]) -> N
 
 def test_formulas_alone_say_what_applies(tmp_path: Path) -> None:
     path = formula_table(tmp_path / "gaps.csv")
-    done = galena("train", path, "--target", "gap", "--folder", tmp_path / "run")
+    path.write_text(path.read_text().replace("gap", "gap [eV]"))
+    command = ("train", path, "--target", "gap [eV]")
+    done = galena(*command, "--folder", tmp_path / "run")
     assert done.exit_code == ExitCode.OK, done.output
+    assert "gap [eV] (number ≥ 0)" in done.stdout
     assert "Formulas alone" in done.stderr
     assert "fine-tuned" not in done.stdout
-    refused = galena("train", path, "--target", "gap", "--method", "network")
+    refused = galena(*command, "--method", "network")
     assert refused.exit_code == ExitCode.ERROR
     assert "'structure'" in refused.stderr
 
