@@ -126,6 +126,8 @@ def _own_columns(order: Order, from_model: str | None, *, as_json: bool) -> None
 
     own = read_own(order)
     alone = isinstance(own.table, Compositions)
+    if alone:
+        _refuse_of_networks(order, from_model)
     base = None if alone else _base(from_model)
     if own.examples is None and not isinstance(own.table, Compositions):
         _network(order, own.table.path, own.validation, base, as_json=as_json)
@@ -133,6 +135,7 @@ def _own_columns(order: Order, from_model: str | None, *, as_json: bool) -> None
     rows = own.examples
     if rows is None:
         return
+    _check_device(order.device)
     _tell_rows(rows, order)
     _tell_learned_before(order, base)
     _tell_shared(order, own.validation)
@@ -181,6 +184,25 @@ def _network(
     for target, values in metrics.items():
         typer.echo(f"{target}: MAE {values['mae']:.4f} {show.unit_of(target)}")
     typer.echo(f"{bundle.version}: {model}")
+
+
+def _refuse_of_networks(order: Order, from_model: str | None) -> None:
+    """Formulas alone are learned by trees: what is meant for networks would do nothing."""
+    given = {"--from": from_model, "--passes": order.passes}
+    if idle := [option for option, value in given.items() if value is not None]:
+        raise InputError(
+            f"{order.table}: formulas alone, which no network learns; leave out "
+            f"{' and '.join(idle)}, or give a column 'structure'"
+        )
+
+
+def _check_device(device: str) -> None:
+    """A comparison uses the CPU; say so where another device was asked for."""
+    from models.inference import choose_device
+
+    choose_device(device)  # says what is wrong with a device that there is not
+    if device not in ("auto", "cpu"):
+        show.warn(f"comparisons use the CPU; --device {device} is not used")
 
 
 def _base(model: str | None) -> Base:

@@ -239,9 +239,25 @@ def test_formulas_alone_say_what_applies(tmp_path: Path) -> None:
     assert "gap [eV] (number ≥ 0)" in done.stdout
     assert "Formulas alone" in done.stderr
     assert "fine-tuned" not in done.stdout
-    refused = galena(*command, "--method", "network")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (("--method", "network"), "'structure'"),
+        (("--from", "nowhere"), "leave out --from"),
+        (("--passes", 3), "leave out --passes"),
+        (("--device", "nonsense"), "device 'nonsense' cannot be used"),
+    ],
+)
+def test_formulas_alone_take_no_option_of_networks(
+    tmp_path: Path, option: tuple[object, ...], told: str
+) -> None:
+    path = formula_table(tmp_path / "gaps.csv")
+    command = ("train", path, "--target", "gap", "--folder", tmp_path / "run")
+    refused = galena(*command, *option)
     assert refused.exit_code == ExitCode.ERROR
-    assert "'structure'" in refused.stderr
+    assert told in refused.stderr
 
 
 def test_the_network_alone_learns_a_column_too(
