@@ -38,7 +38,9 @@ def test_the_run_says_how_training_ended(
     assert run_of(tmp_path).info.status == status
 
 
-@pytest.mark.parametrize("column", ["K (GPa)", "../K", "a//b", ".", "/x", "ΔE·κ", "K" * 300])
+@pytest.mark.parametrize(
+    "column", ["K (GPa)", "../K", "a//b", ".", "/x", "ΔE·κ", "K" * 300]
+)
 def test_mlflow_takes_columns_named_as_people_like(column: str, tmp_path: Path) -> None:
     told: list[str] = []
     with opened(tmp_path, told) as run:
