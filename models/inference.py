@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError, did_you_mean
 from models.denormals import flushed_denormals
-from models.graphs.batch import CrystalBatch, GraphArrays
-from models.graphs.build import CrystalArrays, checked, crystal_arrays, graph_arrays
+from models.graphs.batch import CrystalBatch
+from models.graphs.build import CrystalArrays, checked, crystal_arrays
+from models.graphs.neighbours import GraphConfig
+from models.graphs.store import GraphStore
 from models.prediction import limits
 from models.pretrained import Bundle, load_bundle
 from models.uncertainty.answer import answer
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _EDGES_PER_BATCH = 16_384  # about 50 crystals; larger batches leave a CPU's caches
 _CRYSTALS_PER_BATCH = 256
+_ATOMS_AT_ONCE = 20_000  # whose neighbours are looked for together
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,8 @@ class Predictor:
         distance = np.full(n, np.nan)
         errors: dict[int, str] = {}
         with flushed_denormals(), torch.inference_mode():
-            graphs = self._graphs(_shown(crystals, n, progress=progress), errors)
-            for rows, batch in _batches(graphs):
+            usable = self._usable(_shown(crystals, n, progress=progress), errors)
+            for rows, batch in _batches(usable, self.manifest.train.net.graph):
                 found = answer(self._nets, self.manifest.train, batch.to(self.device))
                 mean[rows] = found.estimate.mean.cpu().numpy()
                 spread[rows] = found.spread(self._doubt).cpu().numpy()
@@ -162,9 +165,9 @@ class Predictor:
             self.level,
         )
 
-    def _graphs(
+    def _usable(
         self, crystals: Iterable[CrystalArrays | InputError], errors: dict[int, str]
-    ) -> Iterator[tuple[int, GraphArrays]]:
+    ) -> Iterator[tuple[int, CrystalArrays]]:
         """Yield rows that have graphs; note why others have none or cannot be predicted."""
         for row, crystal in enumerate(crystals):
             if isinstance(crystal, InputError):
@@ -172,7 +175,7 @@ class Predictor:
                 continue
             if unseen := self._unseen(crystal):
                 errors[row] = unseen  # asked all the same, for how far it is from training
-            yield row, graph_arrays(crystal, self.manifest.train.net.graph)
+            yield row, crystal
 
     def _unseen(self, crystal: CrystalArrays) -> str | None:
         """Say which elements the network never saw: their embeddings are random numbers."""
@@ -216,23 +219,39 @@ def choose_device(name: str) -> torch.device:
 
 
 def _batches(
-    graphs: Iterable[tuple[int, GraphArrays]],
+    crystals: Iterable[tuple[int, CrystalArrays]], config: GraphConfig
 ) -> Iterator[tuple[list[int], CrystalBatch]]:
-    """Gather graphs up to a number of edges, which is what a batch costs."""
-    rows: list[int] = []
-    parts: list[GraphArrays] = []
-    edges = 0
-    for row, graph in graphs:
-        size = int(graph.edge_index.shape[1])
-        full = edges + size > _EDGES_PER_BATCH or len(parts) == _CRYSTALS_PER_BATCH
-        if parts and full:
-            yield rows, CrystalBatch.of(parts)
-            rows, parts, edges = [], [], 0
-        rows.append(row)
-        parts.append(graph)
-        edges += size
-    if parts:
-        yield rows, CrystalBatch.of(parts)
+    """Rows and graphs: neighbours are found for many crystals at once, networks are asked
+    about up to a number of edges, which is what a batch costs.
+    """
+    for some in _chunks(crystals):
+        rows = [row for row, _ in some]
+        store = GraphStore.build((crystal for _, crystal in some), config)
+        edges = store.n_edges().tolist()
+        begin, held = 0, 0
+        for number, size in enumerate(edges):
+            full = held + size > _EDGES_PER_BATCH or number - begin == _CRYSTALS_PER_BATCH
+            if number > begin and full:
+                yield rows[begin:number], store.cut(torch.arange(begin, number))
+                begin, held = number, 0
+            held += size
+        yield rows[begin:], store.cut(torch.arange(begin, len(edges)))
+
+
+def _chunks(
+    crystals: Iterable[tuple[int, CrystalArrays]],
+) -> Iterator[list[tuple[int, CrystalArrays]]]:
+    """Crystals of about :data:`_ATOMS_AT_ONCE` atoms together."""
+    some: list[tuple[int, CrystalArrays]] = []
+    atoms = 0
+    for row, crystal in crystals:
+        some.append((row, crystal))
+        atoms += len(crystal.atomic_numbers)
+        if atoms >= _ATOMS_AT_ONCE:
+            yield some
+            some, atoms = [], 0
+    if some:
+        yield some
 
 
 def _shown(

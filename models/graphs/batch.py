@@ -5,16 +5,11 @@ Loading PyG costs two seconds, which a person who asks about one crystal should 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-
-from models.graphs.neighbours import IntArray
 
 
 class GraphBatch(Protocol):
@@ -45,15 +40,6 @@ class GraphBatch(Protocol):
         """Number of crystals."""
 
 
-class GraphArrays(NamedTuple):
-    """One crystal's graph; the fields mean what those of :class:`GraphBatch` do."""
-
-    z: IntArray
-    reach: NDArray[np.float32]
-    edge_index: IntArray
-    edge_vector: NDArray[np.float32]
-
-
 @dataclass(frozen=True)
 class CrystalBatch:
     """The graphs of ``num_graphs`` crystals."""
@@ -64,23 +50,6 @@ class CrystalBatch:
     edge_vector: Tensor
     batch: Tensor
     num_graphs: int
-
-    @classmethod
-    def of(cls, graphs: Sequence[GraphArrays]) -> CrystalBatch:
-        """Put graphs side by side; at least one."""
-        sizes = np.array([len(graph.z) for graph in graphs])
-        first = np.cumsum(sizes) - sizes
-        edges = [
-            graph.edge_index + shift for graph, shift in zip(graphs, first, strict=True)
-        ]
-        return cls(
-            torch.from_numpy(np.concatenate([graph.z for graph in graphs])),
-            torch.from_numpy(np.concatenate([graph.reach for graph in graphs])),
-            torch.from_numpy(np.concatenate(edges, axis=1)),
-            torch.from_numpy(np.concatenate([graph.edge_vector for graph in graphs])),
-            torch.from_numpy(np.repeat(np.arange(len(graphs)), sizes)),
-            len(graphs),
-        )
 
     def to(self, device: torch.device) -> CrystalBatch:
         """The same in another memory."""

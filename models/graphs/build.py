@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from materials.errors import InputError
-from models.graphs.batch import GraphArrays
-from models.graphs.neighbours import FloatArray, GraphConfig, IntArray, periodic_neighbours
+from models.graphs.neighbours import FloatArray, GraphConfig, IntArray
+from models.graphs.store import GraphStore
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -111,24 +112,16 @@ def crystal_graph(
 
     Raises :class:`InputError` for what is not an ordered, periodic, possible crystal.
     """
-    import torch
     from torch_geometric.data import Data
 
     arrays = (
         checked(crystal) if isinstance(crystal, CrystalArrays) else crystal_arrays(crystal)
     )
-    found = graph_arrays(arrays, config or GraphConfig())
-    tensors = {name: torch.from_numpy(field) for name, field in found._asdict().items()}
-    return Data(**tensors, num_nodes=len(found.z))
-
-
-def graph_arrays(crystal: CrystalArrays, config: GraphConfig) -> GraphArrays:
-    """The same of arrays that were checked, as arrays."""
-    frac, lattice = crystal.frac_coords, crystal.lattice
-    found = periodic_neighbours(frac @ lattice, lattice, config)
-    return GraphArrays(
-        crystal.atomic_numbers,
-        found.reach.astype(np.float32),
-        np.stack([found.source, found.target]),
-        found.vector.astype(np.float32),
+    found = GraphStore.build([arrays], config).cut(torch.tensor([0]))
+    return Data(
+        z=found.z,
+        reach=found.reach,
+        edge_index=found.edge_index,
+        edge_vector=found.edge_vector,
+        num_nodes=len(found.z),
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from materials.errors import InputError
+from models.graphs.batch import CrystalBatch
+from models.graphs.batched import Cells, affordable, batched_neighbours
 from models.graphs.neighbours import FloatArray, GraphConfig, IntArray, periodic_neighbours
 
 if TYPE_CHECKING:
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
 MAX_ATOMS = 32_767
 """Atoms of one crystal; they are numbered by int16."""
 
-_EMPTY: dict[str, NDArray[Any]] = {
-    "z": np.empty(0, np.int16),
-    "reach": np.empty(0, np.float32),
-    "source": np.empty(0, np.int16),
-    "target": np.empty(0, np.int16),
-    "vector": np.empty((0, 3), np.float32),
-}
+_AT_ONCE = 40_000  # atoms whose neighbours are looked for together
+_COLUMNS = ("z", "reach", "source", "target", "vector")
+
+Crystal = tuple[Sequence[int] | IntArray, FloatArray, FloatArray]
+"""Atomic numbers, fractional coordinates (n, 3), lattice (3, 3) in Å."""
 
 
 class GraphStore:
@@ -42,7 +41,7 @@ class GraphStore:
     | ``atom_start``, ``edge_start`` | (n_crystals + 1,) int64 | where each crystal begins |
     """
 
-    FIELDS = ("z", "reach", "source", "target", "vector", "atom_start", "edge_start")
+    FIELDS = (*_COLUMNS, "atom_start", "edge_start")
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         missing = [name for name in self.FIELDS if name not in tensors]
@@ -56,7 +55,7 @@ class GraphStore:
     @classmethod
     def build(
         cls,
-        crystals: Iterable[tuple[Sequence[int] | IntArray, FloatArray, FloatArray]],
+        crystals: Iterable[Crystal],
         config: GraphConfig | None = None,
     ) -> GraphStore:
         """Build from ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)``.
@@ -64,29 +63,8 @@ class GraphStore:
         Raises :class:`InputError` for a crystal of more atoms than an int16 can number.
         """
         config = config or GraphConfig()
-        columns: dict[str, list[NDArray[Any]]] = {name: [] for name in cls.FIELDS[:5]}
-        atoms, edges = [0], [0]
-        for numbers, frac, lattice in crystals:
-            if len(numbers) > MAX_ATOMS:
-                raise InputError(
-                    f"crystal of {len(numbers)} atoms: expected at most {MAX_ATOMS}; "
-                    "give its primitive cell"
-                )
-            found = periodic_neighbours(frac @ lattice, lattice, config)
-            columns["z"].append(np.asarray(numbers, dtype=np.int16))
-            columns["reach"].append(found.reach.astype(np.float32))
-            columns["source"].append(found.source.astype(np.int16))
-            columns["target"].append(found.target.astype(np.int16))
-            columns["vector"].append(found.vector.astype(np.float32))
-            atoms.append(atoms[-1] + len(numbers))
-            edges.append(edges[-1] + len(found.source))
-        tensors = {
-            name: torch.from_numpy(np.concatenate([_EMPTY[name], *parts]))
-            for name, parts in columns.items()
-        }
-        tensors["atom_start"] = torch.tensor(atoms)
-        tensors["edge_start"] = torch.tensor(edges)
-        return cls(tensors)
+        parts = [_built(some, config) for some in _chunks(crystals)]
+        return cls(_end_to_end(parts or [_built([], config)]))
 
     def to(self, device: torch.device) -> GraphStore:
         """The same graphs in another memory; batches are then cut out there."""
@@ -109,21 +87,34 @@ class GraphStore:
         """Cut out crystals by number, ``(n,)`` int64, as one PyG batch."""
         from torch_geometric.data import Batch
 
+        found = self.cut(crystals)
+        return Batch(
+            z=found.z,
+            reach=found.reach,
+            edge_index=found.edge_index,
+            edge_vector=found.edge_vector,
+            batch=found.batch,
+            ptr=torch.searchsorted(
+                found.batch, torch.arange(len(crystals) + 1, device=found.batch.device)
+            ),
+            num_nodes=len(found.z),
+        )
+
+    def cut(self, crystals: Tensor) -> CrystalBatch:
+        """The same without PyG."""
         t = self.tensors
         atoms, atom_batch, n_atoms = _ranges(t["atom_start"], crystals)
         edges, edge_batch, _ = _ranges(t["edge_start"], crystals)
-        first = torch.cat([n_atoms.new_zeros(1), n_atoms.cumsum(0)])
-        shift = first[:-1].index_select(0, edge_batch)
+        shift = (n_atoms.cumsum(0) - n_atoms).index_select(0, edge_batch)
         source = t["source"].index_select(0, edges).long() + shift
         target = t["target"].index_select(0, edges).long() + shift
-        return Batch(
+        return CrystalBatch(
             z=t["z"].index_select(0, atoms).long(),
             reach=t["reach"].index_select(0, atoms),
             edge_index=torch.stack([source, target]),
             edge_vector=t["vector"].index_select(0, edges),
             batch=atom_batch,
-            ptr=first,
-            num_nodes=len(atoms),
+            num_graphs=len(crystals),
         )
 
     def n_edges(self) -> Tensor:
@@ -152,3 +143,77 @@ def _ranges(start: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     before = torch.cat([length.new_zeros(1), length.cumsum(0)[:-1]])
     within = torch.arange(len(owner), device=start.device) - before.index_select(0, owner)
     return begin.index_select(0, owner) + within, owner, length
+
+
+def _chunks(crystals: Iterable[Crystal]) -> Iterator[list[Crystal]]:
+    """Crystals of about :data:`_AT_ONCE` atoms, checked for their size."""
+    some: list[Crystal] = []
+    atoms = 0
+    for crystal in crystals:
+        if len(crystal[0]) > MAX_ATOMS:
+            raise InputError(
+                f"crystal of {len(crystal[0])} atoms: expected at most {MAX_ATOMS}; "
+                "give its primitive cell"
+            )
+        some.append(crystal)
+        atoms += len(crystal[0])
+        if atoms >= _AT_ONCE:
+            yield some
+            some, atoms = [], 0
+    if some:
+        yield some
+
+
+def _built(crystals: Sequence[Crystal], config: GraphConfig) -> dict[str, Tensor]:
+    """The tensors of a store."""
+    lattice = torch.from_numpy(
+        np.array([cell for _, _, cell in crystals], dtype=np.float64).reshape(-1, 3, 3)
+    )
+    n_atoms = torch.tensor([len(numbers) for numbers, _, _ in crystals], dtype=torch.long)
+    together = affordable(lattice, n_atoms, config)
+    if not together.all():
+        alone = [
+            _alone(crystal, config) if not fits else _built([crystal], config)
+            for crystal, fits in zip(crystals, together.tolist(), strict=True)
+        ]
+        return _end_to_end(alone)
+    frac = np.concatenate([np.empty((0, 3)), *(coords for _, coords, _ in crystals)])
+    cells = Cells(torch.from_numpy(np.asarray(frac, dtype=np.float64)), lattice, n_atoms)
+    found, reach = batched_neighbours(cells, config)
+    ends = torch.cat([n_atoms.new_zeros(1), n_atoms.cumsum(0)])
+    owner = torch.searchsorted(ends, found.target, right=True) - 1
+    first = ends.index_select(0, owner)
+    numbers = [np.asarray(z, dtype=np.int16) for z, _, _ in crystals]
+    return {
+        "z": torch.from_numpy(np.concatenate([np.empty(0, np.int16), *numbers])),
+        "reach": reach.float(),
+        "source": (found.source - first).short(),
+        "target": (found.target - first).short(),
+        "vector": found.vector.float(),
+        "atom_start": ends,
+        "edge_start": torch.searchsorted(found.target, ends),
+    }
+
+
+def _alone(crystal: Crystal, config: GraphConfig) -> dict[str, Tensor]:
+    """The same of one crystal that is too large or too flat to take all its pairs."""
+    numbers, frac, lattice = crystal
+    found = periodic_neighbours(frac @ lattice, lattice, config)
+    return {
+        "z": torch.from_numpy(np.asarray(numbers, dtype=np.int16)),
+        "reach": torch.from_numpy(found.reach).float(),
+        "source": torch.from_numpy(found.source).short(),
+        "target": torch.from_numpy(found.target).short(),
+        "vector": torch.from_numpy(found.vector).float(),
+        "atom_start": torch.tensor([0, len(numbers)]),
+        "edge_start": torch.tensor([0, len(found.source)]),
+    }
+
+
+def _end_to_end(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Several stores as one."""
+    joined = {name: torch.cat([part[name] for part in parts]) for name in _COLUMNS}
+    for name in ("atom_start", "edge_start"):
+        sizes = torch.cat([part[name].diff() for part in parts])
+        joined[name] = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+    return joined

@@ -1,0 +1,137 @@
+"""Many crystals at once must find what a plain search finds in each."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from models.graphs import batched
+from models.graphs.batched import Cells, affordable, batched_neighbours
+from models.graphs.neighbours import GraphConfig, periodic_neighbours
+from models.graphs.store import GraphStore
+
+CONFIG = GraphConfig()
+NEAR = GraphConfig(max_reach=4.0)
+
+
+def cells(crystals) -> Cells:
+    return Cells(
+        torch.tensor(np.concatenate([frac for frac, _ in crystals])),
+        torch.tensor(np.stack([lattice for _, lattice in crystals])),
+        torch.tensor([len(frac) for frac, _ in crystals]),
+    )
+
+
+def random_crystals(n: int, *, seed: int, most: int = 12):
+    """Cubes to needles and plates, skewed, left-handed, with atoms outside the cell."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(n):
+        n_atoms = int(rng.integers(1, most + 1))
+        lattice = np.diag(rng.uniform(0.4, 2.5, 3)) + rng.normal(0, 0.5, (3, 3))
+        volume = abs(np.linalg.det(lattice)) + 1e-3
+        lattice *= (n_atoms * rng.uniform(6.0, 60.0) / volume) ** (1 / 3)
+        made.append((rng.uniform(-1.0, 2.0, (n_atoms, 3)), lattice))
+    return made
+
+
+def brute_force(frac, lattice, config: GraphConfig):
+    """Reach of each atom, and sorted distances of its neighbours, over every image."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    frac = frac - np.floor(frac)
+    steps = [range(-k, k + 1) for k in np.ceil(config.max_reach / heights).astype(int) + 1]
+    shifts = np.array(list(product(*steps))) @ lattice
+    between = (frac[None] - frac[:, None]) @ lattice  # (target, source, 3)
+    distance = np.linalg.norm(between[:, :, None] + shifts, axis=-1).reshape(len(frac), -1)
+    distance = np.sort(np.where(distance > 1e-6, distance, np.inf), axis=1)
+    nearest = np.minimum(distance[:, : config.n_nearest], config.max_reach)
+    reach = np.minimum(config.stretch * nearest.mean(axis=1), config.max_reach)
+    return reach, [row[row < far] for row, far in zip(distance, reach, strict=True)]
+
+
+@pytest.mark.parametrize("config", [CONFIG, NEAR])
+def test_edges_and_reaches_are_those_of_a_search_through_every_image(config):
+    crystals = random_crystals(150, seed=1, most=6)
+    found, reach = batched_neighbours(cells(crystals), config)
+    target, distance = found.target.numpy(), found.distance.numpy()
+    atom = 0
+    for frac, lattice in crystals:
+        expected, rows = brute_force(frac, lattice, config)
+        np.testing.assert_allclose(reach[atom : atom + len(frac)], expected, rtol=1e-12)
+        for row in rows:
+            np.testing.assert_allclose(distance[target == atom], row, rtol=1e-9)
+            atom += 1
+
+
+def test_thousands_of_crystals_are_as_one_by_one():
+    crystals = random_crystals(3000, seed=2)
+    found, reach = batched_neighbours(cells(crystals), CONFIG)
+    first = edge = 0
+    for frac, lattice in crystals:
+        alone = periodic_neighbours(frac @ lattice, lattice, CONFIG)
+        mine = slice(edge, edge + len(alone.source))
+        np.testing.assert_allclose(reach[first : first + len(frac)], alone.reach, atol=1e-9)
+        np.testing.assert_array_equal(found.target[mine], alone.target + first)
+        np.testing.assert_allclose(found.distance[mine], alone.distance, atol=2e-6)
+        edge, first = mine.stop, first + len(frac)
+    assert edge == len(found.source)
+
+
+def test_vectors_lead_from_an_atom_to_an_image_of_its_neighbour():
+    crystals = random_crystals(50, seed=3)
+    given = cells(crystals)
+    found, _ = batched_neighbours(given, CONFIG)
+    owner = torch.repeat_interleave(torch.arange(50), given.n_atoms)[found.target]
+    apart = given.frac[found.source] - given.frac[found.target]
+    steps = (
+        torch.linalg.solve(given.lattice[owner].transpose(1, 2), found.vector)
+        - apart  # whole numbers of lattice vectors
+    )
+    torch.testing.assert_close(steps, steps.round(), atol=1e-9, rtol=0.0)
+    torch.testing.assert_close(found.vector.norm(dim=1), found.distance)
+
+
+def test_company_changes_nothing_not_even_the_order_of_equals():
+    lattice = np.array([[0.0, 2.7, 2.7], [2.7, 0.0, 2.7], [2.7, 2.7, 0.0]])
+    silicon = (np.array([[0.0, 0, 0], [0.25, 0.25, 0.25]]), lattice)
+    alone, reach = batched_neighbours(cells([silicon]), CONFIG)
+    others = random_crystals(20, seed=4)
+    among, reaches = batched_neighbours(cells([*others, silicon]), CONFIG)
+    n = len(alone.source)
+    torch.testing.assert_close(among.vector[-n:], alone.vector, atol=1e-9, rtol=0.0)
+    torch.testing.assert_close(reaches[-2:], reach)
+
+
+def test_small_pieces_give_the_same(monkeypatch):
+    crystals = cells(random_crystals(40, seed=5))
+    whole = batched_neighbours(crystals, CONFIG)
+    monkeypatch.setattr(batched, "_PAIRS", 500)
+    pieces = batched_neighbours(crystals, CONFIG)
+    for one, other in zip((*whole[0], whole[1]), (*pieces[0], pieces[1]), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_large_and_flat_crystals_go_alone_and_come_out_the_same(monkeypatch):
+    crystals = [
+        (np.full(len(frac), 14), frac, lattice)
+        for frac, lattice in random_crystals(10, seed=6)
+    ]
+    together = GraphStore.build(crystals)
+    monkeypatch.setattr(batched, "_TOO_MANY", 3000)
+    fits = affordable(*cells([c[1:] for c in crystals])[1:], CONFIG)
+    assert 0 < fits.sum() < len(crystals)
+    mixed = GraphStore.build(crystals)
+    for name in GraphStore.FIELDS:
+        one, other = together.tensors[name], mixed.tensors[name]
+        if name == "vector":  # the order of images as far away as each other is open
+            one, other = one.norm(dim=1), other.norm(dim=1)
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_a_plate_of_many_images_is_not_held_at_once():
+    lattice = torch.diag(torch.tensor([0.02, 40.0, 40.0], dtype=torch.float64))
+    fits = affordable(lattice.unsqueeze(0), torch.tensor([300]), CONFIG)
+    assert not fits.any()
