@@ -41,6 +41,7 @@ EXPERIMENT = "models"
 """MLflow's experiment of the runs that registered something."""
 
 _NAME = re.compile(r"[\w -]{1,100}")  # what MLflow takes and every URI can hold
+_ALIAS = re.compile(r"(?![vV]\d+$)[\w-]{1,100}")
 _METADATA_TAG = "galena.metadata"
 _PROBLEM = "the model registry could not be used"
 _ADVICE = "Nothing was changed in the model's own folder"
@@ -82,6 +83,11 @@ def register_model(
     if not _NAME.fullmatch(name):
         raise InputError(
             f"name '{name}': expected up to 100 letters, digits, '-', '_' or spaces"
+        )
+    if alias and (not _ALIAS.fullmatch(alias) or alias == "latest"):
+        raise InputError(
+            f"alias '{alias}': expected letters, digits, '-' or '_', and neither 'latest' nor "
+            "a version such as v1"
         )
     predictor = Predictor.load(folder, device="cpu")
     with explained(tracking_uri, problem=_PROBLEM, advice=_ADVICE):

@@ -27,7 +27,7 @@ from models.small.examples import (
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
 from models.training.fit import train
-from models.training.transfer import initial_weights
+from models.training.transfer import initial_weights, rescaled, uncorrected
 from models.uncertainty.answer import Answer, answer
 
 _BATCH = 64
@@ -126,11 +126,11 @@ def starting_weights(base: Base, config: TrainConfig) -> dict[str, Tensor]:
     has given up what the old targets did not need. On 300 bulk moduli a fresh readout had
     0.82 times the error of the old one with new last layers.
     """
-    state = base.states[config.seed % len(base.states)]
+    state = uncorrected(base.states[config.seed % len(base.states)], base.config.net)
     known = base.config.net.targets
     made = initial_weights(state, known, config.net, seed=config.seed)
     if set(known) & set(config.net.targets):
-        return made
+        return rescaled(made, config.net, base.config.scaling, config.scaling, known)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         fresh = build_net(config.net).state_dict()

@@ -316,3 +316,11 @@ def test_a_name_that_no_uri_can_hold_is_refused_before_anything_is_written(
 @pytest.mark.parametrize("model", ["galena", "models:/galena", "galena@champion"])
 def test_a_name_alone_leads_to_the_newest(registry: Registry, model: str) -> None:
     assert registered(model, registry.uri).version == registry.model.version
+
+
+@pytest.mark.parametrize("alias", ["latest", "v3", "a b", "a@b"])
+def test_an_alias_that_means_something_else_is_refused_first(
+    registry: Registry, alias: str
+) -> None:
+    with pytest.raises(InputError, match="neither 'latest' nor a version"):
+        register_model(registry.bundle, tracking_uri=registry.uri, alias=alias)

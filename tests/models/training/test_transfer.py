@@ -7,7 +7,9 @@ import torch
 
 from materials.errors import InputError
 from models.nets import build_net
-from models.training.transfer import initial_weights
+from models.prediction import physical_mean
+from models.training.objective import Scaling
+from models.training.transfer import initial_weights, rescaled, uncorrected
 from tests.models.samples import SMALL, labelled
 
 
@@ -46,3 +48,34 @@ def test_another_size_of_network_is_refused():
     net = known_net()
     with pytest.raises(InputError, match="another size"):
         initial_weights(net.state_dict(), SMALL.targets, replace(SMALL, edge_width=12))
+
+
+def test_in_other_units_and_without_corrections_the_values_stay():
+    corrected = replace(SMALL, corrections=(("energy_above_hull", "band_gap"),))
+    torch.manual_seed(7)
+    net = build_net(corrected).eval()
+    before, after = (
+        Scaling(unit={"band_gap": u, "energy_above_hull": 2 * u}, offset={"band_gap": o})
+        for u, o in ((1.0, 0.0), (0.25, 3.0))
+    )
+    state = uncorrected(net.state_dict(), corrected)
+    other = build_net(SMALL).eval()
+    other.load_state_dict(rescaled(state, SMALL, before, after, SMALL.targets))
+    graph = labelled(6).graphs.batch(torch.arange(6))
+    old, new = net(graph), other(graph)
+    plain = replace(SMALL, non_negative=())
+    torch.testing.assert_close(
+        physical_mean(new, plain, after), physical_mean(old, plain, before)
+    )
+    units = [s.tensors(SMALL.targets)[0].view(-1, 1) for s in (before, after)]
+    torch.testing.assert_close(
+        new.log_scale.exp() * units[1], old.log_scale.exp() * units[0]
+    )
+
+
+def test_targets_that_are_new_keep_what_they_began_with():
+    state = known_net().state_dict()
+    other = Scaling(unit={"band_gap": 9.0}, offset={"band_gap": 1.0})
+    made = rescaled(state, SMALL, Scaling(), other, ("formation_energy_per_atom",))
+    name = "readout.heads.0.2.weight"
+    torch.testing.assert_close(made[name][0], state[name][0])
