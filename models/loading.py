@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
-    from models.inference import Predictions
+    from materials.flat import FlatCrystals
+    from models.inference import Predictions, Tell
 
 
 class AnyPredictor(Protocol):
@@ -35,6 +36,15 @@ class AnyPredictor(Protocol):
         self, crystals: Sequence[tuple[Any, Any, Any]], *, progress: bool = False
     ) -> Predictions:
         """Predict ``(atomic_numbers, frac_coords, lattice)`` each."""
+
+    def predict_flat(
+        self,
+        crystals: FlatCrystals,
+        *,
+        compiled: bool | None = None,
+        tell: Tell = lambda _: None,
+    ) -> Predictions:
+        """Predict crystals given end to end; ``tell`` counts them."""
 
 
 def load_predictor(folder: Path | None = None, *, device: str = "auto") -> AnyPredictor:

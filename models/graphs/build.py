@@ -91,11 +91,16 @@ def checked(arrays: CrystalArrays) -> CrystalArrays:
         raise InputError("coordinates or lattice are not finite numbers")
     volume = abs(float(np.linalg.det(lattice))) / len(numbers)
     if volume < MIN_VOLUME_PER_ATOM:
-        raise InputError(
-            f"volume per atom {volume:.3g} Å3: expected at least {MIN_VOLUME_PER_ATOM:g}; "
-            "check the lattice's unit"
-        )
+        raise InputError(thin_fault(volume))
     return CrystalArrays(numbers, frac, lattice)
+
+
+def thin_fault(volume_per_atom: float) -> str:
+    """What is said of a crystal whose atoms lie on top of each other."""
+    return (
+        f"volume per atom {volume_per_atom:.3g} Å3: expected at least "
+        f"{MIN_VOLUME_PER_ATOM:g}; check the lattice's unit"
+    )
 
 
 def crystal_graph(

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
+    from materials.flat import FlatCrystals
+    from models.inference import Tell
+
 
 class SmallPredictor:
     """Networks, heads and trees, each for the targets that it is best at."""
@@ -53,6 +56,23 @@ class SmallPredictor:
     ) -> Predictions:
         """Predict ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)`` each."""
         return self._predict([_or_error(checked, CrystalArrays(*c)) for c in crystals])
+
+    def predict_flat(
+        self,
+        crystals: FlatCrystals,
+        *,
+        compiled: bool | None = None,
+        tell: Tell = lambda _: None,
+    ) -> Predictions:
+        """Predict crystals given end to end, for which nothing here is compiled."""
+        given: list[CrystalArrays | InputError] = []
+        for row, (z, frac, lattice) in enumerate(crystals.arrays()):
+            fault = crystals.faults.get(row)
+            one = CrystalArrays(z, frac, lattice)
+            given.append(InputError(fault) if fault else _or_error(checked, one))
+        found = self._predict(given)
+        tell(len(crystals))
+        return found
 
     def predict_compositions(self, formulas: Sequence[str]) -> Predictions:
         """Predict formulas; raises :class:`InputError` for a model that needs structures."""
