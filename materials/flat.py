@@ -109,6 +109,19 @@ class FlatCrystals:
             self.start[first : last + 1] - begin,
         )
 
+    def select(self, kept: BoolArray) -> Self:
+        """Those that are kept ``(n,)``, with their faults."""
+        sizes = self.n_sites
+        atoms = np.repeat(kept, sizes)
+        places = (np.cumsum(kept) - 1).tolist()
+        return type(self)(
+            self.atomic_numbers[atoms],
+            self.frac_coords[atoms],
+            self.lattice[kept],
+            np.concatenate([[0], np.cumsum(sizes[kept])]),
+            {places[row]: fault for row, fault in self.faults.items() if kept[row]},
+        )
+
     def without(self, faults: Mapping[int, str]) -> Self:
         """The same crystals, those with new ``faults`` emptied; an older fault stays."""
         if not faults:
@@ -151,6 +164,29 @@ class FlatCrystals:
             minlength=len(self) * (HEAVIEST + 1),
         )
         return flat.reshape(len(self), HEAVIEST + 1)
+
+    def columns(self) -> dict[str, pa.Array]:
+        """``n_sites``, ``lattice``, ``atomic_numbers`` and ``frac_coords`` of a table."""
+        import pyarrow as pa
+
+        from materials.schema import FIXED_FIELDS
+
+        def lists(values: NDArray[Any], ends: IntArray, name: str) -> pa.Array:
+            kind = FIXED_FIELDS[name].type
+            inner = pa.array(values, kind.value_type)
+            return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), inner, type=kind)
+
+        narrow = self.frac_coords.astype(np.float32)
+        narrow[narrow >= 1.0] = 0.0  # rounding up to one is the site at zero
+        cells = pa.array(self.lattice.astype(np.float32).ravel())
+        kind = FIXED_FIELDS["lattice"].type
+        numbers = self.atomic_numbers.astype(np.uint8)
+        return {
+            "n_sites": pa.array(self.n_sites, FIXED_FIELDS["n_sites"].type),
+            "lattice": pa.FixedSizeListArray.from_arrays(cells, type=kind),
+            "atomic_numbers": lists(numbers, self.start, "atomic_numbers"),
+            "frac_coords": lists(narrow.ravel(), 3 * self.start, "frac_coords"),
+        }
 
 
 @dataclass(frozen=True)

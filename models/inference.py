@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.flat import FlatCrystals
+from models.clock import Clock
 from models.denormals import flushed_denormals
+from models.graphs.batch import CrystalBatch
 from models.graphs.build import (
     MIN_VOLUME_PER_ATOM,
     CrystalArrays,
@@ -39,6 +41,8 @@ __all__ = ["Precision", "Predictions", "Predictor", "choose_device"]
 
 Precision = Literal["float32", "float64", "bfloat16"]
 """What networks compute in; ``bfloat16`` is for their products alone."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 Tell = Callable[[int], None]
 """Called with the number of crystals just done."""
@@ -111,12 +115,15 @@ class Predictor:
         *,
         compiled: bool | None = None,
         tell: Tell = lambda _: None,
+        clock: Clock | None = None,
     ) -> Predictions:
         """Predict crystals given end to end, without a loop over them.
 
         ``compiled`` says whether a processor uses what Numba compiles for it, which takes
         some seconds on its first use on a machine; by default if there are many atoms.
+        ``clock`` is told how long the stages ``graph`` and ``network`` take.
         """
+        clock = clock or Clock()
         faults = self._faults(crystals)
         unseen = self._unseen(crystals)
         usable = crystals.without(faults)
@@ -134,7 +141,7 @@ class Predictor:
         )
         tell(len(crystals) - len(rows))
         with flushed_denormals(), torch.inference_mode():
-            answers = self._answers(usable.dense(), compiled=compiled)
+            answers = self._answers(usable.dense(), clock, compiled=compiled)
             for first, last, some in answers:
                 if some is None:
                     size = usable.n_sites[rows[first]]
@@ -192,7 +199,7 @@ class Predictor:
         }
 
     def _answers(
-        self, crystals: FlatCrystals, *, compiled: bool
+        self, crystals: FlatCrystals, clock: Clock, *, compiled: bool
     ) -> Iterator[tuple[int, int, Asked | None]]:
         """Answers about the crystals from one place up to another, in their order.
 
@@ -204,27 +211,29 @@ class Predictor:
         compiled = compiled and self.device.type == "cpu"
 
         def graphs(first: int, last: int) -> CrystalGraphs:
-            return crystal_graphs(
-                crystals.cut(first, last),
-                self.manifest.train.net.graph,
-                device=self.device,
-                compiled=compiled,
-            )
+            with clock.stage("graph"):
+                return crystal_graphs(
+                    crystals.cut(first, last),
+                    self.manifest.train.net.graph,
+                    device=self.device,
+                    compiled=compiled,
+                )
+
+        def asked(graphs: CrystalGraphs, first: int, last: int) -> Asked:
+            with clock.stage("network"):
+                return self._asked(graphs.cut(first, last), compiled=compiled)
 
         chunks = halving(by_cost(crystals.start, atoms), graphs, self.device)
         for first, last, found in chunks:
             if found is None:
                 yield first, last, None
                 continue
-            ask = partial(self._asked, found, compiled=compiled)
+            ask = partial(asked, found)
             batches = halving(by_cost(found.edge_start, edges), ask, self.device)
             for begin, end, some in batches:
                 yield first + begin, first + end, some
 
-    def _asked(
-        self, graphs: CrystalGraphs, first: int, last: int, *, compiled: bool
-    ) -> Asked:
-        batch = graphs.cut(first, last)
+    def _asked(self, batch: CrystalBatch, *, compiled: bool) -> Asked:
         if self.precision == "float64":
             batch = batch.double()
         encode = by_processor if compiled and self.precision == "float32" else plainly

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.clock import Clock
 from models.evaluation.magpie import element_counts
 from models.measured.gap import NAME, MeasuredGap
 from models.uncertainty.intervals import clipped
@@ -61,10 +62,15 @@ class MeasuredPredictor:
         *,
         compiled: bool | None = None,
         tell: Tell = lambda _: None,
+        clock: Clock | None = None,
     ) -> Predictions:
         """Predict crystals given end to end."""
-        found = self._network.predict_flat(crystals, compiled=compiled, tell=tell)
-        return self._with_measured(found, crystals.counts())
+        clock = clock or Clock()
+        found = self._network.predict_flat(
+            crystals, compiled=compiled, tell=tell, clock=clock
+        )
+        with clock.stage("measured gap"):
+            return self._with_measured(found, crystals.counts())
 
     def _with_measured(self, found: Predictions, counts: NDArray[np.int64]) -> Predictions:
         """Add a column; its interval is cut at zero."""

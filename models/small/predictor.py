@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from models.clock import Clock
 from models.evaluation.magpie import element_counts
 from models.graphs.build import CrystalArrays, checked, crystal_arrays
 from models.inference import Predictions
@@ -63,6 +64,7 @@ class SmallPredictor:
         *,
         compiled: bool | None = None,
         tell: Tell = lambda _: None,
+        clock: Clock | None = None,
     ) -> Predictions:
         """Predict crystals given end to end, for which nothing here is compiled."""
         given: list[CrystalArrays | InputError] = []
@@ -70,7 +72,8 @@ class SmallPredictor:
             fault = crystals.faults.get(row)
             one = CrystalArrays(z, frac, lattice)
             given.append(InputError(fault) if fault else _or_error(checked, one))
-        found = self._predict(given)
+        with (clock or Clock()).stage("network"):
+            found = self._predict(given)
         tell(len(crystals))
         return found
 
