@@ -78,7 +78,7 @@ def screen(
     alone = path.suffix.lower() == ".parquet"
     folder = work_folder(path)
     with held(folder, "screening", "--output"):
-        store = ShardStore(folder)
+        store = ShardStore(folder, hidden=spec.best is not None)
         if fresh:
             store.clear()
         store.begin(_header(source, spec, model))

@@ -2,12 +2,13 @@
 
 | file | what |
 |---|---|
-| ``manifest.json`` | model, crystals and specification; counts and times once complete |
-| ``shards.jsonl`` | a line for every finished shard, written after its file |
+| ``_manifest.json`` | model, crystals and specification; counts and times once complete |
+| ``_shards.jsonl`` | a line for every finished shard, written after its file |
 | ``part-00000.parquet`` | the rows of the first shard |
-| ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error |
+| ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error; parts are called ``_part-00000.parquet`` then |
 
-A part appears whole or not at all; without its line, or with other bytes than the line says, it
+Readers of Parquet folders leave out what begins with an underscore: ``pd.read_parquet(folder)``
+is the result. A part appears whole or not at all; without its line, or with other bytes than the line says, it
 is done again.
 """
 
@@ -32,8 +33,8 @@ from materials.errors import InputError
 from materials.provenance import file_sha256
 from models.clock import Clock
 
-MANIFEST = "manifest.json"
-LINES = "shards.jsonl"
+MANIFEST = "_manifest.json"
+LINES = "_shards.jsonl"
 BEST = "best.parquet"
 
 
@@ -50,8 +51,9 @@ class Finished:
 class ShardStore:
     """Finished shards in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, hidden: bool = False) -> None:
         self.folder = folder
+        self._stem = "_part" if hidden else "part"
         self._done: dict[int, Finished] = {}
 
     def begin(self, header: dict[str, Any]) -> None:
@@ -86,7 +88,11 @@ class ShardStore:
 
     def clear(self) -> None:
         """Remove an earlier screening, and nothing else."""
-        parts = sorted(self.folder.glob("part-*.parquet"))
+        parts = [
+            path
+            for stem in ("part", "_part")
+            for path in self.folder.glob(f"{stem}-*.parquet")
+        ]
         for path in (
             self.folder / MANIFEST,
             self.folder / LINES,
@@ -102,7 +108,7 @@ class ShardStore:
 
     def part(self, number: int) -> Path:
         """The file of a shard."""
-        return self.folder / f"part-{number:05d}.parquet"
+        return self.folder / f"{self._stem}-{number:05d}.parquet"
 
     def parts(self) -> list[Path]:
         """The files of all finished shards, in their order."""
