@@ -221,7 +221,7 @@ class Predictor:
 
         def asked(graphs: CrystalGraphs, first: int, last: int) -> Asked:
             with clock.stage("network"):
-                return self._asked(graphs.cut(first, last), compiled=compiled)
+                return self.ask(graphs.cut(first, last), compiled=compiled)
 
         chunks = halving(by_cost(crystals.start, atoms), graphs, self.device)
         for first, last, found in chunks:
@@ -233,7 +233,8 @@ class Predictor:
             for begin, end, some in batches:
                 yield first + begin, first + end, some
 
-    def _asked(self, batch: CrystalBatch, *, compiled: bool) -> Asked:
+    def ask(self, batch: CrystalBatch, *, compiled: bool = False) -> Asked:
+        """Ask all networks about one batch of graphs, in inference mode."""
         if self.precision == "float64":
             batch = batch.double()
         encode = by_processor if compiled and self.precision == "float32" else plainly

@@ -76,7 +76,7 @@ class Screener:
     """A specification and a predictor, ready for any shard."""
 
     def __init__(self, spec: ScreenSpec, predictor: FlatPredictor) -> None:
-        self.spec, self._predictor = spec, predictor
+        self.spec, self.predictor = spec, predictor
         self.version, self.targets = predictor.version, predictor.targets
         self._sieve = Sieve(spec.filters)
         columns = prediction_columns(predictor.targets)
@@ -99,7 +99,7 @@ class Screener:
             kept, filtered = self._sieve.passed(given.crystals, given.formulas)
             chosen = given if kept.all() else _chosen(given, kept)
         tell(len(kept) - len(chosen.crystals))
-        found = self._predictor.predict_flat(
+        found = self.predictor.predict_flat(
             chosen.crystals, compiled=True, tell=tell, clock=clock
         )
         with clock.stage("write"):

@@ -5,11 +5,11 @@
 | ``_manifest.json`` | model, crystals and specification; counts and times once complete |
 | ``_shards.jsonl`` | a line for every finished shard, written after its file |
 | ``part-00000.parquet`` | the rows of the first shard |
-| ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error; parts are called ``_part-00000.parquet`` then |
+| ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error |
 
-Readers of Parquet folders leave out what begins with an underscore: ``pd.read_parquet(folder)``
-is the result. A part appears whole or not at all; without its line, or with other bytes than the line says, it
-is done again.
+Readers of Parquet folders leave out what begins with an underscore, as parts do where there is
+a ``best.parquet``: ``pd.read_parquet(folder)`` is the result. A part appears whole or not at
+all; without its line, or with other bytes than the line says, it is done again.
 """
 
 from __future__ import annotations
