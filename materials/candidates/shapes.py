@@ -9,14 +9,16 @@ from hashlib import sha256
 from itertools import permutations, product
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.periodic_table import Element
+from pymatgen.core.structure import Structure
 
 from materials.candidates.prototypes import Prototype
-from materials.errors import GalenaError
 from materials.soundness import FloatArray, IntArray
 
-_SYMPREC = 0.01  # Å, in the cell of the prototype's entry; as for its space group
+# Where prototypes count as the same; the tolerances of tools/make_prototypes.py.
+_LENGTHS, _PLACES, _ANGLES = 0.2, 0.2, 5.0  # relative, of the mean spacing, degrees
 _CODE_DIGITS = 10  # hexadecimal; two arrangements share them once in 10^12 pairs
 
 
@@ -30,8 +32,8 @@ class Shape:
     shortest: FloatArray  # (k, k), distance between species in that lattice
     arrangements: tuple[tuple[int, ...], ...]
     """Ways to put ``k`` different elements on the species that give different crystals:
-    the place of each species' element among the elements in order. Of those that some
-    symmetry maps on one another, the first in lexicographic order."""
+    the place of each species' element among the elements in order. Of those that give the
+    same crystal, the first in lexicographic order."""
     codes: tuple[str, ...]
     """Of each arrangement, from the prototype's label."""
 
@@ -85,17 +87,14 @@ class Shapes:
 
 @cache
 def shape_of(prototype: Prototype) -> Shape:
-    """Look at one prototype.
-
-    Raises :class:`GalenaError` if spglib finds no symmetry, not even the identity.
-    """
+    """Look at one prototype; at one of the same label, once."""
     parent = prototype.structure
     species = np.empty(prototype.n_sites, dtype=np.int64)
     for orbit, kind in zip(prototype.orbits, prototype.orbit_species, strict=True):
         species[list(orbit)] = kind
     frac = np.array(parent.frac_coords, dtype=np.float64)
     matrix = np.array(parent.lattice.matrix, dtype=np.float64)
-    ways = _arrangements(_swaps(prototype, species, matrix, frac), prototype.n_species)
+    ways = _arrangements(_swaps(prototype, species), prototype.n_species)
     unit = matrix / abs(np.linalg.det(matrix)) ** (1.0 / 3.0)
     codes = tuple(_code(prototype.label, way) for way in ways)
     return Shape(species, frac, unit, _shortest(unit, frac, species), ways, codes)
@@ -108,8 +107,6 @@ def _code(label: str, arrangement: tuple[int, ...]) -> str:
 
 def _shortest(lattice: FloatArray, frac: FloatArray, species: IntArray) -> FloatArray:
     """Shortest distance between two species, an atom's own images included, ``(k, k)``."""
-    from pymatgen.core.lattice import Lattice
-
     cell = Lattice(lattice)
     distance = cell.get_all_distances(frac, frac)  # (n_sites, n_sites), 0 to itself
     steps = np.array([s for s in product((-2, -1, 0, 1, 2), repeat=3) if any(s)])
@@ -121,32 +118,48 @@ def _shortest(lattice: FloatArray, frac: FloatArray, species: IntArray) -> Float
     return found
 
 
-def _swaps(
-    prototype: Prototype, species: IntArray, matrix: FloatArray, frac: FloatArray
-) -> frozenset[tuple[int, ...]]:
+def _swaps(prototype: Prototype, species: IntArray) -> frozenset[tuple[int, ...]]:
     """Every renaming of the species that leaves the crystal what it is, mirrored or not.
 
-    Such a renaming is a motion of the crystal onto itself that takes each species to one
-    species: a symmetry of the crystal whose atoms are all of one kind. It keeps the
-    translations that keep the species, so spglib sees it in the prototype's own cell.
+    Only species on orbits of the same sizes are tried. As among the prototypes themselves,
+    atoms may lie a fifth of their mean spacing apart: a relaxation would bring both to the
+    same place, as the two cations of chalcopyrite.
     """
-    same = tuple(range(prototype.n_species))
-    if len(set(prototype.stoichiometry)) == prototype.n_species:
-        return frozenset({same})
-    cell = (matrix.tolist(), frac.tolist(), [1] * len(frac))
-    found = spglib.get_symmetry(cell, symprec=_SYMPREC)
-    if found is None:
-        raise GalenaError(
-            f"prototype {prototype.label}: spglib finds no symmetry; its atoms may overlap"
-        )
-    moved = np.einsum("oij,sj->osi", found["rotations"], frac)
-    apart = moved[:, :, None] + found["translations"][:, None, None] - frac
-    apart = (apart - np.round(apart)) @ matrix  # (n_motions, n_sites, n_sites, 3) Å
-    onto = species[np.linalg.norm(apart, axis=3).argmin(axis=2)]  # (n_motions, n_sites)
-    one_of_each = [int(np.argmax(species == kind)) for kind in same]
-    renamed = onto[:, one_of_each]  # (n_motions, k)
-    kept = renamed[(renamed[:, species] == onto).all(axis=1)]
-    return frozenset({same, *map(tuple, kept.tolist())})
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    sizes: list[list[int]] = [[] for _ in range(prototype.n_species)]
+    for orbit, kind in zip(prototype.orbits, prototype.orbit_species, strict=True):
+        sizes[kind] = sorted([*sizes[kind], len(orbit)])
+    matcher = StructureMatcher(_LENGTHS, _PLACES, _ANGLES, primitive_cell=False)
+    own = _named(prototype.structure, species)
+    found = {tuple(range(prototype.n_species))}
+    for renaming in permutations(range(prototype.n_species)):
+        alike = all(sizes[kind] == sizes[to] for kind, to in enumerate(renaming))
+        if not alike or renaming in found:
+            continue
+        if matcher.fit(own, _named(own, np.array(renaming)[species])):
+            found = _closed({*found, renaming})
+    return frozenset(found)
+
+
+def _named(structure: Structure, species: IntArray) -> Structure:
+    """The same sites with an element of its own for each species."""
+    symbols = [Element.from_Z(kind + 1).symbol for kind in species.tolist()]
+    return Structure(structure.lattice, symbols, structure.frac_coords)
+
+
+def _closed(renamings: set[tuple[int, ...]]) -> set[tuple[int, ...]]:
+    """With these, all that come of one after another."""
+    while (
+        new := {
+            tuple(first[kind] for kind in second)
+            for first in renamings
+            for second in renamings
+        }
+        - renamings
+    ):
+        renamings = renamings | new
+    return renamings
 
 
 def _arrangements(
