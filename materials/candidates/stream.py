@@ -10,9 +10,9 @@ import numpy as np
 from pymatgen.core.periodic_table import Element
 
 from materials.candidates.formulas import Speller
-from materials.candidates.prototypes import Prototype
+from materials.candidates.prototypes import PLACEHOLDERS, Prototype
 from materials.candidates.shapes import Shapes
-from materials.candidates.shuffle import LARGEST, Shuffle
+from materials.candidates.shuffle import Shuffle
 from materials.candidates.volume import decorated_volumes
 from materials.errors import InputError, did_you_mean
 from materials.flat import FlatCrystals
@@ -62,8 +62,8 @@ class Decorations:
         """Look at the prototypes: milliseconds each, remembered for the next time.
 
         Raises :class:`InputError` for unknown, repeated or too few elements, no prototypes
-        or two of the same label, a limit below 1, a negative seed, and more candidates than
-        64 bits can number.
+        two of the same label or one of more than six species, a limit below 1, and a negative
+        seed.
         """
         self.prototypes = _checked_prototypes(prototypes)
         numbers = _checked_elements(elements)
@@ -166,15 +166,10 @@ class Decorations:
 
 def _sizes(shapes: Shapes, n_elements: int) -> IntArray:
     """Candidates of each prototype, ``(p,)``."""
-    sizes: list[int] = [
+    sizes = [
         comb(n_elements, int(k)) * int(ways)
         for k, ways in zip(shapes.n_species, shapes.n_arrangements, strict=True)
     ]
-    if sum(sizes) > LARGEST:
-        raise InputError(
-            f"{sum(sizes)} candidates are more than 64 bits can number ({LARGEST}); "
-            "choose fewer elements or prototypes of fewer species"
-        )
     return np.array(sizes, dtype=np.int64)
 
 
@@ -192,6 +187,11 @@ def _checked_prototypes(prototypes: Sequence[Prototype]) -> tuple[Prototype, ...
     for prototype in prototypes:
         if prototype.label in seen:
             raise InputError(f"two prototypes are labelled {prototype.label}; drop one")
+        if prototype.n_species > len(PLACEHOLDERS):
+            raise InputError(
+                f"prototype {prototype.label} has {prototype.n_species} species, "
+                f"expected at most {len(PLACEHOLDERS)}"
+            )
         seen.add(prototype.label)
     return tuple(prototypes)
 

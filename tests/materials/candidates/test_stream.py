@@ -7,15 +7,15 @@ import sys
 from dataclasses import replace
 from functools import cache
 from itertools import permutations
-from math import comb
+from math import comb, factorial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pymatgen.core import Element, Structure
+from pymatgen.core import Element
 
-from materials.candidates.prototypes import aflow_prototypes, decorate
+from materials.candidates.prototypes import Prototype, aflow_prototypes, decorate
 from materials.candidates.stream import CandidateBatch, Decorations
 from materials.errors import InputError
 from materials.known import reduced_formula
@@ -35,6 +35,17 @@ SOME = ("Zn", "S", "Mg", "O", "Si", "Na")
 @cache
 def everything() -> Decorations:
     return Decorations(ALL, ELEMENTS, limit=10**9, seed=5)
+
+
+@cache
+def symmetric() -> list[Prototype]:
+    """Small prototypes some of whose species can be exchanged."""
+    return [
+        p
+        for p in ALL
+        if p.n_sites <= 8
+        and len(Decorations([p], SOME[: p.n_species])) < factorial(p.n_species)
+    ]
 
 
 def elements_on(batch: CandidateBatch, row: int) -> tuple[str, ...]:
@@ -59,8 +70,8 @@ def assert_decorated(batch: CandidateBatch) -> None:
 
 def test_every_prototype_is_decorated_as_decorate_does():
     for prototype in ALL:
-        stream = Decorations([prototype], ELEMENTS, limit=2, seed=11)
-        assert_decorated(stream.batch(0, len(stream)))
+        stream = Decorations([prototype], ELEMENTS, limit=1, seed=11)
+        assert_decorated(stream.batch(0, 1))
 
 
 def test_a_random_choice_is_decorated_as_decorate_does():
@@ -80,27 +91,22 @@ def test_formulas_are_spelled_as_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("prototype", "elements", "formula"),
+    ("label", "elements", "formula"),
     [
         ("AB_cF8_225_a_b:AB", ("Na", "O"), "Na2O2"),
-        ("AB_cF8_225_a_b:AB", ("K", "O"), "K2O2"),
+        ("AB_cF8_225_a_b:AB", ("H", "O"), "H2O2"),
         ("AB_cF8_225_a_b:AB", ("Li", "Na"), "NaLi"),
         ("A_cF8_227_a:A", ("O",), "O2"),
         ("A_cF8_227_a:A", ("He",), "He"),
-        ("A2BC4_cF56_227_d_a_e:ABC", ("Ca", "N", "O"), "Ca2NO4"),
-        ("A2BC4_cF56_227_d_a_e:ABC", ("Al", "Mg", "O"), "Mg(AlO2)2"),
-        ("A2BC4_cF56_227_d_a_e:ABC", ("He", "Mg", "Ne"), "Mg(HeNe2)2"),
+        ("A2BC4_cF56_227_d_a_e:ABC", ("Si", "Ca", "O"), "Ca(SiO2)2"),
+        ("A2BC4_cF56_227_d_a_e:ABC", ("Al", "Mg", "O"), "MgAl2O4"),
+        ("A2BC4_cF56_227_d_a_e:ABC", ("He", "Mg", "Ne"), "MgHe2Ne4"),
     ],
 )
-def test_special_spellings(prototype, elements, formula):
-    stream = Decorations([BY_LABEL[prototype]], elements)
-    batch = stream.batch(0, len(stream))
-    spelled = {elements_on(batch, row): text for row, text in enumerate(batch.formulas)}
-    expected = reduced_formula(decorate(BY_LABEL[prototype], elements))
-    same = [text for on, text in spelled.items() if set(on) == set(elements)]
-    assert expected in same
-    if elements[0] != "He" or len(elements) == 1:
-        assert expected == formula
+def test_special_spellings(label, elements, formula):
+    batch = Decorations([BY_LABEL[label]], elements).batch(0, 1 if len(elements) < 3 else 6)
+    row = next(r for r in range(len(batch)) if elements_on(batch, r) == elements)
+    assert batch.formulas[row] == formula == reduced_formula(formula)
 
 
 @settings(deadline=None, max_examples=60)
@@ -152,13 +158,7 @@ def test_textbook_symmetries_of_species(prototype, ways):
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_what_is_left_out_equals_something_that_is_there(data):
-    symmetric = [
-        p
-        for p in ALL
-        if p.n_sites <= 8
-        and len(Decorations([p], SOME[: p.n_species])) < factorial_of(p.n_species)
-    ]
-    prototype = data.draw(st.sampled_from(symmetric))
+    prototype = data.draw(st.sampled_from(symmetric()))
     elements = SOME[: prototype.n_species]
     stream = Decorations([prototype], elements)
     batch = stream.batch(0, len(stream))
@@ -170,10 +170,6 @@ def test_what_is_left_out_equals_something_that_is_there(data):
         st.sampled_from([p for p in permutations(elements) if p not in there])
     )
     assert index.find(decorate(prototype, left_out)) is not None
-
-
-def factorial_of(n: int) -> int:
-    return len(list(permutations(range(n))))
 
 
 def test_no_name_comes_twice_in_a_whole_list():
@@ -288,20 +284,9 @@ def test_numbers_outside_the_list_are_refused(first, last):
         Decorations(FEW, SOME, limit=11).batch(first, last)
 
 
-def test_more_than_64_bits_can_number_are_refused():
-    kinds = tuple(range(11))
-    symbols = [Element.from_Z(z + 1).symbol for z in kinds]
-    coords = [[kind / 11.0, 0.0, 0.0] for kind in kinds]
-    rich = replace(
-        HALITE,
-        label="eleven",
-        n_species=11,
-        orbit_species=kinds,
-        orbits=tuple((kind,) for kind in kinds),
-        structure=Structure(np.eye(3) * 9.0, symbols, coords),
-        stoichiometry=(1,) * 11,
-    )
-    with pytest.raises(InputError, match="64 bits"):
+def test_more_species_than_prototypes_have_are_refused():
+    rich = replace(HALITE, label="rich", n_species=7)
+    with pytest.raises(InputError, match="rich has 7 species, expected at most 6"):
         Decorations([rich], ELEMENTS)
 
 
