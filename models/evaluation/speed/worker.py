@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from models.evaluation.speed.peer import Peer, Timed, ask
-from models.evaluation.speed.peers import find_peer
+import numpy as np
+
+from models.evaluation.speed.peer import Timed, ask, load
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Job:
     """What a worker is told."""
 
-    peer: str
+    loader: str  # module:function of the peer
     threads: int
     batch: int
     crystals: tuple[tuple[list[int], list[list[float]], list[list[float]]], ...]
@@ -56,16 +57,15 @@ def main() -> None:
     """Serve the job on standard input until it ends."""
     out = _take_stdout()
     job = Job.parse(sys.stdin.readline())
-    peer = find_peer(job.peer)
     try:
-        serve(job, peer, sys.stdin, out)
+        serve(job, sys.stdin, out)
     except Exception as error:  # noqa: BLE001 - peers raise anything; it is reported
         _say(out, {"error": f"{type(error).__name__}: {error}"})
 
 
-def serve(job: Job, peer: Peer, orders: TextIO, out: TextIO) -> None:
+def serve(job: Job, orders: TextIO, out: TextIO) -> None:
     """Load, warm up, and answer every line of ``orders``."""
-    loaded = peer.load()
+    loaded = load(job.loader)
     _set_threads(job.threads)
     ask(loaded, job.structures()[: job.batch], job.batch)
     _say(out, {"parameters": loaded.parameters})
@@ -74,12 +74,17 @@ def serve(job: Job, peer: Peer, orders: TextIO, out: TextIO) -> None:
 
 
 def _plain(timed: Timed) -> dict[str, Any]:
-    return {
-        "values": timed.values.tolist(),
-        "graph": timed.graph,
-        "network": timed.network,
-        "failures": timed.failures,
-    }
+    return {**vars(timed), "values": timed.values.tolist()}
+
+
+def timed_of(answer: dict[str, Any]) -> Timed:
+    """Read what a worker answered."""
+    return Timed(
+        np.array(answer["values"], dtype=np.float64),
+        answer["graph"],
+        answer["network"],
+        {int(number): message for number, message in answer["failures"].items()},
+    )
 
 
 def _set_threads(threads: int) -> None:
