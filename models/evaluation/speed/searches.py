@@ -107,7 +107,8 @@ def in_order(found: Found) -> Found:
     """By target, source and vector (to 1e-6 Å): two searches that agree are alike in this."""
     vector = np.round(found.vector, 6) + 0.0  # no negative zeros
     order = np.lexsort((*vector.T[::-1], found.source, found.target))
-    return Found(*(column[order] for column in found))
+    source, target, vector, distance = found
+    return Found(source[order], target[order], vector[order], distance[order])
 
 
 def _galena(crystals: Sequence[CrystalArrays], radius: float) -> Found:
@@ -245,63 +246,62 @@ def _one_by_one(
     return Found(source.astype(np.int64), target.astype(np.int64), vector, distance)
 
 
-SEARCHES: dict[str, Search] = {
-    search.name: search
-    for search in (
-        Search(
-            "Galena",
-            "galena-materials",
-            "torch",
-            None,
-            True,
-            "dense pairs times images in torch",
-            _galena,
-        ),
-        Search(
-            "vesin",
-            "vesin",
-            "vesin",
-            "bench",
-            False,
-            "cell lists in C++, on as many threads as OMP_NUM_THREADS",
-            _vesin,
-        ),
-        Search(
-            "matscipy",
-            "matscipy",
-            "matscipy",
-            "bench",
-            False,
-            "cell lists in C",
-            _matscipy,
-        ),
-        Search(
-            "pymatgen",
-            "pymatgen",
-            "pymatgen",
-            None,
-            False,
-            "find_points_in_spheres, Cython",
-            _pymatgen,
-        ),
-        Search(
-            "nvalchemi",
-            "nvalchemi-toolkit-ops",
-            "nvalchemiops",
-            "bench",
-            True,
-            "cell lists in Warp kernels, on a GPU where there is one",
-            _nvalchemi,
-        ),
-        Search(
-            "ase",
-            "ase",
-            "ase",
-            None,
-            False,
-            "primitive_neighbor_list in numpy, the slow reference",
-            _ase,
-        ),
-    )
-}
+_ALL = (
+    Search(
+        name="Galena",
+        distribution="galena-materials",
+        module="torch",
+        extra=None,
+        batched=True,
+        note="dense pairs times images in torch",
+        find=_galena,
+    ),
+    Search(
+        name="vesin",
+        distribution="vesin",
+        module="vesin",
+        extra="bench",
+        batched=False,
+        note="cell lists in C++, on as many threads as OMP_NUM_THREADS",
+        find=_vesin,
+    ),
+    Search(
+        name="matscipy",
+        distribution="matscipy",
+        module="matscipy",
+        extra="bench",
+        batched=False,
+        note="cell lists in C",
+        find=_matscipy,
+    ),
+    Search(
+        name="pymatgen",
+        distribution="pymatgen",
+        module="pymatgen",
+        extra=None,
+        batched=False,
+        note="find_points_in_spheres, in Cython",
+        find=_pymatgen,
+    ),
+    Search(
+        name="nvalchemi",
+        distribution="nvalchemi-toolkit-ops",
+        module="nvalchemiops",
+        extra="bench",
+        batched=True,
+        note="cell lists in Warp kernels, on a GPU where there is one",
+        find=_nvalchemi,
+    ),
+    Search(
+        name="ase",
+        distribution="ase",
+        module="ase",
+        extra=None,
+        batched=False,
+        note="primitive_neighbor_list in numpy, the slow reference",
+        find=_ase,
+    ),
+)
+
+SEARCHES: dict[str, Search] = {search.name: search for search in _ALL}
 """Name -> search."""
