@@ -69,6 +69,8 @@ class FlatCrystals:
         Rows with faults are looked at one by one, to say what is wrong with them; ``first``
         is the number of the batch's first row in its table, for those messages.
         """
+        import pyarrow as pa
+
         from materials.rows import row_fault
 
         sizes = batch.column("n_sites")
@@ -77,7 +79,8 @@ class FlatCrystals:
             for name in ("lattice", "atomic_numbers", "frac_coords")
         )
         good = numbers.there & places.there & cells.there & (cells.length == 9)
-        good &= numbers.length == sizes.fill_null(-1).to_numpy(zero_copy_only=False)
+        sizes = sizes.cast(pa.int64(), safe=False).fill_null(-1)
+        good &= numbers.length == sizes.to_numpy()
         good &= (numbers.length > 0) & (places.length == 3 * numbers.length)
         good &= (
             batch.column("material_id").fill_null("").to_numpy(zero_copy_only=False) != ""
@@ -151,11 +154,6 @@ class FlatCrystals:
             atoms = slice(self.start[row], self.start[row + 1])
             yield self.atomic_numbers[atoms], self.frac_coords[atoms], lattice
 
-    def volume(self) -> FloatArray:
-        """Of each cell in Å3, ``(n,)``."""
-        found: FloatArray = np.abs(np.linalg.det(self.lattice))
-        return found
-
     def counts(self) -> IntArray:
         """Atoms of each element in each crystal, ``(n, 119)``."""
         owner = np.repeat(np.arange(len(self)), self.n_sites)
@@ -202,7 +200,7 @@ class _Lists:
     def of(cls, column: pa.Array) -> _Lists:
         import pyarrow as pa
 
-        lists = column.cast(pa.list_(pa.float64()))
+        lists = column.cast(pa.list_(pa.float64()), safe=False)  # or 2**60 + 1 raises
         ends = lists.offsets.to_numpy()
         values = lists.values.to_numpy(zero_copy_only=False)[ends[0] : ends[-1]]
         ends = (ends - ends[0]).astype(np.int64)

@@ -112,7 +112,7 @@ def _labelled(number: int, name: str | None, fault: str) -> str:
 
 def _lists(column: pa.Array) -> Iterator[FloatArray | None]:
     """Each list of a column as floats; None where it is null, NaN where a value is."""
-    column = column.cast(pa.list_(pa.float64()))
+    column = column.cast(pa.list_(pa.float64()), safe=False)  # or 2**60 + 1 raises
     values = column.values.to_numpy(zero_copy_only=False)
     starts = column.offsets.to_numpy().tolist()
     valid = column.is_valid().to_numpy(zero_copy_only=False).tolist()

@@ -24,10 +24,12 @@ def compiled(function: F) -> F:
 def compiled_loosely(function: F) -> F:
     """The same, free to reorder sums and products: for single precision, never for counts.
 
-    Infinities and NaN are kept as they are: a network that finds none must not make one up.
+    Infinities and NaN are kept as they are: a network that finds none must not make one up;
+    dividing by zero gives them, as in torch, and raises nothing.
     """
     loose = {"contract", "reassoc", "arcp", "nsz"}
+    options = {"nogil": True, "fastmath": loose, "error_model": "numpy"}
     try:
-        return cast("F", njit(function, nogil=True, cache=True, fastmath=loose))
+        return cast("F", njit(function, cache=True, **options))
     except RuntimeError:
-        return cast("F", njit(function, nogil=True, fastmath=loose))
+        return cast("F", njit(function, **options))

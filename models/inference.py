@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
@@ -18,11 +19,10 @@ from models.clock import Clock
 from models.denormals import flushed_denormals
 from models.graphs.batch import CrystalBatch
 from models.graphs.build import (
-    MIN_VOLUME_PER_ATOM,
     CrystalArrays,
+    cell_faults,
     checked,
     crystal_arrays,
-    thin_fault,
 )
 from models.graphs.search import CrystalGraphs, crystal_graphs
 from models.memory import by_cost, halving
@@ -71,8 +71,10 @@ class Predictor:
         self.device = choose_device(device)
         self.precision = precision
         dtype = torch.float64 if precision == "float64" else torch.float32
-        self._nets = tuple(net.to(self.device, dtype) for net in bundle.nets)
-        self._doubt = bundle.doubt.to(self.device, dtype)
+        # Copies: another predictor may use the same bundle elsewhere or in other precision.
+        nets, doubt = deepcopy((bundle.nets, bundle.doubt))
+        self._nets = tuple(net.to(self.device, dtype) for net in nets)
+        self._doubt = doubt.to(self.device, dtype)
         self._elements = np.isin(np.arange(119), bundle.manifest.elements)
         for intervals in bundle.manifest.intervals.values():
             intervals.half_width(1.0, level)  # refuses a level that it does not have
@@ -171,10 +173,8 @@ class Predictor:
             return self.predict_flat(FlatCrystals.from_arrays(good, faults), tell=tell)
 
     def _faults(self, crystals: FlatCrystals) -> dict[int, str]:
-        """Crystals that have no graph: their atoms would lie on top of each other."""
-        volume = crystals.volume() / np.maximum(crystals.n_sites, 1)
-        thin = (volume < MIN_VOLUME_PER_ATOM) & (crystals.n_sites > 0)
-        return {int(row): thin_fault(float(volume[row])) for row in np.flatnonzero(thin)}
+        """Crystals that have no graph."""
+        return cell_faults(crystals.lattice, crystals.n_sites)
 
     def _unseen(self, crystals: FlatCrystals) -> dict[int, str]:
         """Which elements the network never saw: their embeddings are random numbers.

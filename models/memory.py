@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-_SAYS = ("can't allocate memory", "not enough memory", "out of memory")
+_SAYS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "_STATUS_ALLOC_FAILED",  # of cuBLAS and cuDNN
+)
 
 
 def out_of_memory(error: BaseException) -> bool:

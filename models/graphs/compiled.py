@@ -121,7 +121,7 @@ def _short_cell(
     lattice: FloatArray, frac_coords: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """The same crystal by vectors that cannot be shortened in pairs, atoms in [0, 1)."""
-    cell, frac = lattice.copy(), frac_coords.copy()
+    cell, frac = lattice.copy(), _wrapped(frac_coords)
     for _ in range(_ROUNDS):
         changed = False
         for i in range(3):
@@ -143,10 +143,18 @@ def _short_cell(
                     changed = True
         if not changed:
             break
+    return cell, _wrapped(frac)
+
+
+@compiled
+def _wrapped(frac_coords: FloatArray) -> FloatArray:
+    """The images in [0, 1); ``np.floor``, since ``math.floor`` gives an int64 to overflow."""
+    frac = np.empty_like(frac_coords)
     for atom in range(len(frac)):
         for axis in range(3):
-            frac[atom, axis] -= math.floor(frac[atom, axis])
-    return cell, frac
+            place = frac_coords[atom, axis]
+            frac[atom, axis] = place - np.floor(place)
+    return frac
 
 
 @compiled
