@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -28,8 +28,8 @@ def compiled_loosely(function: F) -> F:
     dividing by zero gives them, as in torch, and raises nothing.
     """
     loose = {"contract", "reassoc", "arcp", "nsz"}
-    options = {"nogil": True, "fastmath": loose, "error_model": "numpy"}
+    options: Any = {"nogil": True, "fastmath": loose, "error_model": "numpy"}
     try:
-        return cast("F", njit(function, cache=True, **options))
+        return cast("F", njit(cache=True, **options)(function))
     except RuntimeError:
-        return cast("F", njit(function, **options))
+        return cast("F", njit(**options)(function))

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from models.graphs.build import CrystalArrays
     from models.inference import Precision, Predictor
 
-ELEMENTS = ["Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Si", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ge", "Zr", "Nb", "Mo", "Sn", "Bi", "B", "C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"]
+ELEMENTS = (
+    *("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Si", "Ti", "V", "Cr", "Mn", "Fe"),
+    *("Co", "Ni", "Cu", "Zn", "Ge", "Zr", "Nb", "Mo", "Sn", "Bi", "B", "C", "N", "O"),
+    *("F", "P", "S", "Cl", "Se", "Br", "I"),
+)
 """What made candidates are made of: common, and enough for billions."""
 
 SIZES = (8, 16, 32, 64, 128, 256, 512)
@@ -170,9 +174,10 @@ def on_a_cluster(table: Path, model: Path, *, most: int) -> Iterator[ClusterPace
     for workers in sorted({1, most}):
         with _cluster(workers) as address:
             tasks = open_source(spec).tasks(frozenset())
-            done: list[tuple[float, int]] = []
-            for result in screen_on_ray(tasks, recipe, address=address, workers=workers):
-                done.append((time.perf_counter(), result.counts.given))
+            done = [
+                (time.perf_counter(), result.counts.given)
+                for result in screen_on_ray(tasks, recipe, address=address, workers=workers)
+            ]
         first, last = done[workers][0], done[-1][0]  # every worker is warm by then
         n = sum(crystals for _, crystals in done[workers + 1 :])
         yield ClusterPace(workers, n / (last - first))

@@ -3,9 +3,9 @@
 The roofline model (Williams, Waterman & Patterson, Commun. ACM 52(4), 65 (2009)): work of so
 many operations on so many bytes takes at least the longer of operations over the machine's
 arithmetic and bytes over its memory bandwidth. Both are measured here, with a product of large
-matrices and a copy of a large array. Operations are counted in matrix products alone, which is
-nearly all of them; bytes are what every operation of the uncompiled network reads and writes,
-as if nothing stayed in a cache, so that a compiled or fused one can do better than the estimate.
+matrices and a copy of a large array. Operations are counted in matrix products alone, which
+are nearly all; bytes are what every operation of the uncompiled network reads and writes, as if
+nothing stayed in a cache, so that a compiled or fused one can do better than the estimate.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ def _fastest(work: Callable[[], object], device: torch.device, repeats: int = 5)
     return min(seconds[1:])
 
 
-class _Traffic(TorchDispatchMode):
+class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's base
     """Adds up the bytes of what operations read and write; views move nothing."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(
