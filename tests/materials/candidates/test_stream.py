@@ -93,7 +93,7 @@ def test_formulas_are_spelled_as_elsewhere():
 @pytest.mark.parametrize(
     ("label", "elements", "formula"),
     [
-        ("AB_cF8_225_a_b:AB", ("Na", "O"), "Na2O2"),
+        ("AB_cF8_225_a_b:AB", ("O", "Na"), "Na2O2"),
         ("AB_cF8_225_a_b:AB", ("H", "O"), "H2O2"),
         ("AB_cF8_225_a_b:AB", ("Li", "Na"), "NaLi"),
         ("A_cF8_227_a:A", ("O",), "O2"),
