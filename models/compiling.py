@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar, cast
 
 from numba import njit
@@ -28,8 +29,8 @@ def compiled_loosely(function: F) -> F:
     dividing by zero gives them, as in torch, and raises nothing.
     """
     loose = {"contract", "reassoc", "arcp", "nsz"}
-    options = {"nogil": True, "fastmath": loose, "error_model": "numpy"}
+    loosely = partial(njit, nogil=True, fastmath=loose, error_model="numpy")
     try:
-        return cast("F", njit(function, cache=True, **options))
+        return cast("F", loosely(function, cache=True))
     except RuntimeError:
-        return cast("F", njit(function, **options))
+        return cast("F", loosely(function))
