@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import TypeVar, cast
 
 from numba import njit
 
@@ -28,8 +29,8 @@ def compiled_loosely(function: F) -> F:
     dividing by zero gives them, as in torch, and raises nothing.
     """
     loose = {"contract", "reassoc", "arcp", "nsz"}
-    options: Any = {"nogil": True, "fastmath": loose, "error_model": "numpy"}
+    loosely = partial(njit, nogil=True, fastmath=loose, error_model="numpy")
     try:
-        return cast("F", njit(cache=True, **options)(function))
+        return cast("F", loosely(function, cache=True))
     except RuntimeError:
-        return cast("F", njit(**options)(function))
+        return cast("F", loosely(function))
