@@ -91,6 +91,77 @@ def accuracy(
         console.print(line)
 
 
+@app.command()
+def speed(
+    table: Annotated[
+        Path, typer.Argument(help="Crystal table that everybody is measured on.")
+    ],
+    *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="As for accuracy; fast and accurate if not given."),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Fewer crystals for peers, up to 10,000 candidates, no cluster."
+        ),
+    ] = False,
+    skip_peers: Annotated[
+        bool, typer.Option("--skip-peers", help="Measure Galena alone.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the numbers as JSON.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw them: a PNG file.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document instead of tables.")
+    ] = False,
+) -> None:
+    """Measure screening from Parquet to Parquet, stage by stage, beside other networks.
+
+    CHGNet comes with Galena; CGCNN, ALIGNN, MatGL and other neighbour searches are asked if
+    they are installed (`pip install 'galena-materials[bench]'`), Ray if that is. Also: cost
+    by atoms per cell, time and memory for up to a million made candidates, precisions, and
+    the networks' work against the best that the machine can do. About 20 minutes on two
+    cores, 3 with `--quick`; leave the machine alone meanwhile.
+
+    Example: `galena bench speed crystals.parquet -o speed.json --plot speed.png`
+    """
+    from campaigns.speed import report as measuring
+    from campaigns.speed.figure import draw
+    from campaigns.speed.tables import as_tables, notes
+
+    for path, suffix in ((output, ".json"), (plot, ".png")):
+        if path is not None:
+            check_output(path, suffixes=[suffix], force=True)
+    wanted = measuring.Wanted(peers=not skip_peers)
+    if quick:
+        wanted = measuring.Wanted(
+            peer_crystals=64,
+            candidates=(1_000, 10_000),
+            cluster=False,
+            peers=not skip_peers,
+        )
+    side = show.side_console()
+    found = measuring.run_speed(
+        table, _folders(model or ["fast", "accurate"]), wanted, say=side.print
+    )
+    if output is not None:
+        measuring.write_json(found, output)
+    if plot is not None:
+        draw(found, plot)
+    if as_json:
+        show.print_json(measuring.as_plain(found))
+        return
+    console = show.console()
+    for grid in as_tables(found):
+        console.print(grid)
+        console.print()
+    for line in notes(found):
+        console.print(line)
+
+
 def _folders(models: list[str]) -> dict[str, Path]:
     """Name and folder of each model; all that are shipped if none is named.
 
