@@ -7,20 +7,13 @@ it, so that the same file gives the same campaign.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-import yaml
 from ase.data import chemical_symbols
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
-from materials.errors import InputError, did_you_mean
+from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
+from materials.errors import did_you_mean
 
 _SYMBOLS = tuple(chemical_symbols[1:])
 
@@ -36,11 +29,7 @@ def _element(symbol: str) -> str:
 Element = Annotated[str, AfterValidator(_element)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Elements(_Frozen):
+class Elements(Frozen):
     """Which chemistry may be proposed."""
 
     allowed: tuple[Element, ...] = Field(min_length=1)
@@ -59,7 +48,7 @@ class Elements(_Frozen):
         return self
 
 
-class GapWindow(_Frozen):
+class GapWindow(Frozen):
     """The band gap sought, eV, as the predictor gives it (PBE)."""
 
     min: float = Field(ge=0.0, le=20.0)
@@ -78,7 +67,7 @@ class GapWindow(_Frozen):
         return self
 
 
-class Stability(_Frozen):
+class Stability(Frozen):
     """How far above the hull of competing phases a candidate may lie."""
 
     max: float = Field(default=0.1, gt=0.0, le=2.0)
@@ -87,14 +76,14 @@ class Stability(_Frozen):
     """Exponent of this target in the score."""
 
 
-class Simplicity(_Frozen):
+class Simplicity(Frozen):
     """Preference for few elements and small cells, which are easier to make and to model."""
 
     weight: float = Field(default=0.2, ge=0.0)
     """Exponent of this target in the score."""
 
 
-class Targets(_Frozen):
+class Targets(Frozen):
     """What makes a candidate good. The score is the product of the parts to their weights."""
 
     band_gap: GapWindow
@@ -111,7 +100,7 @@ class Targets(_Frozen):
         return self
 
 
-class Search(_Frozen):
+class Search(Frozen):
     """How the space of prototype times decoration is searched."""
 
     n_species: tuple[int, ...] = (2, 3)
@@ -136,7 +125,7 @@ class Search(_Frozen):
         return self
 
 
-class Relaxation(_Frozen):
+class Relaxation(Frozen):
     """Limits of one relaxation."""
 
     max_force: float = Field(default=0.1, gt=0.0)
@@ -146,7 +135,7 @@ class Relaxation(_Frozen):
     """s, a backstop: reaching it makes the outcome depend on the machine."""
 
 
-class References(_Frozen):
+class References(Frozen):
     """Competing phases: the best of the decorated prototypes of every chemical subsystem."""
 
     per_element: int = Field(default=4, ge=1)
@@ -161,7 +150,7 @@ class References(_Frozen):
     """Largest primitive cell among them, in atoms."""
 
 
-class OracleConfig(_Frozen):
+class OracleConfig(Frozen):
     """What validates a batch: relaxation and hull with one interatomic potential."""
 
     potential: str = "chgnet"
@@ -169,7 +158,7 @@ class OracleConfig(_Frozen):
     references: References = References()
 
 
-class Budget(_Frozen):
+class Budget(Frozen):
     """Where the campaign stops, whichever comes first."""
 
     oracle_calls: int | None = Field(default=None, ge=1)
@@ -177,7 +166,7 @@ class Budget(_Frozen):
     """Hours of computing, summed over interruptions; checked between oracle calls."""
 
 
-class CampaignConfig(_Frozen):
+class CampaignConfig(Frozen):
     """One campaign."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -220,63 +209,13 @@ class CampaignConfig(_Frozen):
             InputError: the file cannot be read, is not YAML, or says something the schema
                 does not know or allow; the message names file and field.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from error
-        return cls.parse(text, name=str(path))
+        return cls.parse(read_text(path), name=str(path))
 
     @classmethod
     def parse(cls, text: str, *, name: str) -> Self:
         """Read YAML text; ``name`` stands for the file in messages."""
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise InputError(f"{name}: not valid YAML: {error}") from error
-        if not isinstance(content, dict):
-            raise InputError(
-                f"{name}: expected a mapping with keys such as name, elements and targets, "
-                f"got {type(content).__name__}"
-            )
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            lines = [_explain(problem) for problem in error.errors()]
-            raise InputError(
-                f"{name}: " + "\n  ".join(["cannot be used:", *lines])
-            ) from error
+        return parse_spec(cls, text, name=name, keys="name, elements and targets")
 
     def dump(self) -> str:
         """The specification as YAML, every default written out."""
-        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-        return text
-
-
-def _explain(problem: Any) -> str:
-    """One line for one pydantic problem: where, what, and the near name if a key is unknown."""
-    where = ".".join(str(part) for part in problem["loc"]) or "campaign"
-    if problem["type"] == "extra_forbidden":
-        *parents, name = problem["loc"]
-        known = _keys(CampaignConfig, parents)
-        return (
-            f"{where}: unknown key.{did_you_mean(str(name), known)} "
-            f"Known here: {', '.join(known)}"
-        )
-    if problem["type"] == "missing":
-        return f"{where}: required, but not given"
-    message = problem["msg"].removeprefix("Value error, ")
-    got = problem.get("input")
-    shown = f" (got {got!r})" if isinstance(got, str | int | float) else ""
-    return f"{where}: {message}{shown}"
-
-
-def _keys(model: type[BaseModel], parents: list[Any]) -> list[str]:
-    """The keys a mapping at ``parents`` may have."""
-    for part in parents:
-        annotation = (
-            model.model_fields[part].annotation if part in model.model_fields else None
-        )
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)
+        return dump_spec(self)

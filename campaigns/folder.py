@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
 
 from campaigns.config import CampaignConfig
 from campaigns.ledger import Ledger
-from materials.errors import GalenaError, InputError
-
-
-class CampaignBusyError(GalenaError):
-    """Another process is running this campaign."""
+from campaigns.lock import held
+from campaigns.specs import differences
+from materials.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -49,36 +41,11 @@ class CampaignFolder:
         """Keep other processes out; the operating system lets go when we die.
 
         Raises:
-            CampaignBusyError: someone else holds the folder; says who.
+            BusyError: someone else holds the folder; says who.
             InputError: the folder cannot be made or written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock", timeout=0)
-            lock.acquire()
-        except Timeout as error:
-            raise CampaignBusyError(
-                f"{self.path}: this campaign is being run by {self._holder()}; wait for it or "
-                "stop it"
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: the campaign folder cannot be written: {error.strerror}; "
-                "choose another with --folder"
-            ) from error
-        try:
-            who = {"pid": os.getpid(), "host": socket.gethostname()}
-            (self.path / ".holder").write_text(json.dumps(who))
+        with held(self.path, "campaign", "--folder"):
             yield
-        finally:
-            lock.release()
-
-    def _holder(self) -> str:
-        try:
-            who = json.loads((self.path / ".holder").read_text())
-            return f"process {who['pid']} on {who['host']}"
-        except (OSError, ValueError, KeyError):
-            return "another process"
 
     def open_ledger(self, config: CampaignConfig) -> Ledger:
         """The ledger of a new or interrupted campaign with exactly this specification.
@@ -98,7 +65,7 @@ class CampaignFolder:
         if begun is None:
             ledger.put("spec", spec)
             begun = spec
-        different = list(_differences(begun | {"model": spec["model"]}, spec))
+        different = list(differences(begun | {"model": spec["model"]}, spec))
         if different:
             ledger.close()
             raise InputError(
@@ -132,13 +99,3 @@ class CampaignFolder:
                 f"{self.path}: not a campaign folder: it has no ledger.sqlite but holds "
                 f"{', '.join(foreign[:3])}; give an empty or a new folder"
             )
-
-
-def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
-    """Fields that differ between two specifications, in words."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(k for k in new if k not in old)]:
-            path = f"{where}.{key}" if where else str(key)
-            yield from _differences(old.get(key), new.get(key), path)
-    elif old != new:
-        yield f"{where}: begun with {old!r}, now {new!r}"

@@ -55,7 +55,7 @@ def run_campaign(
     Raises:
         InputError: the folder holds another campaign, or this one was begun with another
             model or potential.
-        CampaignBusyError: another process is at it.
+        BusyError: another process is at it.
     """
     watcher = watcher or Silent()
     place = CampaignFolder(folder)

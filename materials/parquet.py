@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +43,36 @@ def file_batches(path: Path, schema: pa.Schema, size: int) -> Iterator[pa.Record
             columns = list(dict.fromkeys(needed))
             for batch in file.iter_batches(batch_size=size, columns=columns):
                 yield _complete(batch, schema, path.name)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def placed_batches(
+    path: Path,
+    schema: pa.Schema,
+    size: int,
+    wanted: Callable[[int, int], bool],
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """As :func:`file_batches`, each with the number of its first row in the file.
+
+    Row groups whose rows, from one up to another, are not ``wanted`` are not read.
+    """
+    try:
+        with _open(path) as file:
+            present = set(file.schema_arrow.names)
+            needed = ["material_id", *(name for name in schema.names if name in present)]
+            columns = list(dict.fromkeys(needed))
+            first = 0
+            for group in range(file.metadata.num_row_groups):
+                last = first + file.metadata.row_group(group).num_rows
+                if wanted(first, last):
+                    batches = file.iter_batches(
+                        batch_size=size, columns=columns, row_groups=[group]
+                    )
+                    for batch in batches:
+                        yield first, _complete(batch, schema, path.name)
+                        first += batch.num_rows
+                first = last
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
 

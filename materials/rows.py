@@ -78,8 +78,7 @@ def batch_rows(batch: pa.RecordBatch, first: int = 0) -> Iterator[CrystalRow]:
         provenance, fault = _provenance(origin)
         fault = fault or _fault(name, size, lattice, numbers, places)
         if fault or lattice is None or numbers is None or places is None:
-            label = f"row {number} ({name})" if name else f"row {number}"
-            yield _broken(name or "", provenance, f"{label}: {fault}")
+            yield _broken(name or "", provenance, _labelled(number, name, str(fault)))
         else:
             yield CrystalRow(
                 material_id=name,
@@ -90,9 +89,30 @@ def batch_rows(batch: pa.RecordBatch, first: int = 0) -> Iterator[CrystalRow]:
             )
 
 
+def row_fault(batch: pa.RecordBatch, row: int, first: int = 0) -> str:
+    """Why the crystal columns of one row hold no crystal, with the row's number and name.
+
+    Raises :class:`ValueError` for a row without a fault.
+    """
+    one = batch.slice(row, 1)
+    name = one.column("material_id")[0].as_py()
+    lattice, numbers, places = (
+        next(_lists(one.column(column)))
+        for column in ("lattice", "atomic_numbers", "frac_coords")
+    )
+    fault = _fault(name, one.column("n_sites")[0].as_py(), lattice, numbers, places)
+    if fault is None:
+        raise ValueError(f"row {first + row} is a crystal")
+    return _labelled(first + row, name, fault)
+
+
+def _labelled(number: int, name: str | None, fault: str) -> str:
+    return f"row {number} ({name}): {fault}" if name else f"row {number}: {fault}"
+
+
 def _lists(column: pa.Array) -> Iterator[FloatArray | None]:
     """Each list of a column as floats; None where it is null, NaN where a value is."""
-    column = column.cast(pa.list_(pa.float64()))
+    column = column.cast(pa.list_(pa.float64()), safe=False)  # or 2**60 + 1 raises
     values = column.values.to_numpy(zero_copy_only=False)
     starts = column.offsets.to_numpy().tolist()
     valid = column.is_valid().to_numpy(zero_copy_only=False).tolist()

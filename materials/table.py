@@ -214,12 +214,14 @@ def _parquet_files(path: Path) -> list[Path]:
 
 
 def _visible(root: Path, pattern: str) -> list[Path]:
-    """The files that match, sorted, without hidden ones (half-written tables are hidden)."""
+    """The files that match, sorted, without those that begin with a dot or an underscore,
+    as half-written tables and the notes of whoever wrote the folder do.
+    """
     return [
         file
         for file in sorted(root.glob(pattern))
         if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(root).parts)
+        and not any(part.startswith((".", "_")) for part in file.relative_to(root).parts)
     ]
 
 

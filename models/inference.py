@@ -2,104 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError
+from materials.flat import FlatCrystals
+from models.clock import Clock
 from models.denormals import flushed_denormals
 from models.graphs.batch import CrystalBatch
-from models.graphs.build import CrystalArrays, checked, crystal_arrays
-from models.graphs.neighbours import GraphConfig
-from models.graphs.store import GraphStore
+from models.graphs.build import (
+    CrystalArrays,
+    cell_faults,
+    checked,
+    crystal_arrays,
+)
+from models.graphs.search import CrystalGraphs, crystal_graphs
+from models.memory import by_cost, halving
 from models.prediction import limits
+from models.predictions import Predictions
 from models.pretrained import Bundle, load_bundle
-from models.uncertainty.answer import answer
+from models.uncertainty.answer import answer, in_bfloat16, plainly
+from models.uncertainty.answer import compiled as by_processor
 from models.uncertainty.intervals import LEVEL, clipped
 
 if TYPE_CHECKING:
-    import pandas as pd
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
-_EDGES_PER_BATCH = 16_384  # about 50 crystals; larger batches leave a CPU's caches
-_CRYSTALS_PER_BATCH = 256
-_ATOMS_AT_ONCE = 20_000  # whose neighbours are looked for together
+__all__ = ["Precision", "Predictions", "Predictor", "choose_device"]
 
+Precision = Literal["float32", "float64", "bfloat16"]
+"""What networks compute in; ``bfloat16`` is for their products alone."""
 
-@dataclass(frozen=True)
-class Predictions:
-    """What was predicted, row by row as asked; a row with an error is NaN."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-    targets: tuple[str, ...]
-    mean: NDArray[np.float64]  # (n, n_targets), units as in the model card
-    std: NDArray[np.float64]  # (n, n_targets), calibrated deviation
-    lower: NDArray[np.float64]  # (n, n_targets), ends of the interval that holds the label
-    upper: NDArray[np.float64]  # of a share ``level`` of crystals
-    embedding: NDArray[np.float32]  # (n, width), the members' pooled states
-    in_domain: NDArray[np.bool_]  # (n,), like the crystals of training; False for an error
-    domain_distance: NDArray[np.float64]  # (n,), see models.uncertainty.domain
-    errors: tuple[str | None, ...]  # (n,), why there is no prediction
-    level: float = LEVEL
+Tell = Callable[[int], None]
+"""Called with the number of crystals just done."""
 
-    def __len__(self) -> int:
-        return len(self.errors)
-
-    def column(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and deviation of one target, ``(n,)`` each."""
-        if name not in self.targets:
-            raise InputError(
-                f"no target '{name}': the model predicts {', '.join(self.targets)}."
-                f"{did_you_mean(name, self.targets)}"
-            )
-        number = self.targets.index(name)
-        return self.mean[:, number], self.std[:, number]
-
-    def to_frame(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row per crystal, indexed by ``ids``.
-
-        Columns ``<target>``, ``<target>_std``, ``<target>_lower``, ``<target>_upper`` for
-        each target, then ``in_domain`` and ``error``.
-        """
-        import pandas as pd
-
-        columns: dict[str, Any] = {}
-        for number, name in enumerate(self.targets):
-            columns[name] = self.mean[:, number]
-            columns[f"{name}_std"] = self.std[:, number]
-            columns[f"{name}_lower"] = self.lower[:, number]
-            columns[f"{name}_upper"] = self.upper[:, number]
-        columns["in_domain"] = self.in_domain
-        columns["error"] = np.array(self.errors, dtype=object)
-        index = None if ids is None else pd.Index(list(ids), name="material_id")
-        return pd.DataFrame(columns, index=index)
+_WORTH_COMPILING = 20_000  # atoms; fewer are done before anything is compiled
+_AT_ONCE = {"cpu": (20_000, 24_576), "cuda": (400_000, 2_000_000)}
+"""Atoms whose neighbours are looked for together, edges that networks are asked about
+together: what fits into a processor's caches, or fills a GPU."""
 
 
 class Predictor:
     """Several networks that answer as one, and say how far they may be trusted."""
 
     def __init__(
-        self, bundle: Bundle, *, device: str = "auto", level: float = LEVEL
+        self,
+        bundle: Bundle,
+        *,
+        device: str = "auto",
+        level: float = LEVEL,
+        precision: Precision = "float32",
     ) -> None:
         self.version = bundle.version
         self.manifest = bundle.manifest
         self.targets = bundle.manifest.train.net.targets
         self.level = level
         self.device = choose_device(device)
-        self._nets = tuple(net.to(self.device) for net in bundle.nets)
-        self._doubt = bundle.doubt.to(self.device)
-        self._elements = frozenset(bundle.manifest.elements)
+        self.precision = precision
+        dtype = torch.float64 if precision == "float64" else torch.float32
+        # Copies: another predictor may use the same bundle elsewhere or in other precision.
+        nets, doubt = deepcopy((bundle.nets, bundle.doubt))
+        self._nets = tuple(net.to(self.device, dtype) for net in nets)
+        self._doubt = doubt.to(self.device, dtype)
+        self._elements = np.isin(np.arange(119), bundle.manifest.elements)
         for intervals in bundle.manifest.intervals.values():
             intervals.half_width(1.0, level)  # refuses a level that it does not have
 
     @classmethod
     def load(
-        cls, folder: Path | None = None, *, device: str = "auto", level: float = LEVEL
+        cls,
+        folder: Path | None = None,
+        *,
+        device: str = "auto",
+        level: float = LEVEL,
+        precision: Precision = "float32",
     ) -> Self:
         """Load a model's folder, or the model that comes with the package.
 
@@ -107,17 +94,13 @@ class Predictor:
         0.5, 0.8, 0.9 and 0.95. Raises :class:`InputError` for another one, for an unusable
         folder or a device that is not there.
         """
-        return cls(load_bundle(folder), device=device, level=level)
+        return cls(load_bundle(folder), device=device, level=level, precision=precision)
 
     def predict(
         self, structures: Sequence[Structure | Atoms], *, progress: bool = False
     ) -> Predictions:
         """Predict ordered crystals; one that cannot be predicted costs only its own row."""
-        return self._predict(
-            (_arrays_or_error(crystal) for crystal in structures),
-            n=len(structures),
-            progress=progress,
-        )
+        return self._predict_each(crystal_arrays, structures, progress=progress)
 
     def predict_arrays(
         self,
@@ -126,66 +109,165 @@ class Predictor:
         progress: bool = False,
     ) -> Predictions:
         """Predict ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)`` each."""
-        return self._predict(
-            (_checked_or_error(crystal) for crystal in crystals),
-            n=len(crystals),
-            progress=progress,
+        return self._predict_each(_checked, crystals, progress=progress)
+
+    def predict_flat(
+        self,
+        crystals: FlatCrystals,
+        *,
+        compiled: bool | None = None,
+        tell: Tell = lambda _: None,
+        clock: Clock | None = None,
+    ) -> Predictions:
+        """Predict crystals given end to end, without a loop over them.
+
+        ``compiled`` says whether a processor uses what Numba compiles for it, which takes
+        some seconds on its first use on a machine; by default if there are many atoms.
+        ``clock`` is told how long the stages ``graph`` and ``network`` take.
+        """
+        clock = clock or Clock()
+        faults = self._faults(crystals)
+        unseen = self._unseen(crystals)
+        usable = crystals.without(faults)
+        rows = np.flatnonzero(usable.n_sites)
+        if compiled is None:
+            compiled = len(usable.atomic_numbers) >= _WORTH_COMPILING
+        faults = {**unseen, **usable.faults}
+        width = sum(net.config.embedding_width for net in self._nets)
+        mean, spread = np.full((2, len(crystals), len(self.targets)), np.nan)
+        found = Asked(
+            mean,
+            spread,
+            np.full((len(crystals), width), np.nan, dtype=np.float32),
+            np.full(len(crystals), np.nan),
+        )
+        tell(len(crystals) - len(rows))
+        with flushed_denormals(), torch.inference_mode():
+            answers = self._answers(usable.dense(), clock, compiled=compiled)
+            for first, last, some in answers:
+                if some is None:
+                    size = usable.n_sites[rows[first]]
+                    faults[int(rows[first])] = f"{size} atoms do not fit into memory"
+                else:
+                    for column, values in zip(found, some, strict=True):
+                        column[rows[first:last]] = values
+                tell(last - first)
+        return self._finished(found, faults)
+
+    def _predict_each(
+        self,
+        arrays: Callable[[Any], CrystalArrays],
+        crystals: Sequence[Any],
+        *,
+        progress: bool,
+    ) -> Predictions:
+        good: list[CrystalArrays | None] = []
+        faults: dict[int, str] = {}
+        for row, crystal in enumerate(crystals):
+            try:
+                good.append(arrays(crystal))
+            except InputError as error:
+                good.append(None)
+                faults[row] = str(error)
+        with _shown(len(crystals), progress=progress) as tell:
+            return self.predict_flat(FlatCrystals.from_arrays(good, faults), tell=tell)
+
+    def _faults(self, crystals: FlatCrystals) -> dict[int, str]:
+        """Crystals that have no graph."""
+        return cell_faults(crystals.lattice, crystals.n_sites)
+
+    def _unseen(self, crystals: FlatCrystals) -> dict[int, str]:
+        """Which elements the network never saw: their embeddings are random numbers.
+
+        Such crystals are asked about all the same, for how far they are from training.
+        """
+        new = ~self._elements[crystals.atomic_numbers]
+        if not new.any():
+            return {}
+        from pymatgen.core.periodic_table import Element
+
+        owner = np.repeat(np.arange(len(crystals)), crystals.n_sites)
+        found: dict[int, set[int]] = {}
+        for row, z in zip(
+            owner[new].tolist(), crystals.atomic_numbers[new].tolist(), strict=True
+        ):
+            found.setdefault(row, set()).add(z)
+        return {
+            row: f"contains {', '.join(Element.from_Z(z).symbol for z in sorted(numbers))}, "
+            "never seen in training: it cannot be predicted"
+            for row, numbers in found.items()
+        }
+
+    def _answers(
+        self, crystals: FlatCrystals, clock: Clock, *, compiled: bool
+    ) -> Iterator[tuple[int, int, Asked | None]]:
+        """Answers about the crystals from one place up to another, in their order.
+
+        Batches are cut by what they cost: atoms for the search, edges for the networks.
+        Where memory runs out, halves are tried; None is a crystal for which even alone there
+        is too little.
+        """
+        atoms, edges = _AT_ONCE["cuda" if self.device.type == "cuda" else "cpu"]
+        compiled = compiled and self.device.type == "cpu"
+
+        def graphs(first: int, last: int) -> CrystalGraphs:
+            with clock.stage("graph"):
+                return crystal_graphs(
+                    crystals.cut(first, last),
+                    self.manifest.train.net.graph,
+                    device=self.device,
+                    compiled=compiled,
+                )
+
+        def asked(graphs: CrystalGraphs, first: int, last: int) -> Asked:
+            with clock.stage("network"):
+                return self.ask(graphs.cut(first, last), compiled=compiled)
+
+        chunks = halving(by_cost(crystals.start, atoms), graphs, self.device)
+        for first, last, found in chunks:
+            if found is None:
+                yield first, last, None
+                continue
+            ask = partial(asked, found)
+            batches = halving(by_cost(found.edge_start, edges), ask, self.device)
+            for begin, end, some in batches:
+                yield first + begin, first + end, some
+
+    def ask(self, batch: CrystalBatch, *, compiled: bool = False) -> Asked:
+        """Ask all networks about one batch of graphs, in inference mode."""
+        if self.precision == "float64":
+            batch = batch.double()
+        encode = by_processor if compiled and self.precision == "float32" else plainly
+        if self.precision == "bfloat16":
+            encode = in_bfloat16
+        found = answer(self._nets, self.manifest.train, batch, encode=encode)
+        return Asked(
+            found.estimate.mean.cpu().numpy(),
+            found.spread(self._doubt).cpu().numpy(),
+            found.embedding.cpu().numpy(),
+            found.distance(self._doubt).cpu().numpy(),
         )
 
-    def _predict(
-        self, crystals: Iterable[CrystalArrays | InputError], *, n: int, progress: bool
-    ) -> Predictions:
-        mean, spread = np.full((2, n, len(self.targets)), np.nan)
-        width = sum(net.config.embedding_width for net in self._nets)
-        embedding = np.full((n, width), np.nan, dtype=np.float32)
-        distance = np.full(n, np.nan)
-        errors: dict[int, str] = {}
-        with flushed_denormals(), torch.inference_mode():
-            usable = self._usable(_shown(crystals, n, progress=progress), errors)
-            for rows, batch in _batches(usable, self.manifest.train.net.graph):
-                found = answer(self._nets, self.manifest.train, batch.to(self.device))
-                mean[rows] = found.estimate.mean.cpu().numpy()
-                spread[rows] = found.spread(self._doubt).cpu().numpy()
-                embedding[rows] = found.embedding.cpu().numpy()
-                distance[rows] = found.distance(self._doubt).cpu().numpy()
-        for row in np.flatnonzero(~np.isfinite(mean + spread).all(axis=1)):
+    def _finished(self, found: Asked, faults: dict[int, str]) -> Predictions:
+        """Calibrated, and blank where something is wrong."""
+        errors = dict(faults)
+        for row in np.flatnonzero(~np.isfinite(found.mean + found.spread).all(axis=1)):
             errors.setdefault(int(row), "the network found no finite value; check the cell")
         bad = list(errors)
-        mean[bad], spread[bad], embedding[bad] = np.nan, np.nan, np.nan
-        in_domain = distance <= self.manifest.domain.distance
+        for values in (found.mean, found.spread, found.embedding):
+            values[bad] = np.nan
+        in_domain = found.distance <= self.manifest.domain.distance
         in_domain[bad] = False
         return Predictions(
             self.targets,
-            mean,
-            *self._calibrated(mean, spread),
-            embedding,
+            found.mean,
+            *self._calibrated(found.mean, found.spread),
+            found.embedding,
             in_domain,
-            distance,
-            tuple(errors.get(row) for row in range(n)),
+            found.distance,
+            tuple(errors.get(row) for row in range(len(found.mean))),
             self.level,
         )
-
-    def _usable(
-        self, crystals: Iterable[CrystalArrays | InputError], errors: dict[int, str]
-    ) -> Iterator[tuple[int, CrystalArrays]]:
-        """Yield rows that have graphs; note why others have none or cannot be predicted."""
-        for row, crystal in enumerate(crystals):
-            if isinstance(crystal, InputError):
-                errors[row] = str(crystal)
-                continue
-            if unseen := self._unseen(crystal):
-                errors[row] = unseen  # asked all the same, for how far it is from training
-            yield row, crystal
-
-    def _unseen(self, crystal: CrystalArrays) -> str | None:
-        """Say which elements the network never saw: their embeddings are random numbers."""
-        new = sorted(set(crystal.atomic_numbers.tolist()) - self._elements)
-        if not new:
-            return None
-        from pymatgen.core.periodic_table import Element
-
-        names = ", ".join(Element.from_Z(z).symbol for z in new)
-        return f"contains {names}, never seen in training: it cannot be predicted"
 
     def _calibrated(
         self, mean: NDArray[np.float64], spread: NDArray[np.float64]
@@ -198,6 +280,15 @@ class Predictor:
             ends = clipped(mean[:, number], half, *limits(self.manifest.train.net, name))
             lower[:, number], upper[:, number] = ends
         return std, lower, upper
+
+
+class Asked(NamedTuple):
+    """What networks said, before calibration, ``n`` rows each."""
+
+    mean: NDArray[Any]  # (n, n_targets)
+    spread: NDArray[Any]  # (n, n_targets)
+    embedding: NDArray[Any]  # (n, width)
+    distance: NDArray[Any]  # (n,)
 
 
 def choose_device(name: str) -> torch.device:
@@ -218,65 +309,19 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _batches(
-    crystals: Iterable[tuple[int, CrystalArrays]], config: GraphConfig
-) -> Iterator[tuple[list[int], CrystalBatch]]:
-    """Rows and graphs: neighbours are found for many crystals at once, networks are asked
-    about up to a number of edges, which is what a batch costs.
-    """
-    for some in _chunks(crystals):
-        rows = [row for row, _ in some]
-        store = GraphStore.build((crystal for _, crystal in some), config)
-        edges = store.n_edges().tolist()
-        begin, held = 0, 0
-        for number, size in enumerate(edges):
-            full = held + size > _EDGES_PER_BATCH or number - begin == _CRYSTALS_PER_BATCH
-            if number > begin and full:
-                yield rows[begin:number], store.cut(torch.arange(begin, number))
-                begin, held = number, 0
-            held += size
-        yield rows[begin:], store.cut(torch.arange(begin, len(edges)))
+def _checked(crystal: tuple[Any, Any, Any]) -> CrystalArrays:
+    return checked(CrystalArrays(*crystal))
 
 
-def _chunks(
-    crystals: Iterable[tuple[int, CrystalArrays]],
-) -> Iterator[list[tuple[int, CrystalArrays]]]:
-    """Crystals of about :data:`_ATOMS_AT_ONCE` atoms together."""
-    some: list[tuple[int, CrystalArrays]] = []
-    atoms = 0
-    for row, crystal in crystals:
-        some.append((row, crystal))
-        atoms += len(crystal.atomic_numbers)
-        if atoms >= _ATOMS_AT_ONCE:
-            yield some
-            some, atoms = [], 0
-    if some:
-        yield some
-
-
-def _shown(
-    crystals: Iterable[CrystalArrays | InputError], n: int, *, progress: bool
-) -> Iterable[CrystalArrays | InputError]:
-    """The same crystals, counted by a bar on standard error if asked for."""
+@contextmanager
+def _shown(n: int, *, progress: bool) -> Iterator[Tell]:
+    """Count crystals by a bar on standard error if asked for."""
     if not progress:
-        return crystals
+        yield lambda _: None
+        return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    return track(
-        crystals, "Predicting", total=n, console=Console(stderr=True), transient=True
-    )
-
-
-def _arrays_or_error(crystal: Structure | Atoms) -> CrystalArrays | InputError:
-    try:
-        return crystal_arrays(crystal)
-    except InputError as error:
-        return error
-
-
-def _checked_or_error(crystal: tuple[Any, Any, Any]) -> CrystalArrays | InputError:
-    try:
-        return checked(CrystalArrays(*crystal))
-    except InputError as error:
-        return error
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Predicting", total=n)
+        yield lambda done: bar.update(task, advance=done)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
-    from models.inference import Predictions
+    from materials.flat import FlatCrystals
+    from models.clock import Clock
+    from models.inference import Precision, Predictions, Tell
 
 
 class AnyPredictor(Protocol):
@@ -36,11 +38,23 @@ class AnyPredictor(Protocol):
     ) -> Predictions:
         """Predict ``(atomic_numbers, frac_coords, lattice)`` each."""
 
+    def predict_flat(
+        self,
+        crystals: FlatCrystals,
+        *,
+        compiled: bool | None = None,
+        tell: Tell = lambda _: None,
+        clock: Clock | None = None,
+    ) -> Predictions:
+        """Predict crystals given end to end; ``tell`` counts them."""
 
-def load_predictor(folder: Path | None = None, *, device: str = "auto") -> AnyPredictor:
+
+def load_predictor(
+    folder: Path | None = None, *, device: str = "auto", precision: Precision = "float32"
+) -> AnyPredictor:
     """Load networks, or what ``galena train`` made of a small table; None: what is shipped.
 
-    Models from small tables run on the CPU whatever ``device`` says. Raises
+    Models from small tables run on the CPU, in their own precision, whatever is asked. Raises
     :class:`materials.errors.InputError` for an unusable folder or device.
     """
     from models.inference import Predictor
@@ -49,4 +63,4 @@ def load_predictor(folder: Path | None = None, *, device: str = "auto") -> AnyPr
         from models.small.predictor import SmallPredictor
 
         return SmallPredictor.load(folder)
-    return Predictor.load(folder, device=device)
+    return Predictor.load(folder, device=device, precision=precision)

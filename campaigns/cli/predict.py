@@ -58,7 +58,7 @@ def predict(
 
     Exit codes: 0 all predicted; 3 some failed; 1 none could be predicted.
     """
-    from campaigns.screening.local import predict_files
+    from campaigns.screening.files import predict_files
     from campaigns.screening.outputs import check_output
     from campaigns.tracking.resolve import local_model
     from models.loading import load_predictor

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from campaigns.screening.local import Tell
+    from models.inference import Tell
 
 _ASIDE = frozenset({"log10_electron_mass", "log10_hole_mass", "is_metal"})
 """Properties that files and JSON hold, but for which a screen has no room."""

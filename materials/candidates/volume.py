@@ -23,6 +23,7 @@ from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 _PACKING = 0.55  # filled part of the cell the search starts from; the result is the same
 _LOOSEST = 0.1  # no crystal is given a cell emptier than this; see estimate_volume
@@ -62,6 +63,32 @@ def touching_radii(structure: Structure) -> FloatArray:
     spread = float(known.std()) if len(known) else 0.0
     radii: FloatArray = r0[numbers] + slope[numbers] * spread
     return np.clip(radii, *_SANE_RADII)
+
+
+def decorated_volumes(
+    atomic_numbers: IntArray, amounts: IntArray, shortest: FloatArray
+) -> FloatArray:
+    """Return what :func:`estimate_volume` would say of ``n`` decorations, ``(n,)`` Å3.
+
+    Each has ``k`` species of ``(n, k)`` atomic numbers and so many atoms of each in its
+    cell, 0 for an unused species. ``shortest`` are the ``(n, k, k)`` distances between the
+    nearest atoms of two species in a cell of volume 1, infinite for unused ones.
+    """
+    r0, slope, electronegativity = _parameters()
+    x = electronegativity[atomic_numbers]
+    weight = np.where(np.isfinite(x), amounts, 0)  # (n, k)
+    x = np.where(weight > 0, x, 0.0)
+    total = np.maximum(weight.sum(axis=1), 1)
+    mean = (weight * x).sum(axis=1) / total
+    spread = np.sqrt((weight * (x - mean[:, None]) ** 2).sum(axis=1) / total)
+    radii = r0[atomic_numbers] + slope[atomic_numbers] * spread[:, None]
+    radii = np.clip(radii, *_SANE_RADII)
+    filled = (amounts * (4.0 / 3.0 * np.pi * radii**3)).sum(axis=1)
+    ratio = shortest / (radii[:, :, None] + radii[:, None, :])
+    touching = 1.0 / ratio.min(axis=(1, 2)) ** 3
+    least = _DENSEST * amounts.sum(axis=1)
+    volumes: FloatArray = np.maximum(np.minimum(touching, filled / _LOOSEST), least)
+    return volumes
 
 
 def _tightest_pair(structure: Structure, radii: FloatArray) -> float:

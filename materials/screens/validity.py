@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
@@ -177,6 +179,24 @@ def electronegativity_order(rules: ChargeRules | None = None) -> Filter:
         return _order_verdict(_reduced(structure), rules)
 
     return accept
+
+
+def composition_is_ionic(
+    counts: NDArray[np.integer], rules: ChargeRules | None = None
+) -> bool:
+    """Whether ``(119,)`` counts of elements pass both filters of charge; none pass empty."""
+    rules = rules or ChargeRules()
+    numbers = np.flatnonzero(counts)
+    if not len(numbers):
+        return False
+    divisor = np.gcd.reduce(counts[numbers])
+    composition = tuple(
+        sorted((Element.from_Z(int(z)).symbol, int(counts[z] // divisor)) for z in numbers)
+    )
+    return (
+        _charge_verdict(composition, rules) is None
+        and _order_verdict(composition, rules) is None
+    )
 
 
 def _symbols(structure: Structure) -> set[str]:

@@ -7,6 +7,7 @@ computes them formula by formula in about 3 ms each, here they are columns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -39,7 +40,7 @@ def magpie_features(
     return np.concatenate(parts).astype(np.float32)[inverse.ravel()]
 
 
-def element_counts(atomic_numbers: list[NDArray[np.integer]]) -> CountArray:
+def element_counts(atomic_numbers: Sequence[NDArray[np.integer]]) -> CountArray:
     """Return ``(n, 119)``: how many atoms of each element every crystal has."""
     counts = np.zeros((len(atomic_numbers), _N_ELEMENTS), dtype=np.int64)
     owner = np.repeat(np.arange(len(atomic_numbers)), [len(z) for z in atomic_numbers])

@@ -5,7 +5,7 @@ Loading PyG costs two seconds, which a person who asks about one crystal should 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -60,4 +60,10 @@ class CrystalBatch:
             self.edge_vector.to(device),
             self.batch.to(device),
             self.num_graphs,
+        )
+
+    def double(self) -> CrystalBatch:
+        """The same in double precision; positions are no more precise than they were."""
+        return replace(
+            self, reach=self.reach.double(), edge_vector=self.edge_vector.double()
         )

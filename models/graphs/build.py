@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from materials.errors import InputError
+from materials.soundness import LONGEST
 from models.graphs.neighbours import FloatArray, GraphConfig, IntArray
 from models.graphs.store import GraphStore
 
@@ -89,13 +90,33 @@ def checked(arrays: CrystalArrays) -> CrystalArrays:
         )
     if not (np.isfinite(frac).all() and np.isfinite(lattice).all()):
         raise InputError("coordinates or lattice are not finite numbers")
-    volume = abs(float(np.linalg.det(lattice))) / len(numbers)
-    if volume < MIN_VOLUME_PER_ATOM:
-        raise InputError(
-            f"volume per atom {volume:.3g} Å3: expected at least {MIN_VOLUME_PER_ATOM:g}; "
-            "check the lattice's unit"
-        )
+    for fault in cell_faults(lattice[None], np.array([len(numbers)])).values():
+        raise InputError(fault)
     return CrystalArrays(numbers, frac, lattice)
+
+
+def cell_faults(lattice: FloatArray, n_sites: IntArray) -> dict[int, str]:
+    """What is wrong with ``(n, 3, 3)`` cells in Å that hold ``(n,)`` atoms, by their place.
+
+    Atoms would lie on top of each other, or the search for neighbours would not end; cells
+    that hold none are not looked at.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        longest = np.linalg.norm(lattice, axis=2).max(axis=1, initial=0.0)
+        volume = np.abs(np.linalg.det(lattice)) / np.maximum(n_sites, 1)
+    held = n_sites > 0
+    found = {
+        int(row): f"lattice has a vector of {longest[row]:.3g} Å: expected at most "
+        f"{LONGEST:g} Å; check the lattice's unit"
+        for row in np.flatnonzero(~(longest <= LONGEST) & held)
+    }
+    for row in np.flatnonzero(~(volume >= MIN_VOLUME_PER_ATOM) & held):
+        fault = (
+            f"volume per atom {volume[row]:.3g} Å3: expected at least "
+            f"{MIN_VOLUME_PER_ATOM:g}; check the lattice's unit"
+        )
+        found.setdefault(int(row), fault)
+    return found
 
 
 def crystal_graph(

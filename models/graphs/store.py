@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.flat import FlatCrystals
 from models.graphs.batch import CrystalBatch
-from models.graphs.batched import Cells, affordable, batched_neighbours
-from models.graphs.neighbours import FloatArray, GraphConfig, IntArray, periodic_neighbours
+from models.graphs.neighbours import FloatArray, GraphConfig, IntArray
+from models.graphs.search import crystal_graphs
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -166,47 +166,18 @@ def _chunks(crystals: Iterable[Crystal]) -> Iterator[list[Crystal]]:
 
 def _built(crystals: Sequence[Crystal], config: GraphConfig) -> dict[str, Tensor]:
     """The tensors of a store."""
-    lattice = torch.from_numpy(
-        np.array([cell for _, _, cell in crystals], dtype=np.float64).reshape(-1, 3, 3)
-    )
-    n_atoms = torch.tensor([len(numbers) for numbers, _, _ in crystals], dtype=torch.long)
-    together = affordable(lattice, n_atoms, config)
-    if not together.all():
-        alone = [
-            _alone(crystal, config) if not fits else _built([crystal], config)
-            for crystal, fits in zip(crystals, together.tolist(), strict=True)
-        ]
-        return _end_to_end(alone)
-    frac = np.concatenate([np.empty((0, 3)), *(coords for _, coords, _ in crystals)])
-    cells = Cells(torch.from_numpy(np.asarray(frac, dtype=np.float64)), lattice, n_atoms)
-    found, reach = batched_neighbours(cells, config)
-    ends = torch.cat([n_atoms.new_zeros(1), n_atoms.cumsum(0)])
-    owner = torch.searchsorted(ends, found.target, right=True) - 1
-    first = ends.index_select(0, owner)
-    numbers = [np.asarray(z, dtype=np.int16) for z, _, _ in crystals]
+    flat = FlatCrystals.from_arrays(crystals, {})
+    found = crystal_graphs(flat, config)
+    starts = torch.from_numpy(found.atom_start)
+    first = starts.index_select(0, torch.searchsorted(starts, found.target, right=True) - 1)
     return {
-        "z": torch.from_numpy(np.concatenate([np.empty(0, np.int16), *numbers])),
-        "reach": reach.float(),
+        "z": found.z.short(),
+        "reach": found.reach,
         "source": (found.source - first).short(),
         "target": (found.target - first).short(),
-        "vector": found.vector.float(),
-        "atom_start": ends,
-        "edge_start": torch.searchsorted(found.target, ends),
-    }
-
-
-def _alone(crystal: Crystal, config: GraphConfig) -> dict[str, Tensor]:
-    """The same of one crystal that is too large or too flat to take all its pairs."""
-    numbers, frac, lattice = crystal
-    found = periodic_neighbours(frac @ lattice, lattice, config)
-    return {
-        "z": torch.from_numpy(np.asarray(numbers, dtype=np.int16)),
-        "reach": torch.from_numpy(found.reach).float(),
-        "source": torch.from_numpy(found.source).short(),
-        "target": torch.from_numpy(found.target).short(),
-        "vector": torch.from_numpy(found.vector).float(),
-        "atom_start": torch.tensor([0, len(numbers)]),
-        "edge_start": torch.tensor([0, len(found.source)]),
+        "vector": found.vector,
+        "atom_start": starts,
+        "edge_start": torch.from_numpy(found.edge_start),
     }
 
 

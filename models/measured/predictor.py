@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.clock import Clock
 from models.evaluation.magpie import element_counts
 from models.measured.gap import NAME, MeasuredGap
 from models.uncertainty.intervals import clipped
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
 
-    from models.inference import Predictions
+    from materials.flat import FlatCrystals
+    from models.inference import Predictions, Tell
     from models.loading import AnyPredictor
 
 _NOBODY = np.empty(0, dtype=np.int64)  # no atoms: a crystal that could not be predicted
@@ -41,7 +43,7 @@ class MeasuredPredictor:
             _NOBODY if error is not None else _atomic_numbers(crystal)
             for crystal, error in zip(structures, found.errors, strict=True)
         ]
-        return self._with_measured(found, numbers)
+        return self._with_measured(found, element_counts(numbers))
 
     def predict_arrays(
         self, crystals: Sequence[tuple[Any, Any, Any]], *, progress: bool = False
@@ -52,13 +54,26 @@ class MeasuredPredictor:
             _NOBODY if error is not None else np.asarray(crystal[0], dtype=np.int64)
             for crystal, error in zip(crystals, found.errors, strict=True)
         ]
-        return self._with_measured(found, numbers)
+        return self._with_measured(found, element_counts(numbers))
 
-    def _with_measured(
-        self, found: Predictions, numbers: Sequence[NDArray[np.integer]]
+    def predict_flat(
+        self,
+        crystals: FlatCrystals,
+        *,
+        compiled: bool | None = None,
+        tell: Tell = lambda _: None,
+        clock: Clock | None = None,
     ) -> Predictions:
+        """Predict crystals given end to end."""
+        clock = clock or Clock()
+        found = self._network.predict_flat(
+            crystals, compiled=compiled, tell=tell, clock=clock
+        )
+        with clock.stage("measured gap"):
+            return self._with_measured(found, crystals.counts())
+
+    def _with_measured(self, found: Predictions, counts: NDArray[np.int64]) -> Predictions:
         """Add a column; its interval is cut at zero."""
-        counts = element_counts(list(numbers))
         mean, std = self._gap.predict(found, counts, network=self.version)
         reach = self._gap.manifest.crystal_form.half_width(mean, std, found.level)
         lower, upper = clipped(mean, reach, 0.0, np.inf)

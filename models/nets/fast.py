@@ -10,8 +10,9 @@ know the angles between pairs and triples of bonds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,20 @@ class FastNet(CrystalNet):
             h = block(h, basis, harmonics, source, target)
         return h
 
+    def encode_compiled(
+        self, z: Tensor, reach: Tensor, edge_index: Tensor, edge_vector: Tensor
+    ) -> Tensor:
+        """As :meth:`encode`, for inference in single precision on a processor."""
+        from models.nets.compiled import edge_terms  # loads Numba
+
+        source, target = edge_index[0], edge_index[1]
+        distance, closeness, weight, harmonics = edge_terms(reach, target, edge_vector)
+        basis = self.radial(distance, closeness) * weight.unsqueeze(-1)
+        h: Tensor = self.embed(z)
+        for block in cast("Iterable[FastBlock]", self.blocks):
+            h = block.forward_compiled(h, basis, harmonics, source, target)
+        return h
+
 
 class FastBlock(nn.Module):
     """Sum the neighbours, contract the moments, update the atoms."""
@@ -103,15 +118,31 @@ class FastBlock(nn.Module):
     ) -> Tensor:
         normed = self.norm(h)
         message = self.filter(basis) * self.send(normed).index_select(0, source)
-        summed = h.new_zeros(len(h), self.plain).index_add(0, target, message)
+        summed = h.new_zeros(len(h), self.plain).index_add(0, target, message.to(h))
         strength = self.filter_angle(basis) * self.send_angle(normed).index_select(
             0, source
         )
         outer = strength.unsqueeze(1) * harmonics.unsqueeze(2)  # (n_edges, 8, angles)
         moments = h.new_zeros(len(h), _HARMONICS * self.angles).index_add(
-            0, target, outer.flatten(1)
+            0, target, outer.flatten(1).to(h)
         )
         seen = self._contract(self.scale * moments.view(len(h), _HARMONICS, self.angles))
+        return self._updated(h, normed, summed, seen)
+
+    def forward_compiled(
+        self, h: Tensor, basis: Tensor, harmonics: Tensor, source: Tensor, target: Tensor
+    ) -> Tensor:
+        """As :meth:`forward`; no tensor of the edges is written but the filters."""
+        from models.nets.compiled import contracted, gathered
+
+        normed = self.norm(h)
+        filters = basis @ torch.cat([self.filter.weight, self.filter_angle.weight]).T
+        sent = normed @ torch.cat([self.send.weight, self.send_angle.weight]).T
+        summed, moments = gathered(filters, sent, harmonics, source, target, self.plain)
+        seen = contracted(self.mix(self.scale * moments), self.angles)
+        return self._updated(h, normed, summed, seen)
+
+    def _updated(self, h: Tensor, normed: Tensor, summed: Tensor, seen: Tensor) -> Tensor:
         gathered = self.invariants(torch.cat([self.scale * summed, seen], dim=-1))
         updated: Tensor = h + self.update(torch.cat([normed, gathered], dim=-1))
         return updated

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from models.clock import Clock
 from models.evaluation.magpie import element_counts
 from models.graphs.build import CrystalArrays, checked, crystal_arrays
 from models.inference import Predictions
@@ -22,6 +23,9 @@ from models.uncertainty.intervals import LEVEL, clipped
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core.structure import Structure
+
+    from materials.flat import FlatCrystals
+    from models.inference import Tell
 
 
 class SmallPredictor:
@@ -53,6 +57,25 @@ class SmallPredictor:
     ) -> Predictions:
         """Predict ``(atomic_numbers, frac_coords (n, 3), lattice (3, 3) in Å)`` each."""
         return self._predict([_or_error(checked, CrystalArrays(*c)) for c in crystals])
+
+    def predict_flat(
+        self,
+        crystals: FlatCrystals,
+        *,
+        compiled: bool | None = None,
+        tell: Tell = lambda _: None,
+        clock: Clock | None = None,
+    ) -> Predictions:
+        """Predict crystals given end to end, for which nothing here is compiled."""
+        given: list[CrystalArrays | InputError] = []
+        for row, (z, frac, lattice) in enumerate(crystals.arrays()):
+            fault = crystals.faults.get(row)
+            one = CrystalArrays(z, frac, lattice)
+            given.append(InputError(fault) if fault else _or_error(checked, one))
+        with (clock or Clock()).stage("network"):
+            found = self._predict(given)
+        tell(len(crystals))
+        return found
 
     def predict_compositions(self, formulas: Sequence[str]) -> Predictions:
         """Predict formulas; raises :class:`InputError` for a model that needs structures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -44,12 +44,38 @@ class Answer(NamedTuple):
         return doubt.domain.crystal_distances(self.atoms, self.batch, len(self.embedding))
 
 
-def answer(nets: Sequence[CrystalNet], config: TrainConfig, graph: GraphBatch) -> Answer:
-    """Ask all members about a batch of graphs."""
+def plainly(net: CrystalNet, graph: GraphBatch) -> Tensor:
+    """The atoms' states as the network was trained to find them."""
+    return net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+
+
+def compiled(net: CrystalNet, graph: GraphBatch) -> Tensor:
+    """The same in single precision by what is compiled for this processor."""
+    return net.encode_compiled(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+
+
+def in_bfloat16(net: CrystalNet, graph: GraphBatch) -> Tensor:
+    """The same with products of matrices in bfloat16: sums over atoms stay in float32."""
+    with torch.autocast(graph.z.device.type, torch.bfloat16):
+        return plainly(net, graph).float()
+
+
+Encode = Callable[[CrystalNet, GraphBatch], Tensor]
+"""From a batch to its atoms' final states, ``(n_atoms, atom_width)``."""
+
+
+def answer(
+    nets: Sequence[CrystalNet],
+    config: TrainConfig,
+    graph: GraphBatch,
+    *,
+    encode: Encode = plainly,
+) -> Answer:
+    """Ask all members about a batch of graphs; ``encode`` is how they look at its atoms."""
     outputs, pooled, states = [], [], []
     n = graph.num_graphs
     for net in nets:
-        h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+        h = encode(net, graph)
         states.append(net.readout.norm(h))
         pooled.append(net.readout.pool(h, graph.batch, n))
         outputs.append(net.readout.read(pooled[-1]))

@@ -56,7 +56,7 @@ class Doubt:
                 f"doubts of other networks: sizes {found}, expected {expected}"
             )
 
-    def to(self, device: torch.device) -> Self:
-        """The same in another memory; an error model is moved, not copied."""
-        errors = None if self.errors is None else self.errors.to(device)
-        return type(self)(self.domain.to(device), errors)
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Self:
+        """The same in another memory or precision; an error model is moved, not copied."""
+        errors = None if self.errors is None else self.errors.to(device, dtype)
+        return type(self)(self.domain.to(device, dtype), errors)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from campaigns.cli.app import app
 from campaigns.cli.show import ExitCode
-from campaigns.screening.local import predict_files
+from campaigns.screening.files import predict_files
 from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts, write_mixture
 from tests.campaigns.small_model import save_small_model

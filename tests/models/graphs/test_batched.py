@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from models.graphs import batched
 from models.graphs.batched import Cells, affordable, batched_neighbours
 from models.graphs.neighbours import GraphConfig, periodic_neighbours
 from models.graphs.store import GraphStore
+from tests.models.graphs.cells import brute_force, random_crystals
 
 CONFIG = GraphConfig()
 NEAR = GraphConfig(max_reach=4.0)
@@ -23,33 +22,6 @@ def cells(crystals) -> Cells:
         torch.tensor(np.stack([lattice for _, lattice in crystals])),
         torch.tensor([len(frac) for frac, _ in crystals]),
     )
-
-
-def random_crystals(n: int, *, seed: int, most: int = 12):
-    """Cubes to needles and plates, skewed, left-handed, with atoms outside the cell."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(n):
-        n_atoms = int(rng.integers(1, most + 1))
-        lattice = np.diag(rng.uniform(0.4, 2.5, 3)) + rng.normal(0, 0.5, (3, 3))
-        volume = abs(np.linalg.det(lattice)) + 1e-3
-        lattice *= (n_atoms * rng.uniform(6.0, 60.0) / volume) ** (1 / 3)
-        made.append((rng.uniform(-1.0, 2.0, (n_atoms, 3)), lattice))
-    return made
-
-
-def brute_force(frac, lattice, config: GraphConfig):
-    """Reach of each atom, and sorted distances of its neighbours, over every image."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
-    frac = frac - np.floor(frac)
-    steps = [range(-k, k + 1) for k in np.ceil(config.max_reach / heights).astype(int) + 1]
-    shifts = np.array(list(product(*steps))) @ lattice
-    between = (frac[None] - frac[:, None]) @ lattice  # (target, source, 3)
-    distance = np.linalg.norm(between[:, :, None] + shifts, axis=-1).reshape(len(frac), -1)
-    distance = np.sort(np.where(distance > 1e-6, distance, np.inf), axis=1)
-    nearest = np.minimum(distance[:, : config.n_nearest], config.max_reach)
-    reach = np.minimum(config.stretch * nearest.mean(axis=1), config.max_reach)
-    return reach, [row[row < far] for row, far in zip(distance, reach, strict=True)]
 
 
 @pytest.mark.parametrize("config", [CONFIG, NEAR])
@@ -124,11 +96,19 @@ def test_large_and_flat_crystals_go_alone_and_come_out_the_same(monkeypatch):
     fits = affordable(*cells([c[1:] for c in crystals])[1:], CONFIG)
     assert 0 < fits.sum() < len(crystals)
     mixed = GraphStore.build(crystals)
-    for name in GraphStore.FIELDS:
-        one, other = together.tensors[name], mixed.tensors[name]
-        if name == "vector":  # the order of images as far away as each other is open
-            one, other = one.norm(dim=1), other.norm(dim=1)
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+    for name in ("z", "reach", "target", "atom_start", "edge_start"):
+        torch.testing.assert_close(together.tensors[name], mixed.tensors[name])
+    for one, other in zip(edges(together), edges(mixed), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def edges(store: GraphStore):
+    """Crystal, looking atom, distance and neighbour of every edge, sorted by them."""
+    t = store.tensors
+    crystal = torch.repeat_interleave(t["edge_start"].diff())
+    length = t["vector"].norm(dim=1).round(decimals=4)
+    order = np.lexsort((t["source"], length, t["target"], crystal))
+    return crystal[order], t["target"][order], length[order], t["source"][order]
 
 
 def test_a_plate_of_many_images_is_not_held_at_once():

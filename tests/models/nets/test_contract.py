@@ -223,6 +223,18 @@ def test_single_precision_is_enough(name):
     torch.testing.assert_close(single.double(), exact, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_is_compiled_for_a_processor_says_the_same(name):
+    """In single precision, for inference, as :mod:`models.inference` asks it."""
+    net = network(name).float()
+    crystals = [graph(s, dtype=torch.float32) for s in (ZINCBLENDE, LONE, ZINCBLENDE)]
+    batch = Batch.from_data_list(crystals)
+    given = (batch.z, batch.reach, batch.edge_index, batch.edge_vector)
+    with torch.inference_mode():
+        expected, found = net.encode(*given), net.encode_compiled(*given)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_the_same_seed_and_crystal_give_the_same_answer(name):
     crystals = [graph(ZINCBLENDE), graph(LONE)]

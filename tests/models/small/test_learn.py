@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from materials.errors import InputError
+from materials.flat import FlatCrystals
 from materials.provenance import file_sha256
 from models.graphs.store import GraphStore
 from models.loading import load_predictor
@@ -179,6 +180,22 @@ def test_a_bad_crystal_costs_only_its_own_row(learned, rows):
     assert np.isnan(found.mean[1]).all()
     if predictor.manifest.network or predictor.manifest.trunk:
         assert "contains He" in (found.errors[2] or "")
+
+
+def test_crystals_end_to_end_are_predicted_as_one_by_one(learned, rows):
+    good, other = rows.crystals[0], rows.crystals[1]
+    faulty = FlatCrystals.from_arrays([good, None, other], {1: "row 1: broken"})
+    done: list[int] = []
+    predictor = SmallPredictor.load(learned.folder)
+    found = predictor.predict_flat(faulty, tell=done.append)
+    expected = predictor.predict_arrays([good, other])
+    assert sum(done) == 3
+    assert found.errors == (None, "row 1: broken", None)
+    for name in ("mean", "std", "lower", "upper", "embedding", "domain_distance"):
+        values = getattr(found, name)
+        np.testing.assert_array_equal(values[[0, 2]], getattr(expected, name))
+        assert np.isnan(values[1]).all()
+    assert len(predictor.predict_flat(FlatCrystals.from_arrays([], {}))) == 0
 
 
 def test_finished_folds_are_not_repeated(rows, tmp_path):

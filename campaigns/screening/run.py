@@ -1,0 +1,163 @@
+"""A whole screening: shards done, put on disk, and put together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from campaigns.lock import held
+from campaigns.screening.best import best_of_parts
+from campaigns.screening.outputs import whole_file
+from campaigns.screening.recipe import Recipe
+from campaigns.screening.shard import Counts, Screener, ShardResult
+from campaigns.screening.sources import Source, Task
+from campaigns.screening.spec import ScreenSpec
+from campaigns.screening.store import BEST, ShardStore
+from campaigns.versions import galena_version
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from models.inference import Tell
+
+Engine = Callable[[Iterable[Task]], Iterator[ShardResult]]
+"""Does tasks, somewhere, and gives their results back in any order."""
+
+FORMAT = 1
+"""Version of a screening's folder."""
+
+_PLACE = {"table"}  # what a specification says that is no part of what is found
+
+
+@dataclass(frozen=True)
+class ScreenResult:
+    """What a screening came to."""
+
+    path: Path
+    """The file or folder that was asked for."""
+    files: tuple[Path, ...]
+    """Where its rows are, in their order."""
+    counts: Counts
+    n_resumed: int
+    """Shards that were there from before."""
+    n_screened: int
+    """Crystals done in this run."""
+    seconds: float
+    """Of this run, by the clock on the wall."""
+    stages: dict[str, float]
+    """Seconds of one processor by stage, over all runs."""
+
+
+def screen(
+    source: Source,
+    path: Path,
+    spec: ScreenSpec,
+    engine: Engine,
+    *,
+    model: str,
+    fresh: bool = False,
+    tell: Tell = lambda _: None,
+) -> ScreenResult:
+    """Screen all shards of ``source`` into a folder, or into one file if ``path`` ends in
+    ``.parquet``; a screening that was interrupted goes on, unless it is to be ``fresh``.
+
+    ``engine`` does the work, ``model`` is the version of what predicts, and ``tell`` is told
+    of the crystals of shards that are there already. While a file is in the making, its
+    shards are in a hidden folder beside it.
+
+    Raises:
+        InputError: the disk is full, or the folder holds another screening.
+        BusyError: another process is at it.
+    """
+    start = time.monotonic()
+    alone = path.suffix.lower() == ".parquet"
+    folder = work_folder(path)
+    with held(folder, "screening", "--output"):
+        store = ShardStore(folder, hidden=spec.best is not None)
+        if fresh:
+            store.clear()
+        store.begin(_header(source, spec, model))
+        n_resumed = len(store.done)
+        n_left = sum(len(s) for s in source.shards if s.number not in store.done)
+        tell(sum(len(shard) for shard in source.shards) - n_left)
+        metadata = {"galena": json.dumps({"model": model, **source.identity()})}
+        for result in engine(source.tasks(store.done)):
+            store.add(result, metadata)
+        counts, stages = store.totals()
+        files = tuple(store.parts())
+        if spec.best is not None:
+            files = (folder / BEST,)
+            best = best_of_parts(store.parts(), by=spec.by, k=spec.best, order=spec.order)
+            _write(files[0], [best], metadata)
+        store.finish(counts=asdict(counts), seconds=stages)
+        if alone:
+            whole = folder / "whole.parquet"
+            _write(whole, files, metadata)
+            whole.replace(path)
+            files = (path,)
+    if alone:
+        shutil.rmtree(folder)
+    return ScreenResult(
+        path, files, counts, n_resumed, n_left, time.monotonic() - start, stages
+    )
+
+
+def work_folder(path: Path) -> Path:
+    """Where the shards of a screening are kept until its file is complete, or for good."""
+    if path.suffix.lower() != ".parquet":
+        return path
+    return path.with_name(f".{path.name}.parts")
+
+
+def local_engine(
+    screener: Screener, *, workers: int | None = None, tell: Tell = lambda _: None
+) -> Engine:
+    """The engine of this machine."""
+    from campaigns.screening.local import screen_locally
+
+    return lambda tasks: screen_locally(tasks, screener, workers=workers, tell=tell)
+
+
+def ray_engine(
+    recipe: Recipe, *, address: str, workers: int | None = None, tell: Tell = lambda _: None
+) -> Engine:
+    """The engine of a Ray cluster."""
+    from campaigns.screening.ray import screen_on_ray
+
+    return lambda tasks: screen_on_ray(
+        tasks, recipe, address=address, workers=workers, tell=tell
+    )
+
+
+def _header(source: Source, spec: ScreenSpec, model: str) -> dict[str, Any]:
+    """What must not change while a screening goes on."""
+    return {
+        "format": FORMAT,
+        "galena": galena_version(),
+        "model": model,
+        "crystals": source.identity(),
+        "spec": spec.model_dump(mode="json", exclude=_PLACE),
+    }
+
+
+def _write(path: Path, rows: Iterable[Path | pa.Table], metadata: dict[str, str]) -> None:
+    """Put files or tables one after another into one file."""
+    import pyarrow.parquet as pq
+
+    with whole_file(path) as partial:
+        writer = None
+        try:
+            for some in rows:
+                table = pq.read_table(some) if isinstance(some, Path) else some
+                table = table.replace_schema_metadata(metadata)
+                if writer is None:
+                    writer = pq.ParquetWriter(partial, table.schema, compression="zstd")
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()

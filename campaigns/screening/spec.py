@@ -1,0 +1,140 @@
+"""What is screened, for what, and what of it is kept."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_serializer, model_validator
+
+from campaigns.config import Element, Elements
+from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
+
+ROWS_PER_SHARD = 4096
+"""Rows that are predicted, written and, after a kill, done again together."""
+
+_CONSTRAINT = re.compile(
+    r"\s*(?P<column>\w+)\s*(?P<relation><=|>=|<|>)\s*(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"
+)
+_RELATIONS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+
+class Order(StrEnum):
+    """Which end of a column is best."""
+
+    LOWEST = "lowest"
+    HIGHEST = "highest"
+
+
+class Candidates(Frozen):
+    """Prototypes decorated with elements, made while they are screened."""
+
+    elements: Elements
+    n_species: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
+    """Different elements per candidate."""
+    max_sites: int = Field(default=16, ge=1)
+    """Largest primitive cell, in atoms."""
+    limit: int | None = Field(default=None, ge=1)
+    """Candidates, drawn evenly from all; all of them if not given."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draw."""
+
+
+class Filters(Frozen):
+    """What a crystal must pass before a network is asked; the others leave no row."""
+
+    allowed: tuple[Element, ...] = ()
+    """Elements that may occur; all if none is named."""
+    forbidden: tuple[Element, ...] = ()
+    """Elements that must not occur."""
+    max_sites: int | None = Field(default=None, ge=1)
+    """Atoms in the cell."""
+    max_elements: int | None = Field(default=None, ge=1)
+    """Different elements."""
+    charge_neutral: bool = False
+    """Common oxidation states can add up to zero, anions attracting electrons most."""
+    new: bool = False
+    """The formula is not among those known."""
+
+
+class Constraint(Frozen):
+    """What a prediction must be for its row to be written: ``band_gap >= 1.0``."""
+
+    column: str
+    relation: str
+    value: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        parts = _CONSTRAINT.fullmatch(given)
+        if parts is None:
+            raise ValueError(
+                f"'{given}' is no constraint; write a column, one of < <= > >= and a number, "
+                "as in: band_gap >= 1.0"
+            )
+        return parts.groupdict()
+
+    @model_serializer
+    def _as_text(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.relation} {self.value!r}"
+
+    def holds(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """For each value; NaN is never good enough."""
+        good: NDArray[np.bool_] = _RELATIONS[self.relation](values, self.value)
+        return good
+
+
+class ScreenSpec(Frozen):
+    """One screening; ``galena screen`` takes it as a YAML file or as options."""
+
+    table: str | None = None
+    """A Parquet file, a folder of them or a glob; relative to the working folder."""
+    candidates: Candidates | None = None
+    """What to make instead of reading a table."""
+    filters: Filters = Filters()
+    constraints: tuple[Constraint, ...] = ()
+    """On the columns of the output; a row that breaks one is not written."""
+    in_domain: bool = False
+    """Write no crystal unlike those of training."""
+    columns: tuple[str, ...] = ()
+    """Columns of the table to keep."""
+    best: int | None = Field(default=None, ge=1)
+    """Write so many rows, the best by ``by``; all if not given."""
+    by: str = "energy_above_hull"
+    """What the best are best by."""
+    order: Order = Order.LOWEST
+    """Which end of ``by`` is best."""
+    rows_per_shard: int = Field(default=ROWS_PER_SHARD, ge=1)
+    """Candidates that are done, and after an interruption done again, together."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.table is None) == (self.candidates is None):
+            raise ValueError("give either a table or candidates to make, one of the two")
+        if self.candidates is not None and self.columns:
+            raise ValueError("columns are of a table; candidates come with all of theirs")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a YAML file; raises :class:`InputError` naming file and field."""
+        return parse_spec(
+            cls,
+            read_text(path),
+            name=str(path),
+            keys="table or candidates, and constraints",
+        )
+
+    def dump(self) -> str:
+        """As YAML, every default written out."""
+        return dump_spec(self)

@@ -1,0 +1,207 @@
+"""What of a screening is on disk: finished shards, and what they are shards of.
+
+| file | what |
+|---|---|
+| ``_manifest.json`` | model, crystals and specification; counts and times once complete |
+| ``_shards.jsonl`` | a line for every finished shard, written after its file |
+| ``part-00000.parquet`` | the rows of the first shard |
+| ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error |
+
+Readers of Parquet folders leave out what begins with an underscore, as parts do where there is
+a ``best.parquet``: ``pd.read_parquet(folder)`` is the result. A part appears whole or not at
+all; without its line, or with other bytes than the line says, it is done again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from campaigns.lock import LOCK_FILES
+from campaigns.screening.outputs import whole_file
+from campaigns.screening.shard import Counts, ShardResult
+from campaigns.specs import differences
+from materials.errors import InputError
+from materials.provenance import file_sha256
+from models.clock import Clock
+
+MANIFEST = "_manifest.json"
+LINES = "_shards.jsonl"
+BEST = "best.parquet"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One line: a shard that is on disk."""
+
+    number: int
+    sha256: str
+    counts: Counts
+    seconds: dict[str, float]
+
+
+class ShardStore:
+    """Finished shards in a folder."""
+
+    def __init__(self, folder: Path, *, hidden: bool = False) -> None:
+        self.folder = folder
+        self._stem = "_part" if hidden else "part"
+        self._done: dict[int, Finished] = {}
+
+    def begin(self, header: dict[str, Any]) -> None:
+        """Start, or go on with, the screening that ``header`` describes.
+
+        Raises:
+            InputError: the folder holds another screening, or something else.
+        """
+        manifest = self.folder / MANIFEST
+        if manifest.exists():
+            begun = self._read_manifest()
+            different = list(differences(begun.get("screening"), header))
+            if different:
+                raise InputError(
+                    f"{self.folder} holds another screening:\n  "
+                    + "\n  ".join(different)
+                    + "\nscreen as it was begun to go on, choose another --output, or start "
+                    "over with --force"
+                )
+            for partial in self.folder.glob(".*.part"):  # of a process that was killed
+                partial.unlink()
+            self._done = self._read_lines()
+            return
+        ours = {*LOCK_FILES}
+        foreign = sorted(p.name for p in self.folder.iterdir() if p.name not in ours)
+        if foreign:
+            raise InputError(
+                f"{self.folder}: holds {', '.join(foreign[:3])} but no screening; give an "
+                "empty or a new folder"
+            )
+        self._write_manifest({"screening": header, "complete": False})
+
+    def clear(self) -> None:
+        """Remove an earlier screening, and nothing else."""
+        parts = [
+            path
+            for stem in ("part", "_part")
+            for path in self.folder.glob(f"{stem}-*.parquet")
+        ]
+        for path in (
+            self.folder / MANIFEST,
+            self.folder / LINES,
+            self.folder / BEST,
+            *parts,
+        ):
+            path.unlink(missing_ok=True)
+
+    @property
+    def done(self) -> frozenset[int]:
+        """Numbers of the shards that need not be done again."""
+        return frozenset(self._done)
+
+    def part(self, number: int) -> Path:
+        """The file of a shard."""
+        return self.folder / f"{self._stem}-{number:05d}.parquet"
+
+    def parts(self) -> list[Path]:
+        """The files of all finished shards, in their order."""
+        return [self.part(number) for number in sorted(self._done)]
+
+    def add(self, result: ShardResult, metadata: dict[str, str]) -> None:
+        """Put a shard on disk: its file first, then its line.
+
+        Raises:
+            InputError: the disk is full or cannot be written.
+        """
+        path = self.part(result.number)
+        table = pa.Table.from_batches([result.rows]).replace_schema_metadata(metadata)
+        clock = Clock(result.seconds)
+        with clock.stage("write"), whole_file(path) as partial:
+            pq.write_table(table, partial, compression="zstd")
+            sha256 = file_sha256(partial)
+            _flush(partial)
+        line = Finished(result.number, sha256, result.counts, clock.seconds)
+        with (self.folder / LINES).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(dataclasses.asdict(line)) + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+        self._done[result.number] = line
+
+    def totals(self) -> tuple[Counts, dict[str, float]]:
+        """Counts and seconds of all finished shards."""
+        filtered: Counter[str] = Counter()
+        missed: Counter[str] = Counter()
+        seconds: Counter[str] = Counter()
+        for shard in self._done.values():
+            filtered.update(shard.counts.filtered)
+            missed.update(shard.counts.missed)
+            for stage, spent in shard.seconds.items():
+                seconds[stage] += spent  # type: ignore[assignment]  # a Counter adds floats
+        every = [shard.counts for shard in self._done.values()]
+        counts = Counts(
+            given=sum(c.given for c in every),
+            filtered=dict(filtered),
+            failed=sum(c.failed for c in every),
+            missed=dict(missed),
+            written=sum(c.written for c in every),
+        )
+        return counts, {stage: float(spent) for stage, spent in seconds.items()}
+
+    def finish(self, **found: Any) -> None:
+        """Note in the manifest that all is there."""
+        self._write_manifest({**self._read_manifest(), "complete": True, **found})
+
+    def _read_manifest(self) -> dict[str, Any]:
+        path = self.folder / MANIFEST
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: expected JSON: {error}; start over") from error
+        if not isinstance(found, dict):
+            raise InputError(f"{path}: expected a mapping, got {type(found).__name__}")
+        return found
+
+    def _write_manifest(self, content: dict[str, Any]) -> None:
+        with whole_file(self.folder / MANIFEST) as partial:
+            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            _flush(partial)
+
+    def _read_lines(self) -> dict[int, Finished]:
+        """Shards whose file is what their line says; a line cut short ends the list."""
+        found: dict[int, Finished] = {}
+        path = self.folder / LINES
+        if not path.exists():
+            return found
+        text = path.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):  # killed in the middle of a line
+            text = text[: text.rfind("\n") + 1]
+            with whole_file(path) as partial:
+                partial.write_text(text, encoding="utf-8")
+        for line in text.splitlines():
+            try:
+                plain = json.loads(line)
+                shard = Finished(**{**plain, "counts": Counts(**plain["counts"])})
+            except (ValueError, TypeError, KeyError) as error:
+                raise InputError(f"{path}: damaged: {error}; start over") from error
+            found[shard.number] = shard
+        return {number: shard for number, shard in found.items() if self._is_whole(shard)}
+
+    def _is_whole(self, shard: Finished) -> bool:
+        path = self.part(shard.number)
+        return path.is_file() and file_sha256(path) == shard.sha256
+
+
+def _flush(path: Path) -> None:
+    """Ask the system to bring a file to the disk before it is renamed."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

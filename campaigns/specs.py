@@ -1,0 +1,104 @@
+"""Specifications in YAML: read strictly, explained where they are wrong, written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from materials.errors import InputError, did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Frozen(BaseModel):
+    """Values that do not change and keys that are known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def read_text(path: Path) -> str:
+    """A file's text; raises :class:`InputError` for one that cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def parse_spec(kind: type[M], text: str, *, name: str, keys: str) -> M:
+    """Read YAML text; ``name`` stands for the file in messages, ``keys`` for what it holds.
+
+    Raises:
+        InputError: it is not YAML, or says something the schema does not know or allow; the
+            message names file and field.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{name}: expected a mapping with keys such as {keys}, "
+            f"got {type(content).__name__}"
+        )
+    return validated(kind, content, name=name)
+
+
+def validated(kind: type[M], content: dict[str, Any], *, name: str) -> M:
+    """The specification that a mapping stands for; raises :class:`InputError`."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(kind, problem) for problem in error.errors()]
+        raise InputError(f"{name}: " + "\n  ".join(["cannot be used:", *lines])) from error
+
+
+def dump_spec(spec: BaseModel) -> str:
+    """The specification as YAML, every default written out."""
+    text: str = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False)
+    return text
+
+
+def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Fields that differ between two specifications, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            path = f"{where}.{key}" if where else str(key)
+            yield from differences(old.get(key), new.get(key), path)
+    elif old != new:
+        yield f"{where}: begun with {old!r}, now {new!r}"
+
+
+def _explain(kind: type[BaseModel], problem: Any) -> str:
+    """One line for one pydantic problem: where, what, and the near name if a key is unknown."""
+    where = ".".join(str(part) for part in problem["loc"]) or "specification"
+    if problem["type"] == "extra_forbidden":
+        *parents, name = problem["loc"]
+        known = _keys(kind, parents)
+        return (
+            f"{where}: unknown key.{did_you_mean(str(name), known)} "
+            f"Known here: {', '.join(known)}"
+        )
+    if problem["type"] == "missing":
+        return f"{where}: required, but not given"
+    message = problem["msg"].removeprefix("Value error, ")
+    got = problem.get("input")
+    shown = f" (got {got!r})" if isinstance(got, str | int | float) else ""
+    return f"{where}: {message}{shown}"
+
+
+def _keys(model: type[BaseModel], parents: list[Any]) -> list[str]:
+    """The keys a mapping at ``parents`` may have."""
+    for part in parents:
+        annotation = (
+            model.model_fields[part].annotation if part in model.model_fields else None
+        )
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        if not inner:
+            return []
+        model = inner[0]
+    return list(model.model_fields)

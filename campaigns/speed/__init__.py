@@ -1,0 +1,1 @@
+"""How fast screening is, where its time goes, and how others fare on the same crystals."""

@@ -1,0 +1,35 @@
+"""Functions compiled for the processor on first use, and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def compiled(function: F) -> F:
+    """Compile with Numba: without the GIL, kept beside the source or in the user's cache.
+
+    Where neither can be written to, it is compiled again by every process.
+    """
+    try:
+        return cast("F", njit(function, nogil=True, cache=True))
+    except RuntimeError:  # no place to keep it
+        return cast("F", njit(function, nogil=True))
+
+
+def compiled_loosely(function: F) -> F:
+    """The same, free to reorder sums and products: for single precision, never for counts.
+
+    Infinities and NaN are kept as they are: a network that finds none must not make one up;
+    dividing by zero gives them, as in torch, and raises nothing.
+    """
+    loose = {"contract", "reassoc", "arcp", "nsz"}
+    options: Any = {"nogil": True, "fastmath": loose, "error_model": "numpy"}
+    try:
+        return cast("F", njit(cache=True, **options)(function))
+    except RuntimeError:
+        return cast("F", njit(**options)(function))
