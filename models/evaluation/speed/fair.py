@@ -41,6 +41,7 @@ class Pace:
     processes: int
     threads: int  # of each process
     seconds: float  # of the slowest process
+    processor: float  # s that all processes had a core; less than they ran: others had it
     graph_share: float  # of the work of all processes, 0 to 1
     crystals_per_second: float  # those that the peer answered
 
@@ -166,6 +167,7 @@ def _run(
             processes,
             threads,
             seconds,
+            sum(answer.processor for answer in fastest),
             graph / work,
             (len(crystals) - len(failures)) / seconds,
         ),

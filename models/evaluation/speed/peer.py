@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class Timed:
     values: FloatArray  # (n,) or (n, n_features); NaN where the peer failed
     graph: float  # s
     network: float  # s, with putting batches together
+    processor: float  # s that this process had a core, all threads together
     failures: dict[int, str]  # crystal -> what the peer said
 
     @property
@@ -95,6 +97,7 @@ def ask(loaded: Loaded, crystals: Sequence[Structure], batch: int) -> Timed:
     found: dict[int, FloatArray] = {}
     failures: dict[int, str] = {}
     building = predicting = 0.0
+    before = time.process_time()
     for start in range(0, len(crystals), batch):
         clock = Stopwatch()
         graphs: list[tuple[int, Any]] = []
@@ -112,7 +115,8 @@ def ask(loaded: Loaded, crystals: Sequence[Structure], batch: int) -> Timed:
             else:
                 found[number] = answer
         predicting += clock.seconds
-    return Timed(_table(found, len(crystals)), building, predicting, failures)
+    processor = time.process_time() - before
+    return Timed(_table(found, len(crystals)), building, predicting, processor, failures)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ _ALL = (
         "its compiled converter",
         reference="Deng et al., Nat. Mach. Intell. 5, 1031 (2023), "
         "doi:10.1038/s42256-023-00716-3",
-        batch=8,
+        batch=16,
         loader="models.evaluation.speed.chgnet:load",
     ),
     Peer(
@@ -45,7 +45,7 @@ _ALL = (
         "the package's own graphs and line graphs in torch",
         reference="Choudhary and DeCost, npj Comput. Mater. 7, 185 (2021), "
         "doi:10.1038/s41524-021-00650-1",
-        batch=4,
+        batch=2,
         loader="models.evaluation.speed.alignn:load",
     ),
     Peer(
@@ -58,7 +58,7 @@ _ALL = (
         settings="MatGL's default network of three blocks, all neighbours within 4 Å",
         reference="Chen et al., Chem. Mater. 31, 3564 (2019), "
         "doi:10.1021/acs.chemmater.9b01294",
-        batch=32,
+        batch=64,
         loader="models.evaluation.speed.matgl:load_megnet",
     ),
     Peer(

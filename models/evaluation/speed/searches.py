@@ -47,7 +47,7 @@ class Search:
     name: str
     distribution: str  # what pip installs
     module: str  # what Python imports
-    extra: str | None  # of galena-materials, that brings it; None: the base install
+    extra: str | None  # of galena-materials, that brings it; None: none does
     batched: bool  # all crystals in one call
     note: str
     find: Searching  # crystals and radius in Å to edges
@@ -60,8 +60,8 @@ class Search:
     @property
     def install(self) -> str:
         """The command that installs it."""
-        what = f"galena-materials[{self.extra}]" if self.extra else "galena-materials"
-        return f"pip install '{what}'"
+        what = f"'galena-materials[{self.extra}]'" if self.extra else self.distribution
+        return f"pip install {what}"
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ _ALL = (
         name="nvalchemi",
         distribution="nvalchemi-toolkit-ops",
         module="nvalchemiops",
-        extra="bench",
+        extra=None,
         batched=True,
         note="cell lists in Warp kernels, on a GPU where there is one",
         find=_nvalchemi,

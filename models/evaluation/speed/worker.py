@@ -83,6 +83,7 @@ def timed_of(answer: dict[str, Any]) -> Timed:
         np.array(answer["values"], dtype=np.float64),
         answer["graph"],
         answer["network"],
+        answer["processor"],
         {int(number): message for number, message in answer["failures"].items()},
     )
 

@@ -26,6 +26,7 @@ def test_both_ways_are_measured_and_the_faster_comes_first(tmp_path, monkeypatch
     for pace in found.paces:
         assert pace.crystals_per_second == pytest.approx(len(CRYSTALS) / pace.seconds)
         assert 0.0 < pace.graph_share < 1.0
+        assert pace.processor > 0.0
     np.testing.assert_allclose(found.values, VOLUMES)
     assert (found.parameters, found.failures, found.reason) == (7, {}, "")
     assert list(tmp_path.iterdir()) == []  # peers litter elsewhere
