@@ -237,10 +237,10 @@ class Predictor:
         """Ask all networks about one batch of graphs, in inference mode."""
         if self.precision == "float64":
             batch = batch.double()
-        encode = by_processor if compiled and self.precision == "float32" else plainly
+        look = by_processor if compiled and self.precision == "float32" else plainly
         if self.precision == "bfloat16":
-            encode = in_bfloat16
-        found = answer(self._nets, self.manifest.train, batch, encode=encode)
+            look = in_bfloat16
+        found = answer(self._nets, self.manifest.train, batch, look=look)
         return Asked(
             found.estimate.mean.cpu().numpy(),
             found.spread(self._doubt).cpu().numpy(),

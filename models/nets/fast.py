@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -81,13 +81,23 @@ class FastNet(CrystalNet):
         """As :meth:`encode`, for inference in single precision on a processor."""
         from models.nets.compiled import edge_terms  # loads Numba
 
-        source, target = edge_index[0], edge_index[1]
-        distance, closeness, weight, harmonics = edge_terms(reach, target, edge_vector)
-        basis = self.radial(distance, closeness) * weight.unsqueeze(-1)
-        h: Tensor = self.embed(z)
-        for block in cast("Iterable[FastBlock]", self.blocks):
-            h = block.forward_compiled(h, basis, harmonics, source, target)
+        basis, harmonics = edge_terms(self.radial, reach, edge_index[1], edge_vector)
+        first, *others = cast("Iterable[FastBlock]", self.blocks)
+        # What the first block makes of an atom alone depends on its element: made once each.
+        per_element = first.prepared(self.embed.weight)
+        atoms = Prepared(*(table.index_select(0, z) for table in per_element))
+        h = first.forward_compiled(atoms, basis, harmonics, edge_index)
+        for block in others:
+            h = block.forward_compiled(block.prepared(h), basis, harmonics, edge_index)
         return h
+
+
+class Prepared(NamedTuple):
+    """Atoms, ready for a block's compiled form."""
+
+    h: Tensor  # (n_atoms, atoms), states
+    sent: Tensor  # (n_atoms, plain + angles), to their neighbours
+    own: Tensor  # (n_atoms, 2 * atoms), their own part of the update
 
 
 class FastBlock(nn.Module):
@@ -127,24 +137,33 @@ class FastBlock(nn.Module):
             0, target, outer.flatten(1).to(h)
         )
         seen = self._contract(self.scale * moments.view(len(h), _HARMONICS, self.angles))
-        return self._updated(h, normed, summed, seen)
-
-    def forward_compiled(
-        self, h: Tensor, basis: Tensor, harmonics: Tensor, source: Tensor, target: Tensor
-    ) -> Tensor:
-        """As :meth:`forward`; no tensor of the edges is written but the filters."""
-        from models.nets.compiled import contracted, gathered
-
-        normed = self.norm(h)
-        filters = basis @ torch.cat([self.filter.weight, self.filter_angle.weight]).T
-        sent = normed @ torch.cat([self.send.weight, self.send_angle.weight]).T
-        summed, moments = gathered(filters, sent, harmonics, source, target, self.plain)
-        seen = contracted(self.mix(self.scale * moments), self.angles)
-        return self._updated(h, normed, summed, seen)
-
-    def _updated(self, h: Tensor, normed: Tensor, summed: Tensor, seen: Tensor) -> Tensor:
         gathered = self.invariants(torch.cat([self.scale * summed, seen], dim=-1))
         updated: Tensor = h + self.update(torch.cat([normed, gathered], dim=-1))
+        return updated
+
+    def prepared(self, h: Tensor) -> Prepared:
+        """What a block makes of atoms' states ``(n, atoms)`` before it looks around."""
+        normed = self.norm(h)
+        sent = normed @ torch.cat([self.send.weight, self.send_angle.weight]).T
+        into = cast("nn.Linear", self.update[0])
+        own = torch.addmm(into.bias, normed, into.weight[:, : h.shape[1]].T)
+        return Prepared(h, self.scale * sent, own)
+
+    def forward_compiled(
+        self, atoms: Prepared, basis: Tensor, harmonics: Tensor, edge_index: Tensor
+    ) -> Tensor:
+        """As :meth:`forward`, without a tensor of all edges."""
+        from models.nets.compiled import contracted, gathered
+
+        filters = torch.cat([self.filter.weight, self.filter_angle.weight]).T
+        seen, moments = gathered(
+            basis, filters, atoms.sent, harmonics, edge_index, self.angles
+        )
+        contracted(self.mix(moments), into=seen)
+        into, activation, out = cast("tuple[nn.Linear, nn.Module, nn.Linear]", self.update)
+        around = into.weight[:, atoms.h.shape[1] :].T
+        hidden = torch.addmm(atoms.own, self.invariants(seen), around)
+        updated: Tensor = atoms.h + out(activation(hidden))
         return updated
 
     def _contract(self, moments: Tensor) -> Tensor:

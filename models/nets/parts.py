@@ -148,9 +148,11 @@ class Readout(nn.Module):
 
     def pool(self, h: Tensor, batch: Tensor, n_crystals: int) -> Tensor:
         """Return ``(n_crystals, 2 * atom_width)``, independent of the cell's size."""
-        h = self.norm(h)
-        score = 8.0 * torch.tanh(self.attention(h) / 8.0)  # bounded: exp cannot overflow
-        weights = torch.cat([torch.ones_like(score[:, :1]), score.exp()], dim=-1)
+        return self.pool_normed(self.norm(h), batch, n_crystals)
+
+    def pool_normed(self, h: Tensor, batch: Tensor, n_crystals: int) -> Tensor:
+        """The same from states that :attr:`norm` has been applied to."""
+        weights = self._weights(h)
         # Each atom as often as it is pooled: (n_atoms, 5 * atoms).
         weighted = (weights.unsqueeze(-1) * h.unsqueeze(1)).flatten(1)
         total = weighted.new_zeros(n_crystals, weighted.shape[1]).index_add(
@@ -159,6 +161,18 @@ class Readout(nn.Module):
         norm = weights.new_zeros(n_crystals, 5).index_add(0, batch, weights)
         pooled = (total.view(n_crystals, 5, -1) / norm.unsqueeze(-1)).flatten(1)
         return nn.functional.silu(self.mix(pooled))
+
+    def pool_compiled(self, h: Tensor, batch: Tensor, n_crystals: int) -> Tensor:
+        """As :meth:`pool_normed`, for inference in single precision on a processor."""
+        from models.nets.compiled import pooled_means  # loads Numba
+
+        pooled = pooled_means(h, self._weights(h), batch, n_crystals).flatten(1)
+        return nn.functional.silu(self.mix(pooled))
+
+    def _weights(self, h: Tensor) -> Tensor:
+        """How much each atom counts in each of five means, ``(n_atoms, 5)``."""
+        score = 8.0 * torch.tanh(self.attention(h) / 8.0)  # bounded: exp cannot overflow
+        return torch.cat([torch.ones_like(score[:, :1]), score.exp()], dim=-1)
 
 
 class RadialBasis(nn.Module):

@@ -44,24 +44,34 @@ class Answer(NamedTuple):
         return doubt.domain.crystal_distances(self.atoms, self.batch, len(self.embedding))
 
 
-def plainly(net: CrystalNet, graph: GraphBatch) -> Tensor:
-    """The atoms' states as the network was trained to find them."""
-    return net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+def plainly(net: CrystalNet, graph: GraphBatch) -> tuple[Tensor, Tensor]:
+    """Atoms' and crystals' states as the network was trained to find them."""
+    h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+    return _pooled(net, h, graph)
 
 
-def compiled(net: CrystalNet, graph: GraphBatch) -> Tensor:
+def compiled(net: CrystalNet, graph: GraphBatch) -> tuple[Tensor, Tensor]:
     """The same in single precision by what is compiled for this processor."""
-    return net.encode_compiled(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+    h = net.encode_compiled(graph.z, graph.reach, graph.edge_index, graph.edge_vector)
+    h = net.readout.norm(h)
+    return h, net.readout.pool_compiled(h, graph.batch, graph.num_graphs)
 
 
-def in_bfloat16(net: CrystalNet, graph: GraphBatch) -> Tensor:
+def in_bfloat16(net: CrystalNet, graph: GraphBatch) -> tuple[Tensor, Tensor]:
     """The same with products of matrices in bfloat16: sums over atoms stay in float32."""
     with torch.autocast(graph.z.device.type, torch.bfloat16):
-        return plainly(net, graph).float()
+        h = net.encode(graph.z, graph.reach, graph.edge_index, graph.edge_vector).float()
+    return _pooled(net, h, graph)
 
 
-Encode = Callable[[CrystalNet, GraphBatch], Tensor]
-"""From a batch to its atoms' final states, ``(n_atoms, atom_width)``."""
+def _pooled(net: CrystalNet, h: Tensor, graph: GraphBatch) -> tuple[Tensor, Tensor]:
+    h = net.readout.norm(h)
+    return h, net.readout.pool_normed(h, graph.batch, graph.num_graphs)
+
+
+Look = Callable[[CrystalNet, GraphBatch], tuple[Tensor, Tensor]]
+"""From a batch to its atoms' final, normalised states ``(n_atoms, atom_width)`` and to its
+crystals' pooled ones ``(n_crystals, embedding_width)``."""
 
 
 def answer(
@@ -69,15 +79,15 @@ def answer(
     config: TrainConfig,
     graph: GraphBatch,
     *,
-    encode: Encode = plainly,
+    look: Look = plainly,
 ) -> Answer:
-    """Ask all members about a batch of graphs; ``encode`` is how they look at its atoms."""
+    """Ask all members about a batch of graphs; ``look`` is how they do."""
     outputs, pooled, states = [], [], []
     n = graph.num_graphs
     for net in nets:
-        h = encode(net, graph)
-        states.append(net.readout.norm(h))
-        pooled.append(net.readout.pool(h, graph.batch, n))
+        state, crystal = look(net, graph)
+        states.append(state)
+        pooled.append(crystal)
         outputs.append(net.readout.read(pooled[-1]))
     heads = [physical_heads(out, config.net, config.scaling) for out in outputs]
     return Answer(

@@ -27,6 +27,7 @@ ATOMS_PER_ELEMENT = 400
 
 _COMPONENTS = 64
 _CENTROIDS = 1024
+_CACHED = 256  # atoms whose distances to all centroids stay in a processor's cache
 _SHRINKAGE = 1e-3  # of the largest variance, added to all: rounding is not whitened up
 
 
@@ -50,9 +51,14 @@ class Domain:
         """Distance of each atom's state ``(n_atoms, width)`` to the nearest centroid."""
         points = (atoms - self.centre) @ self.project
         # |p - c|² = |p|² + (|c|² - 2 p·c): the smallest needs no root, and no other pass.
-        nearest = torch.addmm(
-            self.centroids.square().sum(dim=1), points, self.centroids.T, alpha=-2.0
-        ).amin(dim=1)
+        square, across = self.centroids.square().sum(dim=1), -2.0 * self.centroids.T
+        at_once = _CACHED if atoms.device.type == "cpu" else len(atoms)
+        nearest = torch.cat(
+            [
+                torch.addmm(square, some, across).amin(dim=1)
+                for some in torch.split(points, max(at_once, 1))
+            ]
+        )
         return (points.square().sum(dim=1) + nearest).clamp(min=0.0).sqrt()
 
     def crystal_distances(self, atoms: Tensor, batch: Tensor, n_crystals: int) -> Tensor:
