@@ -31,8 +31,8 @@ class FlatEdges(NamedTuple):
 
     source: IntArray  # (n_edges,) the neighbour, counted over all crystals
     target: IntArray  # (n_edges,) the atom that looks
-    vector: NDArray[np.float32]  # (n_edges, 3) Å, from target to source image
-    reach: NDArray[np.float32]  # (n_atoms,) Å
+    vector: NDArray[np.floating]  # (n_edges, 3) Å, from target to source image
+    reach: NDArray[np.floating]  # (n_atoms,) Å
     edge_start: IntArray  # (n_crystals + 1,) where each crystal's edges begin
 
 
@@ -46,13 +46,19 @@ class _Scratch(NamedTuple):
 
 
 def compiled_neighbours(
-    frac_coords: FloatArray, lattice: FloatArray, start: IntArray, config: GraphConfig
+    frac_coords: FloatArray,
+    lattice: FloatArray,
+    start: IntArray,
+    config: GraphConfig,
+    *,
+    dtype: type[np.floating] = np.float32,
 ) -> FlatEdges:
     """Every image closer to an atom than that atom's reach; other threads may run meanwhile.
 
     ``frac_coords`` is ``(n_atoms, 3)`` of all crystals end to end, ``lattice``
     ``(n_crystals, 3, 3)`` in Å, rows being the vectors, and ``start`` ``(n_crystals + 1,)``
-    where each crystal's atoms begin.
+    where each crystal's atoms begin. Vectors and reaches come as ``dtype``; they are computed
+    in double precision.
     """
     found: FlatEdges = _search(
         np.ascontiguousarray(frac_coords, dtype=np.float64),
@@ -61,6 +67,7 @@ def compiled_neighbours(
         config.n_nearest,
         float(config.stretch),
         float(config.max_reach),
+        np.empty(0, dtype),
     )
     return found
 
@@ -73,12 +80,13 @@ def _search(
     n_nearest: int,
     stretch: float,
     max_reach: float,
+    like: NDArray[np.floating],
 ) -> FlatEdges:
     n_atoms, n_crystals = len(frac_coords), len(lattice)
     source = np.empty(20 * n_atoms + 64, np.int64)
     target = np.empty(len(source), np.int64)
-    vector = np.empty((len(source), 3), np.float32)
-    reach = np.empty(n_atoms, np.float32)
+    vector = np.empty((len(source), 3), like.dtype)
+    reach = np.empty(n_atoms, like.dtype)
     edge_start = np.zeros(n_crystals + 1, np.int64)
     scratch = _room(1024)
     shortest = np.empty(n_nearest)
@@ -277,11 +285,11 @@ def _room(n: int) -> _Scratch:
 
 @compiled
 def _longer(
-    source: IntArray, target: IntArray, vector: NDArray[np.float32], more: int
-) -> tuple[IntArray, IntArray, NDArray[np.float32]]:
+    source: IntArray, target: IntArray, vector: NDArray[np.floating], more: int
+) -> tuple[IntArray, IntArray, NDArray[np.floating]]:
     """The same edges with room for twice as many and ``more``."""
     n = len(source)
     sources, targets = np.empty(2 * n + more, np.int64), np.empty(2 * n + more, np.int64)
-    vectors = np.empty((2 * n + more, 3), np.float32)
+    vectors = np.empty((2 * n + more, 3), vector.dtype)
     sources[:n], targets[:n], vectors[:n] = source, target, vector
     return sources, targets, vectors

@@ -42,7 +42,8 @@ class Pace:
     threads: int  # of each process
     seconds: float  # of the slowest process
     processor: float  # s that all processes had a core; less than they ran: others had it
-    graph_share: float  # of the work of all processes, 0 to 1
+    read_share: float  # of the work of all processes, 0 to 1: making structures
+    graph_share: float  # 0 to 1
     crystals_per_second: float  # those that the peer answered
 
 
@@ -159,6 +160,7 @@ def _run(
         for share, answer in zip(shares, fastest, strict=True)
         for number, message in answer.failures.items()
     }
+    read = sum(answer.read for answer in fastest)
     graph = sum(answer.graph for answer in fastest)
     work = sum(answer.seconds for answer in fastest)
     seconds = _slowest(fastest)
@@ -168,6 +170,7 @@ def _run(
             threads,
             seconds,
             sum(answer.processor for answer in fastest),
+            read / work,
             graph / work,
             (len(crystals) - len(failures)) / seconds,
         ),

@@ -77,6 +77,7 @@ class Timed:
     """Predictions, and the seconds of each stage."""
 
     values: FloatArray  # (n,) or (n, n_features); NaN where the peer failed
+    read: float  # s, from arrays to the structures that the peer starts from
     graph: float  # s
     network: float  # s, with putting batches together
     processor: float  # s that this process had a core, all threads together
@@ -84,8 +85,8 @@ class Timed:
 
     @property
     def seconds(self) -> float:
-        """Both stages, s."""
-        return self.graph + self.network
+        """All stages, s."""
+        return self.read + self.graph + self.network
 
 
 def ask(loaded: Loaded, crystals: Sequence[Structure], batch: int) -> Timed:
@@ -116,7 +117,9 @@ def ask(loaded: Loaded, crystals: Sequence[Structure], batch: int) -> Timed:
                 found[number] = answer
         predicting += clock.seconds
     processor = time.process_time() - before
-    return Timed(_table(found, len(crystals)), building, predicting, processor, failures)
+    return Timed(
+        _table(found, len(crystals)), 0.0, building, predicting, processor, failures
+    )
 
 
 @contextmanager

@@ -124,6 +124,20 @@ def _galena(crystals: Sequence[CrystalArrays], radius: float) -> Found:
         return Found(*(column.numpy() for column in neighbours_within(cells, radius)))
 
 
+def _compiled(crystals: Sequence[CrystalArrays], radius: float) -> Found:
+    from materials.flat import FlatCrystals
+    from models.graphs.compiled import compiled_neighbours
+    from models.graphs.neighbours import GraphConfig
+
+    flat = FlatCrystals.from_arrays(crystals, {})
+    everywhere = GraphConfig(n_nearest=1, stretch=1e9, max_reach=radius)  # the same reach
+    edges = compiled_neighbours(
+        flat.frac_coords, flat.lattice, flat.start, everywhere, dtype=np.float64
+    )
+    distance = np.linalg.norm(edges.vector, axis=1)
+    return Found(edges.source, edges.target, edges.vector.astype(np.float64), distance)
+
+
 def _vesin(crystals: Sequence[CrystalArrays], radius: float) -> Found:
     from vesin import NeighborList
 
@@ -248,12 +262,21 @@ def _one_by_one(
 
 _ALL = (
     Search(
-        name="Galena",
+        name="Galena, compiled",
+        distribution="galena-materials",
+        module="numba",
+        extra=None,
+        batched=True,
+        note="images laid out once per crystal, compiled by Numba; used on processors",
+        find=_compiled,
+    ),
+    Search(
+        name="Galena, torch",
         distribution="galena-materials",
         module="torch",
         extra=None,
         batched=True,
-        note="dense pairs times images in torch",
+        note="dense pairs times images in torch; used on GPUs, and for few crystals",
         find=_galena,
     ),
     Search(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from models.evaluation.answers import Stopwatch
 from models.evaluation.speed.peer import Timed, ask, load
 
 if TYPE_CHECKING:
@@ -43,12 +45,10 @@ class Job:
         """One line of JSON."""
         return json.dumps(asdict(self)) + "\n"
 
-    def structures(self) -> list[Structure]:
-        """The crystals, made anew: pymatgen keeps what it has computed of one."""
-        from pymatgen.core import Element, Structure
-
+    def arrays(self) -> list[tuple[Any, Any, Any]]:
+        """Atomic numbers, fractional coordinates and lattice as arrays."""
         return [
-            Structure(lattice, [Element.from_Z(z) for z in numbers], frac)
+            (np.array(numbers), np.array(frac), np.array(lattice))
             for numbers, frac, lattice in self.crystals
         ]
 
@@ -67,10 +67,28 @@ def serve(job: Job, orders: TextIO, out: TextIO) -> None:
     """Load, warm up, and answer every line of ``orders``."""
     loaded = load(job.loader)
     _set_threads(job.threads)
-    ask(loaded, job.structures()[: job.batch], job.batch)
+    ask(loaded, made(job.arrays()[: job.batch]), job.batch)
     _say(out, {"parameters": loaded.parameters})
+    crystals = job.arrays()
     while orders.readline():
-        _say(out, _plain(ask(loaded, job.structures(), job.batch)))
+        clock, before = Stopwatch(), time.process_time()
+        structures = made(crystals)
+        reading = clock.seconds
+        timed = ask(loaded, structures, job.batch)
+        processor = time.process_time() - before
+        _say(out, _plain(replace(timed, read=reading, processor=processor)))
+
+
+def made(crystals: Sequence[tuple[Any, Any, Any]]) -> list[Structure]:
+    """Structures, which peers start from, of arrays as a table has them.
+
+    They are made anew each time: pymatgen keeps what it has computed of one.
+    """
+    from pymatgen.core import Lattice, Structure
+
+    return [
+        Structure(Lattice(lattice), numbers, frac) for numbers, frac, lattice in crystals
+    ]
 
 
 def _plain(timed: Timed) -> dict[str, Any]:
@@ -81,6 +99,7 @@ def timed_of(answer: dict[str, Any]) -> Timed:
     """Read what a worker answered."""
     return Timed(
         np.array(answer["values"], dtype=np.float64),
+        answer["read"],
         answer["graph"],
         answer["network"],
         answer["processor"],

@@ -7,7 +7,7 @@ import pytest
 
 from materials.errors import InputError
 from models.evaluation.speed.fair import measure
-from models.evaluation.speed.worker import Job
+from models.evaluation.speed.worker import Job, made
 from models.graphs.build import crystal_arrays
 from tests.models.evaluation.speed.fakes import fake
 from tests.models.samples import named_crystals
@@ -94,6 +94,6 @@ def test_a_job_survives_being_written():
     crystals = (([14], [[0.1, 0.0, 1 / 3]], [[3.0, 0.0, 0.0], [0.0, 3.0, 0.1], [0, 0, 3]]),)
     job = Job("module:function", 2, 8, crystals)
     assert Job.parse(job.line()) == job
-    (structure,) = job.structures()
+    (structure,) = made(job.arrays())
     assert structure.formula == "Si1"
     np.testing.assert_array_equal(structure.frac_coords, crystals[0][1])
