@@ -10,7 +10,8 @@ import torch
 
 from models.graphs.batch import CrystalBatch
 from models.graphs.search import crystal_graphs
-from models.nets.compiled import contracted, edge_terms, gathered
+from models.nets import compiled
+from models.nets.compiled import contracted, edge_terms, gathered, pooled_means
 from models.nets.fast import WIDE, FastBlock, FastNet, FastNetConfig
 from models.nets.parts import envelope, quadratic
 from tests.models.graphs.cells import flat, random_crystals
@@ -109,9 +110,12 @@ def test_an_atom_of_no_reach_hears_nobody():
 
 def test_an_edge_of_no_length_has_no_direction():
     """As in torch: NaN, no error."""
-    found = edge_terms(torch.ones(1), torch.tensor([0, 0]), torch.zeros(2, 3))
-    assert found[0].tolist() == [0.0, 0.0]
-    assert found[3].isnan().all()
+    radial = FastNet(ODD).radial
+    basis, harmonics = edge_terms(
+        radial, torch.ones(1), torch.tensor([0, 0]), torch.zeros(2, 3)
+    )
+    assert basis.isfinite().all()
+    assert harmonics.isnan().all()
 
 
 def test_the_terms_of_edges_are_those_of_the_network():
@@ -121,25 +125,39 @@ def test_the_terms_of_edges_are_those_of_the_network():
     closeness = length / reach[target]
     assert (closeness > 1.2).sum() > 50  # padding, which has no weight
     direction = vector / length.unsqueeze(1)
+    radial = FastNet(ODD).radial
     expected = (
-        length,
-        closeness,
-        envelope(closeness),
+        radial(length, closeness) * envelope(closeness).unsqueeze(1),
         torch.cat([direction, quadratic(direction)], dim=1),
     )
-    for mine, theirs in zip(edge_terms(reach, target, vector), expected, strict=True):
+    found = edge_terms(radial, reach, target, vector)
+    for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=2e-5)
 
 
+def test_pooled_means_are_weighted_by_crystal():
+    states, weights = normal(50, 9), normal(50, 3, seed=1).exp()
+    batch = torch.arange(50) // 7
+    found = pooled_means(states, weights, batch, 8)
+    for crystal in range(8):
+        mine = batch == crystal
+        expected = weights[mine].T @ states[mine] / weights[mine].sum(0).unsqueeze(1)
+        torch.testing.assert_close(found[crystal], expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("plain", "angles"), [(8, 4), (13, 5), (1, 1)])
-def test_sums_are_those_over_each_atom_s_own_neighbours(plain, angles):
+def test_sums_are_those_over_each_atom_s_own_neighbours(plain, angles, monkeypatch):
     n_edges, n_atoms = 300, 11
-    filters, sent = normal(n_edges, plain + angles), normal(n_atoms, plain + angles, seed=1)
-    harmonics = normal(n_edges, 8, seed=2)
+    monkeypatch.setattr(compiled, "_EDGES", 64)  # weights come in several pieces
+    filters, sent = normal(6, plain + angles), normal(n_atoms, plain + angles, seed=1)
+    basis, harmonics = normal(n_edges, 6, seed=4), normal(n_edges, 8, seed=2)
     generator = torch.Generator().manual_seed(3)
-    source, target = torch.randint(0, n_atoms - 1, (2, n_edges), generator=generator)
-    summed, moments = gathered(filters, sent, harmonics, source, target, plain)
-    message = filters * sent[source]
+    edges = torch.randint(0, n_atoms - 1, (2, n_edges), generator=generator)
+    source, target = edges
+    found, moments = gathered(basis, filters, sent, harmonics, edges, angles)
+    assert found.shape == (n_atoms, plain + 3 * angles)
+    summed = found[:, :plain]
+    message = (basis @ filters) * sent[source]
     for atom in range(n_atoms):  # the last one has no neighbours
         mine = target == atom
         torch.testing.assert_close(
@@ -155,8 +173,10 @@ def test_contractions_are_those_of_the_network(angles):
     moments = normal(40, 8, angles)
     with torch.no_grad():
         expected = block._contract(moments)
-        found = contracted(block.mix(moments), angles)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        found = torch.zeros(40, 7 + 3 * angles)
+        contracted(block.mix(moments), into=found)
+    torch.testing.assert_close(found[:, 7:], expected, rtol=1e-4, atol=1e-5)
+    assert not found[:, :7].any()
 
 
 def test_weights_with_gradients_are_asked_as_well():
