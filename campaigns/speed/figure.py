@@ -62,7 +62,7 @@ def _paces(axes: Axes, report: SpeedReport) -> None:
 
 def _stages(axes: Axes, report: SpeedReport) -> None:
     """Time of one processor per crystal, stage on stage."""
-    models = {one.model: one.outcome for one in report.ours if one.workers == 1}
+    models = {one.model: one.outcome for one in report.ours if one.device == "cpu"}
     bottom = dict.fromkeys(models, 0.0)
     for stage, colour in _STAGES.items():
         values = {

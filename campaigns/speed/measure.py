@@ -73,10 +73,11 @@ class ClusterPace:
 def end_to_end(
     table: Path, models: dict[str, Path], *, devices: Sequence[str], cores: int
 ) -> Iterator[EndToEnd]:
-    """Each model with one worker and with all processors, the first model three times."""
+    """Each model on all processors; the first one three times, and on one processor."""
     for place, (name, folder) in enumerate(models.items()):
         for device in devices:
-            for workers in sorted({1, cores}) if device == "cpu" else [2]:
+            several = {cores} if place else {1, cores}
+            for workers in sorted(several) if device == "cpu" else [2]:
                 plan = Plan(
                     {"table": str(table)},
                     str(folder),

@@ -183,10 +183,10 @@ def write_json(report: SpeedReport, path: Path) -> None:
 def as_plain(report: SpeedReport) -> dict[str, Any]:
     """As JSON holds it: numbers and texts, no values of single crystals."""
     plain = asdict(report)
-    for place, one in enumerate(report.ours):
-        plain["ours"][place]["outcome"] |= _rates(one.outcome)
-    for place, outcome in enumerate(report.growth):
-        plain["growth"][place] |= _rates(outcome)
+    for one, found in zip(plain["ours"], report.ours, strict=True):
+        one["outcome"] |= _rates(found.outcome)
+    plain["growth"] = [asdict(one) | _rates(one) for one in report.growth]
+    plain["roofs"] = [asdict(roof) | {"share": roof.share} for roof in report.roofs]
     plain["peers"] = [_peer(measured) for measured in report.peers]
     plain["searches"] = [
         {
@@ -199,8 +199,6 @@ def as_plain(report: SpeedReport) -> dict[str, Any]:
         }
         for timed in report.searches
     ]
-    for place, roof in enumerate(report.roofs):
-        plain["roofs"][place]["share"] = roof.share
     best = report.best_peer
     ours = report.fastest.outcome.per_second
     plain["summary"] = {

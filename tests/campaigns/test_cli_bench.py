@@ -81,3 +81,32 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(folder, monkeypa
 def test_a_model_that_is_not_there_is_said(folder):
     result = bench(folder, "--model", "nowhere")
     assert result.exit_code != 0
+
+
+def test_speed_is_measured_in_tables_a_file_and_a_picture(folder):
+    from campaigns.speed.figure import draw
+    from campaigns.speed.report import Wanted, run_speed, write_json
+    from campaigns.speed.tables import as_tables, notes
+
+    said: list[str] = []
+    report = run_speed(
+        folder / "t.parquet",
+        {"mine": folder / "mine"},
+        Wanted(peers=False, cluster=False, candidates=(60,)),
+        say=said.append,
+    )
+    assert {one.model for one in report.ours} == {"mine"}
+    assert all(one.outcome.crystals == 40 for one in report.ours)
+    assert report.growth[0].crystals == 60
+    for found in (report.growth[0], report.fastest.outcome):
+        assert found.peak_mib >= found.base_mib > 0
+        assert 0.0 < found.outside_network < 1.0
+    assert {one.way for one in report.deviations["cpu"]} >= {"float32, compiled"}
+    assert all(one.in_deviations < 0.05 for one in report.deviations["cpu"][:2])
+    assert 0.0 < report.roofs[0].share
+    write_json(report, folder / "speed.json")
+    assert json.loads((folder / "speed.json").read_text())["summary"]["fastest_peer"] is None
+    draw(report, folder / "speed.png")
+    assert (folder / "speed.png").stat().st_size > 10_000
+    assert all(table.row_count for table in as_tables(report))
+    assert "crystals/s from Parquet to Parquet" in "\n".join(notes(report))
