@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
@@ -28,6 +30,8 @@ _AHEAD = 2  # shards that an actor has at once, so that it never waits for the n
 _LOSSES = 3  # of workers by one shard, or at the start, before it is not bad luck any more
 _LOOK = 10.0  # seconds between looks for processors that joined
 _PATIENCE = 300.0  # seconds without any worker
+_ANSWER = 10.0  # seconds that a machine has to answer
+_PLACE = re.compile(r"(?:ray://)?\[?(?P<host>[^/]+?)\]?:(?P<port>\d+)")
 
 
 class ClusterError(GalenaError):
@@ -240,9 +244,10 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
         return
     try:
+        _check_answered(address)
         ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
         raise ClusterError(
             f"no Ray cluster at '{address}': {reason}; start one with `ray start --head`, "
             "or use --ray local"
@@ -251,3 +256,11 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_answered(address: str) -> None:
+    """Raise :class:`OSError` if nobody is there: Ray itself would try for minutes."""
+    place = _PLACE.fullmatch(address)
+    if place is not None:
+        where = (place["host"], int(place["port"]))
+        socket.create_connection(where, timeout=_ANSWER).close()
