@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +26,10 @@ class Shard:
     """Row of the table that it begins with."""
     last: int
     """Row after its last."""
+    file: int = 0
+    """Place of its file among those of the table."""
+    start: int = 0
+    """Row of the table that its file begins with."""
 
     def __len__(self) -> int:
         return self.last - self.first
@@ -32,12 +38,12 @@ class Shard:
 def table_shards(table: CrystalTable, rows: int) -> list[Shard]:
     """Cut a table into shards of at most ``rows``."""
     found: list[Shard] = []
-    first = 0
-    for size in _sizes(table):
+    start = 0
+    for file, size in enumerate(_sizes(table)):
         for begin in range(0, size, rows):
-            last = first + min(begin + rows, size)
-            found.append(Shard(len(found), first + begin, last))
-        first += size
+            last = start + min(begin + rows, size)
+            found.append(Shard(len(found), start + begin, last, file, start))
+        start += size
     return found
 
 
@@ -54,26 +60,22 @@ def read_shards(
     """
     schema = pa.schema([table.schema.field(name) for name in columns])
     wanted = [shard for shard in shards if shard.number not in skip]
-    first = 0
-    for place, size in enumerate(_sizes(table)):
-        mine = [shard for shard in wanted if first <= shard.first < first + size]
-        if not mine:
-            first += size
-            continue
+    for file, some in groupby(wanted, key=attrgetter("file")):
+        mine = list(some)
         if table.files:
-            yield from _read_file(table.files[place], schema, mine, first)
+            yield from _read_file(table.files[file], schema, mine)
         else:
-            whole = next(table.batches(columns, size=size))
+            whole = _one(list(table.batches(columns, size=len(table))), schema)
             for shard in mine:
                 yield shard, whole.slice(shard.first, len(shard))
-        first += size
 
 
 def _read_file(
-    path: Path, schema: pa.Schema, shards: Sequence[Shard], start: int
+    path: Path, schema: pa.Schema, shards: Sequence[Shard]
 ) -> Iterator[tuple[Shard, pa.RecordBatch]]:
-    """The shards of one file, whose first row is ``start`` in the table."""
+    """The shards of one file."""
     waiting = list(shards)
+    start = shards[0].start
     held: list[pa.RecordBatch] = []
 
     def wanted(first: int, last: int) -> bool:

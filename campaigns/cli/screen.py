@@ -156,7 +156,8 @@ def screen(
         },
     )
     if output.suffix.lower() == ".parquet":
-        check_output(output, suffixes=(".parquet",), force=force)
+        begun = run.was_begun(output)  # by whoever might replace the file
+        check_output(output, suffixes=(".parquet",), force=force or begun)
     else:
         check_folder(output)
     crystals = open_source(spec)
@@ -166,6 +167,8 @@ def screen(
             spec, found.folder, device=device, precision=_precision(precision)
         )
         screener = recipe.screener()
+    if top:
+        screener.check_column(spec.by)
     with show.counting("screening", total) as tell:
         if ray is None:
             engine = run.local_engine(screener, workers=workers, tell=tell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ def screen_locally(
     *,
     workers: int | None = None,
     tell: Tell = lambda _: None,
-) -> Iterator[ShardResult]:
+) -> Generator[ShardResult]:
     """Do every task, ``workers`` at a time; results come as they are ready, in any order.
 
     Threads suffice: what takes time here runs without Python's lock. One shard more than

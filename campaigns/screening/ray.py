@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from campaigns.screening.recipe import Recipe
 from campaigns.screening.shard import Screener, ShardResult
 from campaigns.screening.sources import Task
+from campaigns.versions import galena_version
 from materials.errors import GalenaError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ _AHEAD = 2  # shards that an actor has at once, so that it never waits for the n
 _LOSSES = 3  # of workers by one shard, or at the start, before it is not bad luck any more
 _LOOK = 10.0  # seconds between looks for processors that joined
 _PATIENCE = 300.0  # seconds without any worker
+_ANSWER = 10.0  # seconds that a machine has to answer
+_PLACE = re.compile(r"(?:ray://)?\[?(?P<host>[^/]+?)\]?:(?P<port>\d+)")
 
 
 class ClusterError(GalenaError):
@@ -36,14 +41,16 @@ class ClusterError(GalenaError):
 class _Worker:
     """Lives on the cluster; has the model and does one shard after another."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def ready(self, recipe: Recipe) -> str:
+        """Load the model, and say which Galena this is.
+
+        Not when it is made: what goes wrong there would come back as prose.
+        """
         import torch
 
         torch.set_num_threads(1)
         self._screener: Screener = recipe.screener()
-
-    def ready(self) -> bool:
-        return True
+        return galena_version()
 
     def screen(self, task: Task) -> ShardResult:
         return self._screener.screen(task)
@@ -56,7 +63,7 @@ def screen_on_ray(
     address: str,
     workers: int | None = None,
     tell: Tell = lambda _: None,
-) -> Iterator[ShardResult]:
+) -> Generator[ShardResult]:
     """Do every task on the cluster at ``address``; results come in any order.
 
     ``address`` is what ``ray.init`` takes: ``auto``, ``HOST:6379``, ``ray://HOST:10001``, or
@@ -67,9 +74,11 @@ def screen_on_ray(
         MissingExtraError: Ray is not installed.
         ClusterError: the cluster cannot be reached, has no room, or loses a shard's worker
             again and again.
+        GalenaError: what a worker said of the model or a shard, as it would be said here.
     """
     with _connected(address) as ray:
-        crew = _Crew(ray, ray.put(recipe), workers)
+        on_gpus = recipe.device != "cpu"
+        crew = _Crew(ray, ray.put(recipe), workers, on_gpus=on_gpus)
         todo = iter(tasks)
         again: deque[Task] = deque()
         losses: Counter[int] = Counter()
@@ -104,6 +113,8 @@ class _Crew:
     ray: Any
     recipe: Any  # where the recipe is kept on the cluster
     most: int | None
+    on_gpus: bool
+    """Whether the model may go there."""
     starting: dict[Any, Any] = field(default_factory=dict)  # reference -> actor
     running: dict[Any, tuple[Any, Task]] = field(default_factory=dict)
     load: dict[Any, int] = field(default_factory=dict)  # actor -> shards it has
@@ -131,12 +142,12 @@ class _Crew:
             return
         self.looked = now
         have = self.ray.cluster_resources()
-        gpus = int(have.get("GPU", 0))
+        gpus = int(have.get("GPU", 0)) if self.on_gpus else 0
         wanted = min(gpus or int(have.get("CPU", 0)), self.most or 1_000_000)
         actor = self.ray.remote(_Worker).options(num_cpus=1, num_gpus=1 if gpus else 0)
         for _ in range(wanted - len(self.load) - len(self.starting)):
-            new = actor.remote(self.recipe)
-            self.starting[new.ready.remote()] = new
+            new = actor.remote()
+            self.starting[new.ready.remote(self.recipe)] = new
 
     def give(self, task: Task) -> None:
         actor = self.idle[0]
@@ -159,29 +170,66 @@ class _Crew:
     def _started(self, ref: Any) -> None:
         actor = self.starting.pop(ref)
         try:
-            self.ray.get(ref)
-        except self.ray.exceptions.RayActorError as error:
+            version = self.ray.get(ref)
+        except self.ray.exceptions.RayTaskError as error:
+            raise _cause(error) from error
+        except self.ray.exceptions.RayError as error:
             self.failures += 1
             if self.failures >= _LOSSES:
-                raise ClusterError(f"workers cannot start: {error}") from error
-        else:
-            self.load[actor] = 0
+                raise ClusterError(
+                    f"workers cannot start: {_last_line(error)}; is Galena installed on "
+                    "every node, and its memory large enough?"
+                ) from error
+            return
+        if version != galena_version():
+            raise ClusterError(
+                f"a node has Galena {version}, here is {galena_version()}; install the same "
+                "one everywhere"
+            )
+        self.failures = 0
+        self.load[actor] = 0
 
     def _finished(self, ref: Any) -> tuple[Task, ShardResult | None]:
         actor, task = self.running.pop(ref)
         try:
             result: ShardResult = self.ray.get(ref)
-        except (
-            self.ray.exceptions.RayActorError,
-            self.ray.exceptions.ObjectLostError,
-            self.ray.exceptions.OutOfMemoryError,
-        ):
+        except self.ray.exceptions.RayTaskError as error:
+            raise _cause(error) from error
+        except _lost(self.ray):
             self.load.pop(actor, None)
             self.looked = -_LOOK  # there may be room for another one at once
             return task, None
+        except self.ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"shard {task.shard.number} did not come back: {_last_line(error)}"
+            ) from error
         if actor in self.load:
             self.load[actor] -= 1
         return task, result
+
+
+def _lost(ray: Any) -> tuple[type[Exception], ...]:
+    """What is raised when a worker, its node or what it made is gone."""
+    names = (
+        *("RayActorError", "ObjectLostError", "OutOfMemoryError"),
+        *("NodeDiedError", "WorkerCrashedError"),
+    )
+    return tuple(getattr(ray.exceptions, name) for name in names)
+
+
+def _cause(error: Any) -> Exception:
+    """What a worker raised, without the traceback that Ray makes its text."""
+    cause = error.cause
+    if isinstance(cause, GalenaError):
+        return cause
+    kind = type(cause).__name__
+    return ClusterError(f"a worker failed with {kind}: {_last_line(cause)}")
+
+
+def _last_line(error: BaseException) -> str:
+    """What matters of a message that quotes a traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 @contextmanager
@@ -191,14 +239,15 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise MissingExtraError("ray", "screening on a cluster") from error
+        raise MissingExtraError("ray", "ray") from error
     if ray.is_initialized():
         yield ray
         return
     try:
+        _check_answered(address)
         ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
         raise ClusterError(
             f"no Ray cluster at '{address}': {reason}; start one with `ray start --head`, "
             "or use --ray local"
@@ -207,3 +256,11 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_answered(address: str) -> None:
+    """Raise :class:`OSError` if nobody is there: Ray itself would try for minutes."""
+    place = _PLACE.fullmatch(address)
+    if place is not None:
+        where = (place["host"], int(place["port"]))
+        socket.create_connection(where, timeout=_ANSWER).close()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaigns.lock import held
+from campaigns.lock import LOCK_FILES, held
 from campaigns.screening.best import best_of_parts
 from campaigns.screening.outputs import whole_file
 from campaigns.screening.recipe import Recipe
 from campaigns.screening.shard import Counts, Screener, ShardResult
 from campaigns.screening.sources import Source, Task
 from campaigns.screening.spec import ScreenSpec
-from campaigns.screening.store import BEST, ShardStore
+from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
 from campaigns.versions import galena_version
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from models.inference import Tell
 
-Engine = Callable[[Iterable[Task]], Iterator[ShardResult]]
+Engine = Callable[[Iterable[Task]], Generator[ShardResult]]
 """Does tasks, somewhere, and gives their results back in any order."""
 
 FORMAT = 1
@@ -79,32 +79,41 @@ def screen(
     folder = work_folder(path)
     with held(folder, "screening", "--output"):
         store = ShardStore(folder, hidden=spec.best is not None)
-        if fresh:
-            store.clear()
-        store.begin(_header(source, spec, model))
+        store.begin(_header(source, spec, model), fresh=fresh)
         n_resumed = len(store.done)
         n_left = sum(len(s) for s in source.shards if s.number not in store.done)
         tell(sum(len(shard) for shard in source.shards) - n_left)
         metadata = {"galena": json.dumps({"model": model, **source.identity()})}
-        for result in engine(source.tasks(store.done)):
-            store.add(result, metadata)
+        with closing(engine(source.tasks(store.done))) as results:
+            for result in results:
+                store.add(result, metadata)
         counts, stages = store.totals()
         files = tuple(store.parts())
         if spec.best is not None:
             files = (folder / BEST,)
             best = best_of_parts(store.parts(), by=spec.by, k=spec.best, order=spec.order)
             _write(files[0], [best], metadata)
+            counts = replace(counts, written=best.num_rows)
         store.finish(counts=asdict(counts), seconds=stages)
         if alone:
-            whole = folder / "whole.parquet"
+            whole = folder / WHOLE
             _write(whole, files, metadata)
             whole.replace(path)
             files = (path,)
+            store.clear()
     if alone:
-        shutil.rmtree(folder)
+        for name in LOCK_FILES:
+            (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # someone put a file there, or began the next screening
+            folder.rmdir()
     return ScreenResult(
         path, files, counts, n_resumed, n_left, time.monotonic() - start, stages
     )
+
+
+def was_begun(path: Path) -> bool:
+    """Whether a screening into this file or folder was begun and not finished."""
+    return (work_folder(path) / MANIFEST).exists()
 
 
 def work_folder(path: Path) -> Path:

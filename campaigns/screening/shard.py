@@ -79,16 +79,19 @@ class Screener:
         self.spec, self.predictor = spec, predictor
         self.version, self.targets = predictor.version, predictor.targets
         self._sieve = Sieve(spec.filters)
-        columns = prediction_columns(predictor.targets)
-        for asked in [
-            *(c.column for c in spec.constraints),
-            *([spec.by] * bool(spec.best)),
-        ]:
-            if asked not in columns:
-                raise InputError(
-                    f"no predicted column '{asked}'; there are {', '.join(columns)}."
-                    f"{did_you_mean(asked, columns)}"
-                )
+        for constraint in spec.constraints:
+            self.check_column(constraint.column)
+        if spec.best is not None:
+            self.check_column(spec.by)
+
+    def check_column(self, name: str) -> None:
+        """Raise :class:`InputError` unless there will be a prediction of that name."""
+        columns = prediction_columns(self.targets)
+        if name not in columns:
+            raise InputError(
+                f"no predicted column '{name}'; there are {', '.join(columns)}."
+                f"{did_you_mean(name, columns)}"
+            )
 
     def screen(self, task: Task, tell: Tell = lambda _: None) -> ShardResult:
         """Predict a shard; ``tell`` counts its crystals, those turned down included."""
@@ -137,7 +140,8 @@ class Screener:
         missed: dict[str, int] = {}
         for constraint in self.spec.constraints:
             lost = kept & ~bad & ~constraint.holds(values[constraint.column])
-            missed[str(constraint)] = int(lost.sum())
+            name = str(constraint)
+            missed[name] = missed.get(name, 0) + int(lost.sum())
             kept &= ~lost
         if self.spec.in_domain:
             lost = kept & ~bad & ~found.in_domain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +64,9 @@ class Filters(Frozen):
 class Constraint(Frozen):
     """What a prediction must be for its row to be written: ``band_gap >= 1.0``."""
 
-    column: str
-    relation: str
-    value: float
+    column: str = Field(pattern=r"^\w+$")
+    relation: Literal["<", "<=", ">", ">="]
+    value: float = Field(allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ from models.clock import Clock
 MANIFEST = "_manifest.json"
 LINES = "_shards.jsonl"
 BEST = "best.parquet"
+WHOLE = "whole.parquet"  # on its way to become the file that was asked for
+
+_PARTS = re.compile(r"_?part-\d{5,}\.parquet")
+_PARTIAL = re.compile(r"\.(?P<name>.+)\.\d+\.part")  # as whole_file names them
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,20 @@ class ShardStore:
         self._stem = "_part" if hidden else "part"
         self._done: dict[int, Finished] = {}
 
-    def begin(self, header: dict[str, Any]) -> None:
+    def begin(self, header: dict[str, Any], *, fresh: bool = False) -> None:
         """Start, or go on with, the screening that ``header`` describes.
+
+        Whatever was begun here is removed first if it is to be ``fresh``.
 
         Raises:
             InputError: the folder holds another screening, or something else.
         """
-        manifest = self.folder / MANIFEST
-        if manifest.exists():
-            begun = self._read_manifest()
-            different = list(differences(begun.get("screening"), header))
+        begun = (self.folder / MANIFEST).exists()
+        if begun and fresh:
+            self.clear()
+        elif begun:
+            there = self._read_manifest().get("screening")
+            different = list(differences(there, header))
             if different:
                 raise InputError(
                     f"{self.folder} holds another screening:\n  "
@@ -73,33 +82,39 @@ class ShardStore:
                     + "\nscreen as it was begun to go on, choose another --output, or start "
                     "over with --force"
                 )
-            for partial in self.folder.glob(".*.part"):  # of a process that was killed
-                partial.unlink()
+            self._remove(partial=True)
             self._done = self._read_lines()
             return
-        ours = {*LOCK_FILES}
-        foreign = sorted(p.name for p in self.folder.iterdir() if p.name not in ours)
+        else:
+            self._check_empty()
+            self._remove(partial=True)
+        self._write_manifest({"screening": header, "complete": False})
+
+    def _check_empty(self) -> None:
+        """A folder without a manifest may have no more than one that was being written."""
+        foreign = sorted(
+            path.name
+            for path in self.folder.iterdir()
+            if path.name not in LOCK_FILES and not _is_partial(path.name)
+        )
         if foreign:
             raise InputError(
                 f"{self.folder}: holds {', '.join(foreign[:3])} but no screening; give an "
                 "empty or a new folder"
             )
-        self._write_manifest({"screening": header, "complete": False})
 
     def clear(self) -> None:
-        """Remove an earlier screening, and nothing else."""
-        parts = [
-            path
-            for stem in ("part", "_part")
-            for path in self.folder.glob(f"{stem}-*.parquet")
-        ]
-        for path in (
-            self.folder / MANIFEST,
-            self.folder / LINES,
-            self.folder / BEST,
-            *parts,
-        ):
-            path.unlink(missing_ok=True)
+        """Remove a screening, its manifest last, and nothing else."""
+        self._remove(partial=True)
+        self._remove(partial=False)
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+
+    def _remove(self, *, partial: bool) -> None:
+        """Remove what a killed process was writing, or else all but the manifest."""
+        for path in list(self.folder.iterdir()):
+            name = path.name
+            if _is_partial(name) if partial else _is_ours(name) and name != MANIFEST:
+                path.unlink(missing_ok=True)
 
     @property
     def done(self) -> frozenset[int]:
@@ -179,7 +194,7 @@ class ShardStore:
         path = self.folder / LINES
         if not path.exists():
             return found
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
         if text and not text.endswith("\n"):  # killed in the middle of a line
             text = text[: text.rfind("\n") + 1]
             with whole_file(path) as partial:
@@ -196,6 +211,15 @@ class ShardStore:
     def _is_whole(self, shard: Finished) -> bool:
         path = self.part(shard.number)
         return path.is_file() and file_sha256(path) == shard.sha256
+
+
+def _is_ours(name: str) -> bool:
+    return name in (MANIFEST, LINES, BEST, WHOLE) or _PARTS.fullmatch(name) is not None
+
+
+def _is_partial(name: str) -> bool:
+    found = _PARTIAL.fullmatch(name)
+    return found is not None and _is_ours(found["name"])
 
 
 def _flush(path: Path) -> None:
