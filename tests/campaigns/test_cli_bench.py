@@ -103,9 +103,11 @@ def test_speed_is_measured_in_tables_a_file_and_a_picture(folder):
         assert 0.0 < found.outside_network < 1.0
     assert {one.way for one in report.deviations["cpu"]} >= {"float32, compiled"}
     assert all(one.in_deviations < 0.05 for one in report.deviations["cpu"][:2])
-    assert 0.0 < report.roofs[0].share
+    assert report.roofs[0].share > 0.0
     write_json(report, folder / "speed.json")
-    assert json.loads((folder / "speed.json").read_text())["summary"]["fastest_peer"] is None
+    assert (
+        json.loads((folder / "speed.json").read_text())["summary"]["fastest_peer"] is None
+    )
     draw(report, folder / "speed.png")
     assert (folder / "speed.png").stat().st_size > 10_000
     assert all(table.row_count for table in as_tables(report))
