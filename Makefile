@@ -26,7 +26,7 @@ export MKL_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help demo test lint format bench ui constraints clean
+.PHONY: help demo test lint format bench bench-speed ui constraints clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,10 @@ format: $(VENV)/.dev ## put the code in shape
 bench: $(VENV)/.dev ## measure the predictors on DATA=folder beside baselines and CGCNN
 	@$(BIN)/galena bench accuracy $(DATA)/mp_train.parquet $(DATA)/mp_val.parquet \
 		-o benchmarks/results/accuracy.json $(ARGS)
+
+bench-speed: $(VENV)/.dev ## measure screening on DATA=folder beside other networks
+	@$(BIN)/galena bench speed $(DATA)/mp_unlabelled.parquet \
+		-o benchmarks/results/speed.json --plot benchmarks/results/speed.png $(ARGS)
 
 ui: $(VENV)/.runtime ## open the campaigns of runs/ in MLflow on this machine
 	@$(BIN)/galena ui $(ARGS)

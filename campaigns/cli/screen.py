@@ -98,7 +98,10 @@ def screen(
     ] = "float32",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Shards at once; one per processor (or GPU) by default."),
+        typer.Option(
+            min=1,
+            help="Shards at once; by default one per processor, two on a GPU of this machine.",
+        ),
     ] = None,
     ray: Annotated[
         str | None,
@@ -131,6 +134,7 @@ def screen(
     """
     from campaigns.screening import run
     from campaigns.screening.best import best_rows
+    from campaigns.screening.local import default_workers
     from campaigns.screening.outputs import check_folder, check_output
     from campaigns.screening.recipe import Recipe
     from campaigns.screening.sources import open_source
@@ -171,7 +175,8 @@ def screen(
         screener.check_column(spec.by)
     with show.counting("screening", total) as tell:
         if ray is None:
-            engine = run.local_engine(screener, workers=workers, tell=tell)
+            several = workers or default_workers(device)
+            engine = run.local_engine(screener, workers=several, tell=tell)
         else:
             engine = run.ray_engine(recipe, address=ray, workers=workers, tell=tell)
         result = run.screen(

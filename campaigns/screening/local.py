@@ -46,6 +46,13 @@ def screen_locally(
                 future.cancel()
 
 
+def default_workers(device: str) -> int:
+    """A shard for each processor; on a GPU two, so that one is read while one is computed."""
+    from models.inference import choose_device
+
+    return 2 if choose_device(device).type == "cuda" else processors()
+
+
 def processors() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
