@@ -48,7 +48,7 @@ Tell = Callable[[int], None]
 """Called with the number of crystals just done."""
 
 _WORTH_COMPILING = 20_000  # atoms; fewer are done before anything is compiled
-_AT_ONCE = {"cpu": (20_000, 24_576), "cuda": (400_000, 2_000_000)}
+_AT_ONCE = {"cpu": (20_000, 49_152), "cuda": (400_000, 2_000_000)}
 """Atoms whose neighbours are looked for together, edges that networks are asked about
 together: what fits into a processor's caches, or fills a GPU."""
 
