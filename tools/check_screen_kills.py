@@ -111,16 +111,21 @@ def main() -> int:
     process = start(command, whole)
     wait_for_life(process, whole)
     began = time.monotonic()
+    while process.poll() is None and not shards_done(whole):
+        time.sleep(0.01)
+    first = time.monotonic() - began
     if process.wait() not in (0, 3):
         return 1
     seconds = time.monotonic() - began
     n_shards = len(shards_done(whole))
-    print(f"undisturbed: {n_shards} shards in {seconds:.1f} s")
+    print(
+        f"undisturbed: {n_shards} shards in {seconds:.1f} s, the first after {first:.1f} s"
+    )
     print(f"{'kill':>5} {'after':>8} {'shards before':>14} {'shards after':>13}")
     draw = random.Random(given.seed)
     for number in range(1, given.kills + 1):
         before = len(shards_done(often))
-        after = draw.uniform(0.0, 1.8 * seconds / given.kills)
+        after = draw.uniform(0.7 * first, first + 1.6 * (seconds - first) / given.kills)
         killed = kill_once(command, often, after)
         said = "" if killed else "  was done before"
         print(
