@@ -5,7 +5,7 @@
 
 Candidates are made unless there is a table; they are screened into ``FOLDER/undisturbed`` in
 one go. Into ``FOLDER/killed`` the same command is run, killed with SIGKILL at random moments
-after its first sign of life, and run again until it is done. Then the Parquet files of both
+after it has begun or has done one more shard, and run again until it is done. Then the Parquet files of both
 must be equal byte for byte, with every shard counted once and no other file left behind.
 """
 
@@ -17,6 +17,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from campaigns.screening.store import LINES, MANIFEST
@@ -51,19 +52,25 @@ def start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, "-o", str(folder)], stdout=subprocess.DEVNULL)
 
 
-def wait_for_life(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Until the process has taken the folder, or ended: loading the model is no risk."""
-    holder = folder / ".holder"
-    while process.poll() is None:
-        if holder.exists() and str(process.pid) in holder.read_text():
-            return
+def wait_until(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+    """Until the process has come so far, or ended."""
+    while process.poll() is None and not ready():
         time.sleep(0.01)
 
 
-def kill_once(command: list[str], folder: Path, seconds: float) -> bool:
-    """Run, and kill ``seconds`` after the work began; False if it was done by then."""
+def has_begun(process: subprocess.Popen[bytes], folder: Path) -> bool:
+    """Whether it has taken the folder; to load the model is no risk."""
+    holder = folder / ".holder"
+    return holder.exists() and str(process.pid) in holder.read_text()
+
+
+def kill_once(command: list[str], folder: Path, seconds: float, *, n_done: int) -> bool:
+    """Run until ``n_done`` shards are there, and kill ``seconds`` later; False if it was
+    done by then.
+    """
     process = start(command, folder)
-    wait_for_life(process, folder)
+    wait_until(process, lambda: has_begun(process, folder))
+    wait_until(process, lambda: len(shards_done(folder)) >= n_done)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -109,22 +116,31 @@ def main() -> int:
     command += ["--model", given.model, "--rows-per-shard", str(given.shard)]
     whole, often = given.folder / "undisturbed", given.folder / "killed"
     process = start(command, whole)
-    wait_for_life(process, whole)
+    wait_until(process, lambda: has_begun(process, whole))
     began = time.monotonic()
+    wait_until(process, lambda: len(shards_done(whole)) > 0)
+    first = time.monotonic() - began
     if process.wait() not in (0, 3):
         return 1
     seconds = time.monotonic() - began
     n_shards = len(shards_done(whole))
-    print(f"undisturbed: {n_shards} shards in {seconds:.1f} s")
-    print(f"{'kill':>5} {'after':>8} {'shards before':>14} {'shards after':>13}")
+    print(
+        f"undisturbed: {n_shards} shards in {seconds:.1f} s, the first after {first:.1f} s"
+    )
+    print(
+        f"{'kill':>5} {'after':>8} {'since':>16} {'shards before':>14} {'shards after':>13}"
+    )
     draw = random.Random(given.seed)
     for number in range(1, given.kills + 1):
         before = len(shards_done(often))
-        after = draw.uniform(0.0, 1.8 * seconds / given.kills)
-        killed = kill_once(command, often, after)
+        early = number % 2 == 1  # as likely before any shard is done as not
+        span = 2 * first if early else 2.5 * (seconds - first) / given.kills
+        after = draw.uniform(0.0, span)
+        since, n_done = ("start", before) if early else ("a shard was done", before + 1)
+        killed = kill_once(command, often, after, n_done=n_done)
         said = "" if killed else "  was done before"
         print(
-            f"{number:>5} {after:>6.2f} s {before:>14} {len(shards_done(often)):>13}{said}",
+            f"{number:>5} {after:>6.2f} s {since:>16} {before:>14} {len(shards_done(often)):>13}{said}",
             flush=True,
         )
     start(command, often).wait()

@@ -10,8 +10,10 @@ from typer.testing import CliRunner, Result
 
 from campaigns.cli.app import app
 from campaigns.cli.show import ExitCode
+from campaigns.screening import run
 from campaigns.screening.sources import open_source
 from campaigns.screening.spec import ScreenSpec
+from materials.errors import InputError
 from materials.table import CrystalTable
 from models.inference import Predictor
 from tests.campaigns.small_model import save_small_model
@@ -115,12 +117,24 @@ def test_what_is_best_is_checked_before_the_work(tmp_path: Path, model: Path) ->
 
 
 def test_a_file_that_is_there_is_kept_unless_a_screening_into_it_was_begun(
-    tmp_path: Path, model: Path
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.parquet"
     out.write_bytes(b"mine")
-    spec = spec_file(tmp_path)
-    done = galena(spec, "-o", out, "--model", model)
+    arguments = [spec_file(tmp_path), "-o", out, "--model", model]
+    done = galena(*arguments)
     assert done.exit_code == ExitCode.ERROR
     assert "--force" in done.stderr
     assert out.read_bytes() == b"mine"
+
+    def stop(*_: object) -> None:
+        raise InputError("stopped before the end")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_write", stop)
+        assert galena(*arguments, "--force").exit_code == ExitCode.ERROR
+    assert out.read_bytes() == b"mine"
+    done = galena(*arguments)
+    assert done.exit_code == ExitCode.OK, done.stderr
+    assert "went on after" in done.stdout
+    assert len(pd.read_parquet(out)) == 40

@@ -202,9 +202,9 @@ def said_on_ray(cluster: Any, recipe: Recipe, tasks: list[Task]) -> str:
 def test_an_unusable_model_is_one_line(
     cluster: Any, spec: ScreenSpec, recipe: Recipe
 ) -> None:
-    broken = Recipe(recipe.spec, {**recipe.model, "model.json": b"{"}, "cpu", "float32")
+    broken = Recipe(recipe.spec, {**recipe.model, "config.json": b"{"}, "cpu", "float32")
     tasks = [Task(Shard(0, 0, 1))]
-    assert "model.json" in said_on_ray(cluster, broken, tasks)
+    assert "config.json" in said_on_ray(cluster, broken, tasks)
 
 
 def test_what_a_worker_says_of_a_shard_is_one_line(cluster: Any, model: Path) -> None:

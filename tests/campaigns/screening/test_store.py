@@ -12,6 +12,7 @@ import pytest
 
 from campaigns.lock import LOCK_FILES, BusyError, held
 from campaigns.screening import store as store_module
+from campaigns.screening.outputs import whole_file
 from campaigns.screening.run import was_begun, work_folder
 from campaigns.screening.shard import Counts
 from campaigns.screening.store import LINES, MANIFEST
@@ -79,6 +80,16 @@ DAMAGES = [
     lose_the_lines,
     leave_partial_files,
 ]
+
+
+def test_a_file_takes_its_place_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with whole_file(path) as partial:
+        partial.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+        inode = partial.stat().st_ino
+    assert (path.read_bytes(), path.stat().st_ino) == (b"new", inode)  # renamed, not copied
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
