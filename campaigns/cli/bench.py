@@ -12,6 +12,8 @@ import typer
 from campaigns.cli import show
 from campaigns.screening.outputs import check_output
 
+_WIDEST = 140  # columns of the widest table; a narrower terminal wraps it
+
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", help="Measure the predictors."
 )
@@ -155,6 +157,7 @@ def speed(
         show.print_json(measuring.as_plain(found))
         return
     console = show.console()
+    console.width = max(console.width, _WIDEST)
     for grid in as_tables(found):
         console.print(grid)
         console.print()
