@@ -5,7 +5,8 @@
 
 Candidates are made unless there is a table; they are screened into ``FOLDER/undisturbed`` in
 one go. Into ``FOLDER/killed`` the same command is run, killed with SIGKILL at random moments
-after it has begun or has done one more shard, and run again until it is done. Then the Parquet files of both
+after it has begun or has done one more shard, and run again until it is done. Then the
+Parquet files of both
 must be equal byte for byte, with every shard counted once and no other file left behind.
 """
 
@@ -140,7 +141,8 @@ def main() -> int:
         killed = kill_once(command, often, after, n_done=n_done)
         said = "" if killed else "  was done before"
         print(
-            f"{number:>5} {after:>6.2f} s {since:>16} {before:>14} {len(shards_done(often)):>13}{said}",
+            f"{number:>5} {after:>6.2f} s {since:>16} {before:>14} "
+            f"{len(shards_done(often)):>13}{said}",
             flush=True,
         )
     start(command, often).wait()
