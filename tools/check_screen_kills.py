@@ -131,7 +131,7 @@ def main() -> int:
     draw = random.Random(given.seed)
     for number in range(1, given.kills + 1):
         before = len(shards_done(often))
-        more = draw.randint(0, 2 * n_shards // given.kills)
+        more = draw.randint(0, n_shards // given.kills)
         after = draw.uniform(0.0, first if more == 0 else 2 * seconds / n_shards)
         killed = kill_once(command, often, after, n_done=before + more)
         said = "" if killed else "  was done before"
