@@ -4,10 +4,9 @@
     python tools/check_screen_kills.py FOLDER --table crystals.parquet
 
 Candidates are made unless there is a table; they are screened into ``FOLDER/undisturbed`` in
-one go. Into ``FOLDER/killed`` the same command is run, killed with SIGKILL at random moments
-after it has begun or has done one more shard, and run again until it is done. Then the
-Parquet files of both
-must be equal byte for byte, with every shard counted once and no other file left behind.
+one go. Into ``FOLDER/killed`` the same command is run, killed with SIGKILL at a random moment
+after a random number of shards, and run again until it is done. Then the Parquet files of
+both must be equal byte for byte, with every shard counted once and no other file left behind.
 """
 
 from __future__ import annotations
@@ -128,23 +127,16 @@ def main() -> int:
     print(
         f"undisturbed: {n_shards} shards in {seconds:.1f} s, the first after {first:.1f} s"
     )
-    print(
-        f"{'kill':>5} {'after':>8} {'since':>16} {'shards before':>14} {'shards after':>13}"
-    )
+    print(f"{'kill':>5} {'shards before':>14} {'shards after':>13}")
     draw = random.Random(given.seed)
     for number in range(1, given.kills + 1):
         before = len(shards_done(often))
-        early = number % 2 == 1  # as likely before any shard is done as not
-        span = 2 * first if early else 2.5 * (seconds - first) / given.kills
-        after = draw.uniform(0.0, span)
-        since, n_done = ("start", before) if early else ("a shard was done", before + 1)
-        killed = kill_once(command, often, after, n_done=n_done)
+        more = draw.randint(0, n_shards // given.kills)
+        after = draw.uniform(0.0, first if more == 0 else 2 * seconds / n_shards)
+        killed = kill_once(command, often, after, n_done=before + more)
         said = "" if killed else "  was done before"
-        print(
-            f"{number:>5} {after:>6.2f} s {since:>16} {before:>14} "
-            f"{len(shards_done(often)):>13}{said}",
-            flush=True,
-        )
+        done = len(shards_done(often))
+        print(f"{number:>5} {before:>14} {done:>13}{said}", flush=True)
     start(command, often).wait()
     done = shards_done(often)
     print(
