@@ -154,6 +154,17 @@ class FlatCrystals:
             atoms = slice(self.start[row], self.start[row + 1])
             yield self.atomic_numbers[atoms], self.frac_coords[atoms], lattice
 
+    def coincident(self) -> BoolArray:
+        """Which crystals have two atoms on one site, to a millionth of the cell, ``(n,)``."""
+        owner = np.repeat(np.arange(len(self)), self.n_sites)
+        places = np.rint(self.frac_coords % 1.0 * 1e6) % 1e6
+        order = np.lexsort((*places.T, owner))
+        places, owner = places[order], owner[order]
+        same = (places[1:] == places[:-1]).all(axis=1) & (owner[1:] == owner[:-1])
+        found = np.zeros(len(self), dtype=bool)
+        found[owner[1:][same]] = True
+        return found
+
     def counts(self) -> IntArray:
         """Atoms of each element in each crystal, ``(n, 119)``."""
         owner = np.repeat(np.arange(len(self)), self.n_sites)

@@ -62,19 +62,35 @@ def placed_batches(
             present = set(file.schema_arrow.names)
             needed = ["material_id", *(name for name in schema.names if name in present)]
             columns = list(dict.fromkeys(needed))
-            first = 0
-            for group in range(file.metadata.num_row_groups):
-                last = first + file.metadata.row_group(group).num_rows
-                if wanted(first, last):
-                    batches = file.iter_batches(
-                        batch_size=size, columns=columns, row_groups=[group]
-                    )
-                    for batch in batches:
-                        yield first, _complete(batch, schema, path.name)
-                        first += batch.num_rows
-                first = last
+            for first, groups in _runs(file.metadata, wanted):
+                place = first
+                batches = file.iter_batches(
+                    batch_size=size, columns=columns, row_groups=groups
+                )
+                for batch in batches:
+                    yield place, _complete(batch, schema, path.name)
+                    place += batch.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} is damaged: {error}") from error
+
+
+def _runs(
+    metadata: pq.FileMetaData, wanted: Callable[[int, int], bool]
+) -> list[tuple[int, list[int]]]:
+    """Stretches of wanted row groups, each with its first row: many small ones cost one."""
+    runs: list[tuple[int, list[int]]] = []
+    first, going_on = 0, False
+    for group in range(metadata.num_row_groups):
+        last = first + metadata.row_group(group).num_rows
+        if wanted(first, last):
+            if not going_on:
+                runs.append((first, []))
+            runs[-1][1].append(group)
+            going_on = True
+        elif last > first:
+            going_on = False
+        first = last
+    return runs
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -94,7 +94,7 @@ def row_fault(batch: pa.RecordBatch, row: int, first: int = 0) -> str:
 
     Raises :class:`ValueError` for a row without a fault.
     """
-    one = batch.slice(row, 1)
+    one = batch.take(pa.array([row]))  # a copy: a slice would share the lists of all rows
     name = one.column("material_id")[0].as_py()
     lattice, numbers, places = (
         next(_lists(one.column(column)))

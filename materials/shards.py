@@ -103,7 +103,13 @@ def _read_file(
 def _one(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     if len(batches) == 1:
         return batches[0]
-    return pa.Table.from_batches(batches, schema=schema).combine_chunks().to_batches()[0]
+    whole = pa.Table.from_batches(batches, schema=schema).combine_chunks().to_batches()
+    if len(whole) > 1:  # one array of Arrow holds 2 GiB of text at the most
+        raise InputError(
+            "the columns kept are too large for so many rows at once; use fewer rows per "
+            "shard"
+        )
+    return whole[0]
 
 
 def _sizes(table: CrystalTable) -> list[int]:

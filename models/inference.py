@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.flat import FlatCrystals
+from materials.soundness import CLOSEST
 from models.clock import Clock
 from models.denormals import flushed_denormals
 from models.graphs.batch import CrystalBatch
@@ -143,7 +144,8 @@ class Predictor:
         )
         tell(len(crystals) - len(rows))
         with flushed_denormals(), torch.inference_mode():
-            answers = self._answers(usable.dense(), clock, compiled=compiled)
+            closest = np.full(len(rows), np.inf)
+            answers = self._answers(usable.dense(), closest, clock, compiled=compiled)
             for first, last, some in answers:
                 if some is None:
                     size = usable.n_sites[rows[first]]
@@ -152,6 +154,11 @@ class Predictor:
                     for column, values in zip(found, some, strict=True):
                         column[rows[first:last]] = values
                 tell(last - first)
+        for place in np.flatnonzero(closest < CLOSEST):
+            faults.setdefault(
+                int(rows[place]),
+                f"two atoms are {closest[place]:.2f} Å apart, expected at least {CLOSEST:g}",
+            )
         return self._finished(found, faults)
 
     def _predict_each(
@@ -199,7 +206,12 @@ class Predictor:
         }
 
     def _answers(
-        self, crystals: FlatCrystals, clock: Clock, *, compiled: bool
+        self,
+        crystals: FlatCrystals,
+        closest: NDArray[np.float64],
+        clock: Clock,
+        *,
+        compiled: bool,
     ) -> Iterator[tuple[int, int, Asked | None]]:
         """Answers about the crystals from one place up to another, in their order.
 
@@ -207,7 +219,7 @@ class Predictor:
         Where memory runs out, halves are tried; None is a crystal for which even alone there
         is too little.
         """
-        atoms, edges = _AT_ONCE["cuda" if self.device.type == "cuda" else "cpu"]
+        atoms, edges = _AT_ONCE[self.device.type]
         compiled = compiled and self.device.type == "cpu"
 
         def graphs(first: int, last: int) -> CrystalGraphs:
@@ -228,6 +240,7 @@ class Predictor:
             if found is None:
                 yield first, last, None
                 continue
+            closest[first:last] = found.closest
             ask = partial(asked, found)
             batches = halving(by_cost(found.edge_start, edges), ask, self.device)
             for begin, end, some in batches:
@@ -306,6 +319,8 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"device '{name}' cannot be used ({reason}); try 'auto' or 'cpu'"
         ) from error
+    if device.type not in _AT_ONCE:
+        raise InputError(f"device '{name}': expected auto, cpu, cuda or cuda:0")
     return device
 
 

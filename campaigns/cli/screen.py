@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from campaigns.screening.run import ScreenResult
 
 _YAML = (".yaml", ".yml")
+_FILES = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".xlsx", ".feather", ".arrow", ".pq")
 
 
 def screen(
@@ -152,8 +153,8 @@ def screen(
             "rows_per_shard": rows_per_shard,
         },
         {
-            "allowed": _symbols(allow),
-            "forbidden": _symbols(forbid),
+            "allowed": _symbols("--allow", allow),
+            "forbidden": _symbols("--forbid", forbid),
             "max_sites": max_sites,
             "charge_neutral": neutral or None,
             "new": new or None,
@@ -162,9 +163,14 @@ def screen(
     if output.suffix.lower() == ".parquet":
         begun = run.was_begun(output)  # by whoever might replace the file
         check_output(output, suffixes=(".parquet",), force=force or begun)
+    elif output.suffix.lower() in _FILES:
+        raise InputError(
+            f"{output}: screening writes Parquet; give a name ending in .parquet, or a folder"
+        )
     else:
         check_folder(output)
     crystals = open_source(spec)
+    crystals.check_output(output)
     total = sum(len(shard) for shard in crystals.shards)
     with local_model(model, model_store(tracking_uri)) as found:
         recipe = Recipe.of(
@@ -180,7 +186,14 @@ def screen(
         else:
             engine = run.ray_engine(recipe, address=ray, workers=workers, tell=tell)
         result = run.screen(
-            crystals, output, spec, engine, model=screener.version, fresh=force, tell=tell
+            crystals,
+            output,
+            spec,
+            engine,
+            model=screener.version,
+            precision=precision,
+            fresh=force,
+            tell=tell,
         )
     rows = best_rows(result.files, by=spec.by, k=top, order=spec.order) if top else None
     if as_json:
@@ -193,8 +206,11 @@ def screen(
 
 def _spec(source: str, options: dict[str, Any], filters: dict[str, Any]) -> ScreenSpec:
     """What a file or table and the options that were given ask for together."""
+    if not source.strip():
+        raise InputError("SOURCE is empty; give a table, a folder, a glob or a YAML file")
     if source.lower().endswith(_YAML):
-        plain = ScreenSpec.load(Path(source)).model_dump(mode="json")
+        plain = ScreenSpec.load(Path(source)).model_dump(mode="json", exclude_unset=True)
+        plain.setdefault("filters", {})
     else:
         plain = {"table": source, "filters": {}}
     plain |= {name: value for name, value in options.items() if value is not None}
@@ -202,10 +218,13 @@ def _spec(source: str, options: dict[str, Any], filters: dict[str, Any]) -> Scre
     return validated(ScreenSpec, plain, name=source)
 
 
-def _symbols(text: str | None) -> list[str] | None:
-    return (
-        None if text is None else [part for part in text.replace(",", " ").split() if part]
-    )
+def _symbols(option: str, text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    found = text.replace(",", " ").split()
+    if not found:
+        raise InputError(f"{option} names no element; leave it out for all")
+    return found
 
 
 def _precision(name: str) -> Any:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _ENDS = ("", "_std", "_lower", "_upper")
 IN_DOMAIN = "in_domain"
 ERROR = "error"
+GIVEN = "given_"
+"""Before the name of a kept column that is predicted too."""
 
 
 def prediction_columns(targets: Sequence[str]) -> list[str]:
@@ -39,14 +41,26 @@ def with_predictions(
     in_domain: NDArray[np.bool_],
     errors: Sequence[str | None],
 ) -> pa.RecordBatch:
-    """The columns given, then the predictions, null where there is an error."""
+    """The columns given, then the predictions, null where there is an error.
+
+    A column given that has the name of one of ours is called ``given_band_gap``.
+    """
     import pyarrow as pa
 
     bad = np.array([error is not None for error in errors], dtype=bool)
     taken = (*values, IN_DOMAIN, ERROR)
-    names = [name for name in given.schema.names if name not in taken]
-    arrays = [given.column(name) for name in names]
+    names = [GIVEN + name if name in taken else name for name in given.schema.names]
+    arrays = [_storable(given.column(name)) for name in given.schema.names]
     arrays += [pa.array(column, pa.float32(), mask=bad) for column in values.values()]
     arrays.append(pa.array(in_domain, pa.bool_(), mask=bad))
     arrays.append(pa.array(errors, pa.string()))
     return pa.RecordBatch.from_arrays(arrays, names=[*names, *taken])
+
+
+def _storable(column: pa.Array) -> pa.Array:
+    """Lists of a fixed size as plain ones: Parquet's readers cannot take back a blank one."""
+    import pyarrow as pa
+
+    if not pa.types.is_fixed_size_list(column.type):
+        return column
+    return column.cast(pa.list_(column.type.value_type))

@@ -71,6 +71,24 @@ class Sieve:
             )
 
 
+def reduced_formulas(crystals: FlatCrystals) -> list[str]:
+    """What each crystal is made of, spelled as known formulas are; empty for a fault."""
+    from pymatgen.core import Composition, Element
+
+    from materials.known import reduced_formula
+
+    unique, which = np.unique(crystals.counts(), axis=0, return_inverse=True)
+    spelled = [
+        reduced_formula(
+            Composition({Element.from_Z(int(z)): int(row[z]) for z in np.flatnonzero(row)})
+        )
+        if row.any()
+        else ""
+        for row in unique
+    ]
+    return [spelled[place] for place in which.ravel()]
+
+
 def _any(present: BoolArray, elements: BoolArray) -> BoolArray:
     """Whether a crystal ``(n, 119)`` has one of the elements ``(119,)``."""
     return np.asarray(present[:, elements].any(axis=1))

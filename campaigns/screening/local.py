@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
 from campaigns.screening.shard import Screener, ShardResult
@@ -29,19 +36,27 @@ def screen_locally(
     others are computed.
     """
     n = workers or processors()
+    stopped = Event()
+
+    def told(done: int) -> None:
+        if stopped.is_set():  # nobody waits for this shard any more
+            raise CancelledError
+        tell(done)
+
     waiting: set[Future[ShardResult]] = set()
     todo = iter(tasks)
     with one_thread_each(), ThreadPoolExecutor(n, "shard") as pool:
         try:
             while True:
                 while len(waiting) <= n and (task := next(todo, None)) is not None:
-                    waiting.add(pool.submit(_one_thread(screener.screen), task, tell))
+                    waiting.add(pool.submit(_one_thread(screener.screen), task, told))
                 if not waiting:
                     return
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for done in sorted(finished, key=lambda future: future.result().number):
                     yield done.result()
         finally:
+            stopped.set()
             for future in waiting:
                 future.cancel()
 

@@ -14,11 +14,12 @@ from campaigns.lock import LOCK_FILES, held
 from campaigns.screening.best import best_of_parts
 from campaigns.screening.outputs import whole_file
 from campaigns.screening.recipe import Recipe
-from campaigns.screening.shard import Counts, Screener, ShardResult
+from campaigns.screening.shard import NOT_BEST, Counts, Screener, ShardResult
 from campaigns.screening.sources import Source, Task
 from campaigns.screening.spec import ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
 from campaigns.versions import galena_version
+from materials.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,44 +61,60 @@ def screen(
     engine: Engine,
     *,
     model: str,
+    precision: str = "float32",
     fresh: bool = False,
     tell: Tell = lambda _: None,
 ) -> ScreenResult:
     """Screen all shards of ``source`` into a folder, or into one file if ``path`` ends in
     ``.parquet``; a screening that was interrupted goes on, unless it is to be ``fresh``.
 
-    ``engine`` does the work, ``model`` is the version of what predicts, and ``tell`` is told
-    of the crystals of shards that are there already. While a file is in the making, its
-    shards are in a hidden folder beside it.
+    ``engine`` does the work, ``model`` is the version of what predicts, in ``precision``, and
+    ``tell`` is told of the crystals of shards that are there already. While a file is in the
+    making, its shards are in a hidden folder beside it.
 
     Raises:
         InputError: the disk is full, or the folder holds another screening.
         BusyError: another process is at it.
     """
     start = time.monotonic()
+    source.check_output(path)
     alone = path.suffix.lower() == ".parquet"
     folder = work_folder(path)
     with held(folder, "screening", "--output"):
         store = ShardStore(folder, hidden=spec.best is not None)
-        store.begin(_header(source, spec, model), fresh=fresh)
+        header = _header(source, spec, model, precision)
+        store.begin(header, replaces=path.exists() if alone else False, fresh=fresh)
         n_resumed = len(store.done)
         n_left = sum(len(s) for s in source.shards if s.number not in store.done)
         tell(sum(len(shard) for shard in source.shards) - n_left)
-        metadata = {"galena": json.dumps({"model": model, **source.identity()})}
+        made_by = {"model": model, "precision": precision, **source.identity()}
+        metadata = {"galena": json.dumps(made_by)}
         with closing(engine(source.tasks(store.done))) as results:
             for result in results:
                 store.add(result, metadata)
         counts, stages = store.totals()
+        n = sum(len(shard) for shard in source.shards)
+        if counts.given != n:
+            raise InputError(
+                f"{counts.given} of {n} crystals came back; start over: --force"
+            )
         files = tuple(store.parts())
         if spec.best is not None:
             files = (folder / BEST,)
             best = best_of_parts(store.parts(), by=spec.by, k=spec.best, order=spec.order)
             _write(files[0], [best], metadata)
-            counts = replace(counts, written=best.num_rows)
+            lost = counts.missed.get(NOT_BEST, 0) + counts.written - best.num_rows
+            missed = {**counts.missed, NOT_BEST: lost}
+            counts = replace(counts, missed=missed, written=best.num_rows)
         store.finish(counts=asdict(counts), seconds=stages)
         if alone:
             whole = folder / WHOLE
             _write(whole, files, metadata)
+            if path.exists() and not store.replaces:
+                raise InputError(
+                    f"{path}: appeared while this was screened; move it away and run the "
+                    "same command again"
+                )
             whole.replace(path)
             files = (path,)
             store.clear()
@@ -143,12 +160,13 @@ def ray_engine(
     )
 
 
-def _header(source: Source, spec: ScreenSpec, model: str) -> dict[str, Any]:
+def _header(source: Source, spec: ScreenSpec, model: str, precision: str) -> dict[str, Any]:
     """What must not change while a screening goes on."""
     return {
         "format": FORMAT,
         "galena": galena_version(),
         "model": model,
+        "precision": precision,
         "crystals": source.identity(),
         "spec": spec.model_dump(mode="json", exclude=_PLACE),
     }

@@ -16,7 +16,7 @@ from campaigns.screening.columns import (
     prediction_values,
     with_predictions,
 )
-from campaigns.screening.filters import Sieve
+from campaigns.screening.filters import Sieve, reduced_formulas
 from campaigns.screening.sources import Given, Task, decorations, made_columns
 from campaigns.screening.spec import ScreenSpec
 from materials.errors import InputError, did_you_mean
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from materials.flat import FlatCrystals
     from models.inference import Tell
     from models.predictions import Predictions
+
+
+NOT_BEST = "best"
+"""Under which rows are counted that keep all constraints, but are not among the best."""
 
 
 class FlatPredictor(Protocol):
@@ -81,7 +85,7 @@ class Screener:
         self._sieve = Sieve(spec.filters)
         for constraint in spec.constraints:
             self.check_column(constraint.column)
-        if spec.best is not None:
+        if spec.best is not None or "by" in spec.model_fields_set:
             self.check_column(spec.by)
 
     def check_column(self, name: str) -> None:
@@ -98,6 +102,11 @@ class Screener:
         clock = Clock()
         with clock.stage("read"):
             given = self._given(task)
+        if len(given.crystals) != len(task.shard):
+            raise InputError(
+                f"rows {task.shard.first} to {task.shard.last} came as "
+                f"{len(given.crystals)} crystals; was the table replaced meanwhile?"
+            )
         with clock.stage("filter"):
             kept, filtered = self._sieve.passed(given.crystals, given.formulas)
             chosen = given if kept.all() else _chosen(given, kept)
@@ -125,12 +134,9 @@ class Screener:
 
         kept = ["material_id", "formula", *self.spec.columns]
         names = list(dict.fromkeys(kept))
-        formulas = task.rows.column("formula").to_pylist() if self.spec.filters.new else ()
-        return Given(
-            FlatCrystals.from_batch(task.rows, task.shard.first),
-            task.rows.select(names),
-            formulas,
-        )
+        crystals = FlatCrystals.from_batch(task.rows, task.shard.first)
+        formulas = reduced_formulas(crystals) if self.spec.filters.new else ()
+        return Given(crystals, task.rows.select(names), formulas)
 
     def _rows(self, given: Given, found: Predictions) -> tuple[pa.RecordBatch, Counts]:
         """The rows to keep, in their order, and what became of the others."""
@@ -149,9 +155,10 @@ class Screener:
             kept &= ~lost
         if self.spec.best is not None:
             by = np.where(kept & ~bad, values[self.spec.by], np.nan)
-            kept[:] = False
-            kept[best_places(by, self.spec.best, self.spec.order)] = True
-            kept |= bad
+            best = np.zeros_like(kept)
+            best[best_places(by, self.spec.best, self.spec.order)] = True
+            missed[NOT_BEST] = int((kept & ~bad & ~best).sum())
+            kept = best | bad
         rows = with_predictions(given.columns, values, found.in_domain, found.errors)
         if not kept.all():
             rows = rows.filter(_mask(kept))

@@ -49,6 +49,9 @@ class Source(Protocol):
     def shards(self) -> Sequence[Shard]:
         """All of them, in their order."""
 
+    def check_output(self, path: Path) -> None:
+        """Raise :class:`InputError` if writing there would change what is read."""
+
     def identity(self) -> dict[str, Any]:
         """What the crystals are, so that a screening only goes on with the same ones."""
 
@@ -66,11 +69,29 @@ class TableSource:
                     f"no column '{name}' to keep; the table has {', '.join(table.columns)}."
                     f"{did_you_mean(name, table.columns)}"
                 )
+            if len(table.schema.get_all_field_indices(name)) > 1:
+                raise InputError(f"column '{name}' to keep is there twice; rename one")
         self._table = table
+        self._place = str(spec.table)
         self._columns = list(dict.fromkeys([*_NEEDED, *spec.columns]))
         self.shards = table_shards(table, spec.rows_per_shard)
         if not self.shards:
             raise InputError("the table has no rows: there is nothing to screen")
+
+    def check_output(self, path: Path) -> None:
+        """Raise :class:`InputError` if writing there would change what is read."""
+        out = path.resolve()
+        place = Path(self._place).resolve()
+        for file in (file.resolve() for file in self._table.files):
+            if out == file or out in file.parents:
+                raise InputError(
+                    f"{path}: holds {file.name}, which is screened; choose another"
+                )
+        if place.is_dir() and place in out.parents:
+            raise InputError(
+                f"{path}: lies in {self._place}, all of which is screened, so that it would "
+                "be read the next time; choose a place outside"
+            )
 
     def identity(self) -> dict[str, Any]:
         """The table's hash and its number of rows; the files may have moved."""
@@ -95,6 +116,9 @@ class GeneratedSource:
             Shard(number, first, min(first + rows_per_shard, n))
             for number, first in enumerate(range(0, n, rows_per_shard))
         ]
+
+    def check_output(self, path: Path) -> None:
+        """Nothing is read."""
 
     def identity(self) -> dict[str, Any]:
         """The generator's own specification."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from campaigns.config import Element, Elements
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
@@ -18,9 +18,12 @@ ROWS_PER_SHARD = 4096
 """Rows that are predicted, written and, after a kill, done again together."""
 
 _CONSTRAINT = re.compile(
-    r"\s*(?P<column>\w+)\s*(?P<relation><=|>=|<|>)\s*(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"
+    r"\s*(?P<column>[^<>=]*[^<>=\s])\s*(?P<relation><=|>=|<|>)\s*(?P<value>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*"
 )
 _RELATIONS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+
+_LARGEST = 1e30  # predictions are single precision, and far smaller
 
 
 class Order(StrEnum):
@@ -60,6 +63,13 @@ class Filters(Frozen):
     new: bool = False
     """The formula is not among those known."""
 
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        both = sorted(set(self.allowed) & set(self.forbidden))
+        if both:
+            raise ValueError(f"{', '.join(both)} both allowed and forbidden; remove one")
+        return self
+
 
 class Constraint(Frozen):
     """What a prediction must be for its row to be written: ``band_gap >= 1.0``."""
@@ -67,6 +77,13 @@ class Constraint(Frozen):
     column: str = Field(pattern=r"^\w+$")
     relation: Literal["<", "<=", ">", ">="]
     value: float = Field(allow_inf_nan=False)
+
+    @field_validator("value")
+    @classmethod
+    def _in_range(cls, value: float) -> float:
+        if not abs(value) < _LARGEST:
+            raise ValueError(f"no prediction is as large as {value:g}")
+        return value
 
     @model_validator(mode="before")
     @classmethod

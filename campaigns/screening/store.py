@@ -4,7 +4,7 @@
 |---|---|
 | ``_manifest.json`` | model, crystals and specification; counts and times once complete |
 | ``_shards.jsonl`` | a line for every finished shard, written after its file |
-| ``part-00000.parquet`` | the rows of the first shard |
+| ``part-0000000.parquet`` | the rows of the first shard |
 | ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error |
 
 Readers of Parquet folders leave out what begins with an underscore, as parts do where there is
@@ -61,10 +61,18 @@ class ShardStore:
         self._stem = "_part" if hidden else "part"
         self._done: dict[int, Finished] = {}
 
-    def begin(self, header: dict[str, Any], *, fresh: bool = False) -> None:
+    @property
+    def replaces(self) -> bool:
+        """Whether there was a file to be replaced when the screening was begun."""
+        return bool(self._read_manifest().get("replaces", False))
+
+    def begin(
+        self, header: dict[str, Any], *, replaces: bool = False, fresh: bool = False
+    ) -> None:
         """Start, or go on with, the screening that ``header`` describes.
 
-        Whatever was begun here is removed first if it is to be ``fresh``.
+        Whatever was begun here is removed first if it is to be ``fresh``. What it ``replaces``
+        is noted, so that nothing else is.
 
         Raises:
             InputError: the folder holds another screening, or something else.
@@ -88,7 +96,7 @@ class ShardStore:
         else:
             self._check_empty()
             self._remove(partial=True)
-        self._write_manifest({"screening": header, "complete": False})
+        self._write_manifest({"screening": header, "replaces": replaces, "complete": False})
 
     def _check_empty(self) -> None:
         """A folder without a manifest may have no more than one that was being written."""
@@ -123,7 +131,7 @@ class ShardStore:
 
     def part(self, number: int) -> Path:
         """The file of a shard."""
-        return self.folder / f"{self._stem}-{number:05d}.parquet"
+        return self.folder / f"{self._stem}-{number:07d}.parquet"
 
     def parts(self) -> list[Path]:
         """The files of all finished shards, in their order."""

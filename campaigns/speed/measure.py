@@ -170,7 +170,8 @@ def on_a_cluster(table: Path, model: Path, *, most: int) -> Iterator[ClusterPace
     from campaigns.screening.sources import open_source
     from campaigns.screening.spec import ScreenSpec
 
-    spec = ScreenSpec(table=str(table), rows_per_shard=1024)
+    rows = max(1, min(1024, len(CrystalTable.open(table)) // (8 * most)))
+    spec = ScreenSpec(table=str(table), rows_per_shard=rows)
     recipe = Recipe.of(spec, model, device="cpu", precision="float32")
     for workers in sorted({1, most}):
         with _cluster(workers) as address:

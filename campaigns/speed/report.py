@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -64,6 +65,7 @@ class SpeedReport:
     sha256: str
     hardware: str
     versions: dict[str, str]
+    load: float  # processes that wanted a core in the minute before
     seconds: float
     ours: tuple[EndToEnd, ...]
     peers: tuple[Measured, ...]
@@ -116,6 +118,7 @@ def run_speed(
     What cannot be measured here is left out, with the reason.
     """
     began = time.monotonic()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     cores = processors()
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     first = next(iter(models.values()))
@@ -161,6 +164,7 @@ def run_speed(
         table=table.name,
         sha256=file_sha256(table),
         hardware=_hardware(),
+        load=load,
         versions={"galena": galena_version(), "torch": str(torch.__version__)},
         seconds=time.monotonic() - began,
         ours=ours,

@@ -10,6 +10,7 @@ from campaigns.speed.report import SpeedReport, pace
 if TYPE_CHECKING:
     from rich.table import Table
 
+_BUSY = 0.7  # processes, beside this one
 _STAGES = ("read", "filter", "graph", "network", "measured gap", "write")
 
 
@@ -40,13 +41,19 @@ def notes(report: SpeedReport) -> list[str]:
         f"crystals/s from Parquet to Parquet, "
         f"{100 * fastest.outcome.outside_network:.0f} % of the time outside the networks.",
     ]
+    if report.load > _BUSY:
+        lines.append(
+            f"THE MACHINE WAS BUSY: {report.load:.1f} processes wanted a core before this "
+            "began; the figures are too low. Measure again."
+        )
     for measured in report.peers:
         if measured.best is not None:
             times = fastest.outcome.per_second / pace(measured)
             lines.append(f"{times:,.0f} times {measured.peer.name}.")
     lines.append(
-        "Peers start from crystals in memory and write nothing; the faster of one process "
-        "with all cores and one process per core counts."
+        "Peers start from arrays in memory and write nothing; the faster of one process "
+        "with all cores and one process per core counts. Galena reads and writes beside its "
+        "workers, and so does Ray's driver, on the same cores."
     )
     return [*lines, *(f"Not measured: {reason}." for reason in report.left_out)]
 

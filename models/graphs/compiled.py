@@ -34,6 +34,9 @@ class FlatEdges(NamedTuple):
     vector: NDArray[np.floating]  # (n_edges, 3) Å, from target to source image
     reach: NDArray[np.floating]  # (n_atoms,) Å
     edge_start: IntArray  # (n_crystals + 1,) where each crystal's edges begin
+    closest: (
+        FloatArray  # (n_crystals,) Å, between two atoms; infinite for one that is alone
+    )
 
 
 class _Scratch(NamedTuple):
@@ -88,6 +91,7 @@ def _search(
     vector = np.empty((len(source), 3), like.dtype)
     reach = np.empty(n_atoms, like.dtype)
     edge_start = np.zeros(n_crystals + 1, np.int64)
+    closest = np.full(n_crystals, np.inf)
     scratch = _room(1024)
     shortest = np.empty(n_nearest)
     n_edges = 0
@@ -100,13 +104,17 @@ def _search(
         for atom in range(n):
             x, y, z = _cartesian(frac[atom, 0], frac[atom, 1], frac[atom, 2], cell)
             while True:
-                n_near = _within(scratch, n_points, x, y, z, radius)
+                n_near, n_here = _within(scratch, n_points, x, y, z, radius)
                 far, enough = _reach(scratch, n_near, shortest, stretch, max_reach)
                 if radius >= max_reach or (enough and far <= radius):
                     break
                 radius = min(_GROWTH * radius, max_reach)
                 scratch, n_points = _images(cell, frac, heights, radius, scratch)
             reach[first + atom] = far
+            if n_here > 1:  # itself, and another one on the same site
+                closest[crystal] = 0.0
+            elif n_near:
+                closest[crystal] = min(closest[crystal], math.sqrt(shortest[0]))
             if n_edges + n_near > len(source):
                 source, target, vector = _longer(source, target, vector, n_near)
             for place in range(n_near):
@@ -120,7 +128,7 @@ def _search(
                     n_edges += 1
         edge_start[crystal + 1] = n_edges
     return FlatEdges(
-        source[:n_edges], target[:n_edges], vector[:n_edges], reach, edge_start
+        source[:n_edges], target[:n_edges], vector[:n_edges], reach, edge_start, closest
     )
 
 
@@ -223,19 +231,23 @@ def _images(
 @compiled
 def _within(
     scratch: _Scratch, n_points: int, x: float, y: float, z: float, radius: float
-) -> int:
-    """Note which points are closer than ``radius`` to a place; without a branch per point."""
+) -> tuple[int, int]:
+    """Note which points are closer than ``radius`` to a place; without a branch per point.
+
+    Returns how many those are, and how many points are at the place itself.
+    """
     px, py, pz = scratch.points[0], scratch.points[1], scratch.points[2]
     square, near = scratch.square, scratch.near
     for point in range(n_points):
         dx, dy, dz = px[point] - x, py[point] - y, pz[point] - z
         square[point] = dx * dx + dy * dy + dz * dz
     limit = radius * radius
-    n = 0
+    n = here = 0
     for point in range(n_points):
         near[n] = point
         n += (square[point] < limit) & (square[point] > _SAME_SITE)
-    return n
+        here += square[point] <= _SAME_SITE
+    return n, here
 
 
 @compiled

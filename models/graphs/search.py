@@ -11,7 +11,7 @@ from torch import Tensor
 from materials.flat import FlatCrystals
 from models.graphs.batch import CrystalBatch
 from models.graphs.batched import Cells, affordable, batched_neighbours
-from models.graphs.neighbours import GraphConfig, IntArray
+from models.graphs.neighbours import FloatArray, GraphConfig, IntArray
 
 CPU = torch.device("cpu")
 
@@ -27,6 +27,7 @@ class CrystalGraphs:
     vector: Tensor  # (n_edges, 3) float32, Å, target to source image
     atom_start: IntArray  # (n + 1,)
     edge_start: IntArray  # (n + 1,)
+    closest: FloatArray  # (n,) Å, between two atoms; infinite where none is near
 
     def __len__(self) -> int:
         return len(self.atom_start) - 1
@@ -76,7 +77,7 @@ def crystal_graphs(
             torch.from_numpy(array).to(device)
             for array in (edges.source, edges.target, edges.vector, edges.reach)
         )
-        edge_start = edges.edge_start
+        edge_start, closest = edges.edge_start, edges.closest
     else:
         frac = torch.tensor(crystals.frac_coords, device=device)
         cells = Cells(frac, lattice.to(device), n_atoms.to(device))
@@ -89,4 +90,17 @@ def crystal_graphs(
         )
         starts = torch.from_numpy(crystals.start).to(device)
         edge_start = torch.searchsorted(target, starts).cpu().numpy()
-    return CrystalGraphs(z, reach, source, target, vector, crystals.start, edge_start)
+        closest = _closest(found.distance.cpu().numpy(), edge_start)
+        closest[crystals.coincident()] = 0.0
+    return CrystalGraphs(
+        z, reach, source, target, vector, crystals.start, edge_start, closest
+    )
+
+
+def _closest(distance: FloatArray, edge_start: IntArray) -> FloatArray:
+    """The shortest edge of each crystal, infinite where there is none."""
+    found = np.full(len(edge_start) - 1, np.inf)
+    some = np.diff(edge_start) > 0
+    if some.any():
+        found[some] = np.minimum.reduceat(distance, edge_start[:-1][some])
+    return found
