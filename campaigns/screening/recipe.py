@@ -32,7 +32,9 @@ class Recipe:
     ) -> Self:
         """Take a model's folder along."""
         files = {file.name: file.read_bytes() for file in model.iterdir() if file.is_file()}
-        return cls(spec.model_dump(mode="json"), files, device, precision)
+        return cls(
+            spec.model_dump(mode="json", exclude_unset=True), files, device, precision
+        )
 
     def screener(self) -> Screener:
         """Load the model and get ready. Raises :class:`InputError` if it is unusable."""

@@ -85,7 +85,7 @@ class TableSource:
         for file in (file.resolve() for file in self._table.files):
             if out == file or out in file.parents:
                 raise InputError(
-                    f"{path}: holds {file.name}, which is screened; choose another"
+                    f"{path}: holds {file.name}, which is screened; choose another place"
                 )
         if place.is_dir() and place in out.parents:
             raise InputError(

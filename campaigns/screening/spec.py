@@ -23,7 +23,7 @@ _CONSTRAINT = re.compile(
 _RELATIONS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
-_LARGEST = 1e30  # predictions are single precision, and far smaller
+_LARGEST = 1e38  # what single precision holds
 
 
 class Order(StrEnum):
@@ -81,7 +81,7 @@ class Constraint(Frozen):
     @field_validator("value")
     @classmethod
     def _in_range(cls, value: float) -> float:
-        if not abs(value) < _LARGEST:
+        if not abs(value) <= _LARGEST:
             raise ValueError(f"no prediction is as large as {value:g}")
         return value
 

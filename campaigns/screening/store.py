@@ -4,7 +4,7 @@
 |---|---|
 | ``_manifest.json`` | model, crystals and specification; counts and times once complete |
 | ``_shards.jsonl`` | a line for every finished shard, written after its file |
-| ``part-0000000.parquet`` | the rows of the first shard |
+| ``part-00000.parquet`` | the rows of the first shard |
 | ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error |
 
 Readers of Parquet folders leave out what begins with an underscore, as parts do where there is
@@ -131,7 +131,7 @@ class ShardStore:
 
     def part(self, number: int) -> Path:
         """The file of a shard."""
-        return self.folder / f"{self._stem}-{number:07d}.parquet"
+        return self.folder / f"{self._stem}-{number:05d}.parquet"
 
     def parts(self) -> list[Path]:
         """The files of all finished shards, in their order."""

@@ -134,6 +134,7 @@ def test_a_table_that_already_has_predictions_gets_new_ones(
     frame = pq.read_table(out).to_pandas()
     assert frame.columns.is_unique
     assert (frame["band_gap"] != 99.0).all()
+    assert (frame["given_band_gap"] == 99.0).all()
 
 
 def test_top_rows_are_the_lowest(tmp_path: Path, mixed: Path, model: Path) -> None:
