@@ -61,12 +61,12 @@ def _paces(axes: Axes, report: SpeedReport) -> None:
 
 
 def _stages(axes: Axes, report: SpeedReport) -> None:
-    """Time of one processor per crystal, stage on stage."""
+    """Shares of the processors' time, stage on stage."""
     models = {one.model: one.outcome for one in report.ours if one.device == "cpu"}
     bottom = dict.fromkeys(models, 0.0)
     for stage, colour in _STAGES.items():
         values = {
-            name: found.stages.get(stage, 0.0) / found.crystals * 1e6
+            name: 100.0 * found.stages.get(stage, 0.0) / sum(found.stages.values())
             for name, found in models.items()
         }
         if any(values.values()):
@@ -79,8 +79,8 @@ def _stages(axes: Axes, report: SpeedReport) -> None:
             )
         for name, value in values.items():
             bottom[name] += value
-    axes.set_ylabel("µs of one core per crystal")
-    axes.legend(fontsize=7, frameon=False)
+    axes.set_ylabel("% of the time")
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
