@@ -23,6 +23,7 @@ COMMANDS = (
     ("model", "show"),
     ("train",),
     ("bench", "accuracy"),
+    ("bench", "speed"),
     ("ui",),
     ("version",),
 )
