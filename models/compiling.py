@@ -1,4 +1,8 @@
-"""Functions compiled for the processor on first use, and kept on disk."""
+"""Functions compiled for the processor on first use, and kept on disk.
+
+Numba knows what it kept by the content of the file that holds the function, and by nothing
+else: whoever changes options here must change those files too, or old code goes on running.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Torch writes each intermediate of an edge to memory and reads it back; here an edge passes
 through once and leaves only its atom's sums. Values equal those of the torch code up to the
-rounding of single precision. For inference alone: nothing here has a gradient.
+rounding of single precision, and where they are not finite. For inference alone: nothing
+here has a gradient.
 """
 
 from __future__ import annotations

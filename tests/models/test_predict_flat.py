@@ -239,6 +239,21 @@ def test_precisions_differ_by_no_more_than_they_may(bundle, precision, bound, co
         assert 0.0 < np.abs(one - two).max() < bound * spread, name
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_edges_are_given_in_the_precision_of_the_networks(bundle, precision, monkeypatch):
+    """Torch would mix them without a word, and lose digits in distances."""
+    whole, asked = inference.answer, []
+
+    def noted(nets, config, graph, **named):
+        asked.extend([graph.edge_vector.dtype, graph.reach.dtype])
+        return whole(nets, config, graph, **named)
+
+    monkeypatch.setattr(inference, "answer", noted)
+    found = Predictor(bundle, device="cpu", precision=precision)
+    found.predict_flat(flat(CRYSTALS[:3]))
+    assert set(asked) == {getattr(torch, precision)}
+
+
 def test_predictors_of_one_bundle_do_not_change_each_other(bundle):
     """Nor the bundle, whose networks are moved and cast for each anew."""
     single = Predictor(bundle, device="cpu")
