@@ -212,7 +212,7 @@ def _spec(source: str, options: dict[str, Any], filters: dict[str, Any]) -> Scre
         plain = ScreenSpec.load(Path(source)).model_dump(mode="json", exclude_unset=True)
         plain.setdefault("filters", {})
     else:
-        plain = {"table": source, "filters": {}}
+        plain, source = {"table": source, "filters": {}}, "the options given"
     plain |= {name: value for name, value in options.items() if value is not None}
     plain["filters"] |= {name: v for name, v in filters.items() if v is not None}
     return validated(ScreenSpec, plain, name=source)
