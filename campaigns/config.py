@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from ase.data import chemical_symbols
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
-from materials.errors import did_you_mean
+from materials.errors import InputError, did_you_mean
+from materials.screens.incumbent import Unknown
+from materials.sustainability.columns import AXES
+from materials.sustainability.comparison import COMPARABLE
+from materials.sustainability.incumbents import incumbent_formula
+from materials.sustainability.index import Weights
 
 _SYMBOLS = tuple(chemical_symbols[1:])
 
@@ -27,6 +32,22 @@ def _element(symbol: str) -> str:
 
 
 Element = Annotated[str, AfterValidator(_element)]
+
+
+def _one_of(names: tuple[str, ...], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(
+                f"'{name}' is no {what}; there are {', '.join(names)}."
+                f"{did_you_mean(name, names)}"
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+Axis = Annotated[str, _one_of(AXES, "axis of sustainability")]
+Comparable = Annotated[str, _one_of(COMPARABLE, "axis of sustainability")]
 
 
 class Elements(Frozen):
@@ -83,12 +104,58 @@ class Simplicity(Frozen):
     """Exponent of this target in the score."""
 
 
+class Sustainability(Frozen):
+    """Preference for materials that cost people and planet little: one minus the burden index.
+
+    Elements without data count as if they were the worst.
+    """
+
+    weight: float = Field(default=0.0, ge=0.0)
+    """Exponent of this target in the score."""
+    axes: dict[Axis, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
+    """How much each axis counts in the index, in place of its default:
+    ``{toxicity: 2, cost: 0}``."""
+
+    @model_validator(mode="after")
+    def _weighable(self) -> Self:
+        try:
+            self.weights()
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def weights(self) -> Weights:
+        """The axes' weights."""
+        return Weights(**self.axes)
+
+
+class BetterThan(Frozen):
+    """The material in use, and on which axes a candidate has to beat it."""
+
+    incumbent: str
+    """A name such as ``CdTe``, ``CIGS`` or ``IGZO``, or any formula."""
+    on: tuple[Comparable, ...] = Field(min_length=1)
+    """Axes of sustainability; a candidate must be better on every one."""
+    unknown: Unknown = Unknown.REJECT
+    """What becomes of candidates that cannot be compared for want of data."""
+
+    @field_validator("incumbent")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            incumbent_formula(name)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+
 class Targets(Frozen):
     """What makes a candidate good. The score is the product of the parts to their weights."""
 
     band_gap: GapWindow
     energy_above_hull: Stability = Stability()
     simplicity: Simplicity = Simplicity()
+    sustainability: Sustainability = Sustainability()
 
     @model_validator(mode="after")
     def _something_counts(self) -> Self:
@@ -174,6 +241,8 @@ class CampaignConfig(Frozen):
     description: str = ""
     elements: Elements
     targets: Targets
+    better_than: BetterThan | None = None
+    """Turn down whatever is not better than the material in use."""
     search: Search = Search()
     rounds: int = Field(default=5, ge=1)
     batch_size: int = Field(default=10, ge=1)

@@ -94,7 +94,9 @@ def atomic_numbers() -> Mapping[str, int]:
     """Symbol -> atomic number, 1 to 118."""
     from pymatgen.core.periodic_table import Element
 
-    return {element.symbol: element.Z for element in Element if element.symbol not in _HYDROGEN}
+    return {
+        element.symbol: element.Z for element in Element if element.symbol not in _HYDROGEN
+    }
 
 
 @lru_cache(maxsize=1)

@@ -101,7 +101,9 @@ class Burdens:
     def of(cls, columns: ColumnValues) -> Burdens:
         """Map columns to burdens and average those of each axis."""
         by_column = [_column_burdens(columns, place) for place in range(len(COLUMNS))]
-        low, central, high = (np.stack(part, axis=1) for part in zip(*by_column, strict=True))
+        low, central, high = (
+            np.stack(part, axis=1) for part in zip(*by_column, strict=True)
+        )
         parts = (low, central, high, columns.coverage)
         return cls(*(_by_axis(part) for part in parts))
 

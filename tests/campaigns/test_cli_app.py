@@ -21,6 +21,7 @@ COMMANDS = (
     ("model", "register"),
     ("model", "list"),
     ("model", "show"),
+    ("explain",),
     ("train",),
     ("bench", "accuracy"),
     ("bench", "speed"),
