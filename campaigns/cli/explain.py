@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from campaigns.cli import show
+from materials.errors import InputError
 
 if TYPE_CHECKING:
     from campaigns.trace import Trace
@@ -25,7 +26,10 @@ def explain(
         typer.Argument(help="Identifiers or formulas; the whole shortlist if none."),
     ] = None,
     *,
-    folder: Annotated[Path, typer.Option("--folder", help="A campaign's folder.")],
+    folder: Annotated[
+        Path,
+        typer.Option("--folder", help="A campaign's folder, or what a screening wrote."),
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of tables.")
     ] = False,
@@ -33,7 +37,8 @@ def explain(
     """Tell every decision on a candidate: stage, value, threshold, and what decided.
 
     All of it was put on record when it was decided. Whatever was proposed can be asked for,
-    also what a filter turned down at once and what was valid and never chosen.
+    also what a filter turned down at once and what was valid and never chosen. A screening
+    keeps no more than counts of what it turned down; its rows can be asked for.
 
     Examples:
 
@@ -42,19 +47,10 @@ def explain(
     - `galena explain Cu2S --folder runs/demo`: every candidate of that formula
 
     - `galena explain ZnSnP2-1a2b3c4d --folder runs/demo --json`
-    """
-    from campaigns.folder import CampaignFolder
-    from campaigns.results import explain as traces_of
-    from campaigns.results import read_view
 
-    ledger = CampaignFolder(folder).open_existing()
-    try:
-        if candidates:
-            traces = [t for name in candidates for t in traces_of(ledger, name)]
-        else:
-            traces = list(read_view(ledger).traces)
-    finally:
-        ledger.close()
+    - `galena explain mp-1234 --folder screened.parquet`
+    """
+    traces = _traces(candidates or [], folder)
     if as_json:
         show.print_json({"candidates": [_plain(trace) for trace in traces]})
         return
@@ -62,6 +58,25 @@ def explain(
         _print(trace)
     if not traces:
         show.console().print("Nothing is on the shortlist yet.")
+
+
+def _traces(candidates: list[str], folder: Path) -> list[Trace]:
+    from campaigns.folder import CampaignFolder
+    from campaigns.results import explain as traces_of
+    from campaigns.results import read_view
+    from campaigns.screening.explain import explain_rows, is_screening
+
+    if is_screening(folder):
+        if not candidates:
+            raise InputError(f"{folder}: name a row of this screening, or a formula")
+        return [t for name in candidates for t in explain_rows(folder, name)]
+    ledger = CampaignFolder(folder).open_existing()
+    try:
+        if candidates:
+            return [t for name in candidates for t in traces_of(ledger, name)]
+        return list(read_view(ledger).traces)
+    finally:
+        ledger.close()
 
 
 def _plain(trace: Trace) -> dict[str, Any]:
@@ -81,7 +96,7 @@ def _print(trace: Trace) -> None:
         by = f"[{sources.index(step.source) + 1}]" if step.source else ""
         mark = Text(*_MARKS[step.outcome.value])
         texts = (step.stage, step.value, step.threshold, by)
-        grid.add_row(str(step.round), mark, *map(Text, texts))
+        grid.add_row(str(step.round or ""), mark, *map(Text, texts))
     out.print(grid)
     for place, source in enumerate(sources, start=1):
         out.print(Text(f"[{place}] {source}", style="dim"), soft_wrap=True)
