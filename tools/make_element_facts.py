@@ -32,6 +32,7 @@ TABLES = {
         "gwp100",
         "ced",
         "rohs_restricted",
+        "rohs_limit",
         "radioactive",
         "conflict_3tg",
         "top_producer_wmd2024",
@@ -101,12 +102,17 @@ def main(folder: Path) -> None:
 
 def _fact(row: Row) -> Row:
     keys = ("element", "indicator", "value", "unit", "year")
-    return {key: row[key] for key in keys} | {"source": row["source_key"], "note": row["note"]}
+    return {key: row[key] for key in keys} | {
+        "source": row["source_key"],
+        "note": row["note"],
+    }
 
 
 def _element_hazards(facts: Sequence[Row]) -> Iterable[Row]:
     """What a list says of an element, and of which of its substances it says so."""
-    basis = {r["element"]: r["value"] for r in facts if r["indicator"] == "clp_basis_substance"}
+    basis = {
+        r["element"]: r["value"] for r in facts if r["indicator"] == "clp_basis_substance"
+    }
     for row in facts:
         name = HAZARD_LISTS.get(row["indicator"])
         if name is None or row["value"] == "false":
@@ -131,7 +137,11 @@ def _scope(name: str, row: Row, basis: str) -> str:
         case "rohs" | "trgs561":
             return "some" if element == "Cr" else "all"  # Cr(VI) alone
         case "iarc":
-            return "all" if "and" in note.split("(")[0] and "not in file" not in note else "element"
+            return (
+                "all"
+                if "and" in note.split("(")[0] and "not in file" not in note
+                else "element"
+            )
         case "svhc":
             return "element" if row["value"] == "true" else "some"
         case "clp" if "compounds" in basis:
@@ -159,7 +169,9 @@ def _compound_hazards(rows: Sequence[Row]) -> Iterable[Row]:
 
 def _basis_substances(facts: Sequence[Row]) -> Iterable[Row]:
     """The compounds that stand for an element in its classification, as themselves."""
-    basis = {r["element"]: r["value"] for r in facts if r["indicator"] == "clp_basis_substance"}
+    basis = {
+        r["element"]: r["value"] for r in facts if r["indicator"] == "clp_basis_substance"
+    }
     for row in facts:
         formula = basis.get(row["element"], "").split(" ")[0]
         listed = {"V2O5", "CdO", row["element"]}  # said already, or the element itself
@@ -183,7 +195,15 @@ def _sources(path: Path, used: set[str]) -> list[Row]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 4 and cells[0] in used:
             citation = re.sub(r"[*`]", "", cells[1])
-            rows.append(dict(zip(("source", "citation", "terms"), [cells[0], citation, cells[2]], strict=True)))
+            rows.append(
+                dict(
+                    zip(
+                        ("source", "citation", "terms"),
+                        [cells[0], citation, cells[2]],
+                        strict=True,
+                    )
+                )
+            )
     missing = used - {row["source"] for row in rows}
     if missing:
         sys.exit(f"{path} has no row for {', '.join(sorted(missing))}")

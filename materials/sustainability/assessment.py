@@ -114,7 +114,10 @@ def assess(
             {
                 column.key: _value(column, mass, facts, *pair)
                 for column, *pair in zip(
-                    COLUMNS, table.values[0].tolist(), table.coverage[0].tolist(), strict=True
+                    COLUMNS,
+                    table.values[0].tolist(),
+                    table.coverage[0].tolist(),
+                    strict=True,
                 )
             }
         ),

@@ -114,7 +114,9 @@ def load_facts(folder: Path | None = None) -> Facts:
             values[fact.element, fact.indicator] = fact
     absent = tuple(name for name in OPTIONAL_TABLES if not _place(name, folder).is_file())
     sources = {
-        row["source"]: Source(key=row["source"], citation=row["citation"], terms=row["terms"])
+        row["source"]: Source(
+            key=row["source"], citation=row["citation"], terms=row["terms"]
+        )
         for row in read_table("sources.csv", folder)
     }
     return Facts(MappingProxyType(values), MappingProxyType(sources), absent)

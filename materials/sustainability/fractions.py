@@ -36,7 +36,8 @@ def atom_fractions(formulas: Sequence[str | Composition | IStructure]) -> FloatA
     for row, formula in zip(amounts, formulas, strict=True):
         for symbol, amount in element_amounts(formula).items():
             row[number[symbol]] += amount
-    return amounts / amounts.sum(axis=1, keepdims=True)
+    fractions: FloatArray = amounts / amounts.sum(axis=1, keepdims=True)
+    return fractions
 
 
 def mass_fractions(atoms: FloatArray) -> FloatArray:
@@ -94,7 +95,9 @@ def atomic_numbers() -> Mapping[str, int]:
     """Symbol -> atomic number, 1 to 118."""
     from pymatgen.core.periodic_table import Element
 
-    return {element.symbol: element.Z for element in Element if element.symbol not in _HYDROGEN}
+    return {
+        element.symbol: element.Z for element in Element if element.symbol not in _HYDROGEN
+    }
 
 
 @lru_cache(maxsize=1)

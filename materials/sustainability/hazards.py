@@ -117,7 +117,10 @@ def substance_findings() -> Mapping[str, tuple[Finding, ...]]:
 def matching_substances(atoms: FloatArray) -> list[tuple[str, NDArrayBool]]:
     """Each listed substance, and which rows of atomic fractions ``(n, 119)`` it is."""
     return [
-        (name, _is_system(atoms, fractions) if "-" in name else _is_formula(atoms, fractions))
+        (
+            name,
+            _is_system(atoms, fractions) if "-" in name else _is_formula(atoms, fractions),
+        )
         for name, fractions in _substance_fractions()
     ]
 

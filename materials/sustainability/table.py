@@ -68,7 +68,9 @@ class ElementTable:
             if facts.get(symbol, "rohs_restricted") is None:
                 continue  # not among the elements that the lists were searched for
             found = element_findings().get(symbol, ())
-            values[number, TOXICITY] = max((f.weight_in(alone=False) for f in found), default=0)
+            values[number, TOXICITY] = max(
+                (f.weight_in(alone=False) for f in found), default=0
+            )
             alone[number] = max((f.weight_in(alone=True) for f in found), default=0)
             partial = {finding.list for finding in found} & set(PARTIAL_LISTS)
             lists[number] = (len(WHOLE_LISTS) + len(partial)) / len(LISTS)
