@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.known import reduced_formula
 from materials.sustainability.columns import (
     AXES,
     COLUMNS,
@@ -18,7 +17,7 @@ from materials.sustainability.columns import (
     places,
 )
 from materials.sustainability.facts import Facts
-from materials.sustainability.fractions import FloatArray
+from materials.sustainability.fractions import FloatArray, spelled
 from materials.sustainability.incumbents import incumbent_formula
 from materials.sustainability.index import Burdens, Weights
 from materials.sustainability.table import ColumnValues, columns_of
@@ -60,6 +59,7 @@ class Comparison:
     """A material against an incumbent."""
 
     formula: str
+    """As it was given; of a composition or a crystal the reduced formula."""
     incumbent: str
     """Its name, ``CIGS``, or the formula that was given."""
     rows: tuple[AxisComparison, ...]
@@ -100,7 +100,7 @@ def better_than(
     """
     both = columns_of([formula, incumbent_formula(incumbent)], facts=facts)
     rows = tuple(_row(axis, both, weights or Weights()) for axis in _checked(on))
-    return Comparison(formula=reduced_formula(formula), incumbent=incumbent, rows=rows)
+    return Comparison(formula=spelled(formula), incumbent=incumbent, rows=rows)
 
 
 def better_than_many(

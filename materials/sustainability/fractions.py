@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.known import reduced_formula
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, IStructure
@@ -53,6 +54,11 @@ def element_amounts(formula: str | Composition | IStructure) -> Mapping[str, flo
     if not amounts or not all(amount > 0 for amount in amounts.values()):
         raise InputError(f"'{formula}' is not a chemical formula: it names no atoms")
     return amounts
+
+
+def spelled(formula: str | Composition | IStructure) -> str:
+    """A text as it is; of anything else the reduced formula."""
+    return formula.strip() if isinstance(formula, str) else reduced_formula(formula)
 
 
 def _of_text(text: str) -> dict[str, float]:
