@@ -107,4 +107,5 @@ def _in_top(drawn: FloatArray, k: int) -> FloatArray:
         inside, tied = part < last, part == last
         places = (k - inside.sum(axis=0)) / tied.sum(axis=0)
         count += inside.sum(axis=1) + (tied * places).sum(axis=1)
-    return count / drawn.shape[1]
+    share: FloatArray = count / drawn.shape[1]
+    return share
