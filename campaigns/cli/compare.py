@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from campaigns.evidence import Evidence, Properties
     from materials.sustainability.assessment import Assessment
     from materials.sustainability.comparison import Comparison
+    from materials.sustainability.index import Weights
+
+_VERDICTS = {True: "yes", False: "no", None: "unknown"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def compare(
         }
         show.print_json(document)
     else:
-        _print(one, other, found)
+        _print(one, other, found, given)
 
 
 def _incumbent(name: str) -> str:
@@ -165,7 +168,8 @@ def _side_dict(side: Side) -> dict[str, Any]:
     }
 
 
-def _print(one: Side, other: Side, found: Comparison) -> None:
+def _print(one: Side, other: Side, found: Comparison, weights: Weights) -> None:
+    from materials.sustainability.comparison import OVERALL, better_than, column_better
     from materials.sustainability.wording import comparison_sentences, sentences
 
     console = show.console()
@@ -174,15 +178,17 @@ def _print(one: Side, other: Side, found: Comparison) -> None:
     for title, name in (("band gap", "gap"), ("energy above hull", "stability")):
         pair = [getattr(side.properties, name) for side in (one, other)]
         grid.add_row(title, *map(_evidence, pair), pair[0].unit, "")
-    verdicts = {key: row.better for row in found.rows for key in row.columns}
     for key, value in one.assessment.columns.items():
         grid.add_row(
             value.title,
             *(_with_coverage(side.assessment, key) for side in (one, other)),
             value.unit,
-            _verdict(verdicts, key),
+            _VERDICTS[column_better(value, other.assessment.columns[key])],
         )
-    grid.add_row("burden index", *map(_index, (one, other)), "0–1", _overall(found))
+    overall = better_than(one.name, other.name, on=(OVERALL,), weights=weights)
+    grid.add_row(
+        "burden index", *map(_index, (one, other)), "0–1", _VERDICTS[overall.better]
+    )
     console.print(grid)
     console.print()
     for side in (one, other):
@@ -207,7 +213,9 @@ def _print_origins(side: Side) -> None:
 
 
 def _evidence(evidence: Evidence) -> str:
-    return show.with_deviation(evidence.value, evidence.deviation)
+    return show.with_deviation(
+        evidence.value, evidence.deviation, digits=3 if evidence.unit == "eV/atom" else 2
+    )
 
 
 def _with_coverage(found: Assessment, key: str) -> str:
@@ -224,17 +232,3 @@ def _index(side: Side) -> str:
     index = side.assessment.index
     central = "–" if index.central is None else f"{index.central:.2f}"
     return f"{central} ({index.low:.2f}–{index.high:.2f})"
-
-
-def _verdict(verdicts: dict[str, bool | None], key: str) -> str:
-    """Yes or no for what decided, nothing for what was not asked or is not known."""
-    if key not in verdicts:
-        return ""
-    return {True: "yes", False: "no", None: "unknown"}[verdicts[key]]
-
-
-def _overall(found: Comparison) -> str:
-    from materials.sustainability.comparison import OVERALL
-
-    row = next((row for row in found.rows if row.axis == OVERALL), None)
-    return "" if row is None else {True: "yes", False: "no", None: "unknown"}[row.better]

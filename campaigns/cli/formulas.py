@@ -10,6 +10,7 @@ from pathlib import Path
 from materials.errors import InputError
 from materials.known import formula_entries
 from materials.sustainability.fractions import element_amounts, spelled
+from materials.sustainability.incumbents import find_incumbent
 
 TABLES = (".csv", ".parquet")
 LISTS = (".txt",)
@@ -77,8 +78,12 @@ def _of_crystals(path: Path) -> Iterator[NamedFormula]:
 
 
 def _checked(name: str, formula: str) -> NamedFormula:
+    """The formula as it is, or that of a name such as CIGS."""
     try:
         element_amounts(formula)
     except InputError as error:
-        return NamedFormula(name, None, str(error))
+        incumbent = find_incumbent(formula)
+        if incumbent is None:
+            return NamedFormula(name, None, str(error))
+        return NamedFormula(name, incumbent.formula, None)
     return NamedFormula(name, formula.strip(), None)

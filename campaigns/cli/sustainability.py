@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from campaigns.cli.formulas import NamedFormula
-    from materials.sustainability.assessment import Assessment
+    from materials.sustainability.assessment import Assessment, Value
     from materials.sustainability.index import Weights
     from materials.sustainability.sensitivity import Sensitivity
 
@@ -231,7 +231,7 @@ def _print_one(item: NamedFormula, weights: Weights) -> None:
             show_value(value.value),
             value.unit,
             f"{100 * value.coverage:.0f} %",
-            f"{value.worst} {show_value(value.worst_value)}" if value.worst else "–",
+            f"{value.worst} {show_value(value.worst_value)}" if _tells(value) else "",
             " ".join(value.missing),
         )
     console.print(f"{found.formula}: {_index_line(found)}", highlight=False)
@@ -242,6 +242,12 @@ def _print_one(item: NamedFormula, weights: Weights) -> None:
     console.print()
     for key, years in _sources(found).items():
         console.print(f"{key} ({years}): {_citation(key)}", style="dim", highlight=False)
+
+
+def _tells(value: Value) -> bool:
+    """Whether it is worth saying which element a value is due to."""
+    worst = value.worst_value
+    return worst is not None and (value.key == "recycling" or worst > 0)
 
 
 def _index_line(found: Assessment) -> str:

@@ -13,6 +13,7 @@ from materials.sustainability.columns import (
     AXES,
     COLUMNS,
     MIN_COVERAGE,
+    by_key,
     check_axis,
     places,
 )
@@ -24,6 +25,8 @@ from materials.sustainability.table import ColumnValues, columns_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, IStructure
+
+    from materials.sustainability.assessment import Value
 
 OVERALL = "overall"
 COMPARABLE = (*AXES, OVERALL)
@@ -118,6 +121,16 @@ def better_than_many(
     table = columns_of([*formulas, incumbent_formula(incumbent)], facts=facts)
     verdicts = [_decide(axis, table, weights or Weights()).verdict for axis in _checked(on)]
     return np.stack(verdicts, axis=1)[:-1]
+
+
+def column_better(one: Value, other: Value) -> bool | None:
+    """Whether one column alone is better, by the same rule as an axis; None: unknown."""
+    if min(one.coverage, other.coverage) < MIN_COVERAGE:
+        return None
+    if one.value is None or other.value is None:
+        return None
+    sign = -1.0 if by_key()[one.key].higher_is_better else 1.0
+    return sign * (other.value - one.value) > RESOLUTION * abs(other.value)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,10 @@ def _of_object(material: Composition | IStructure) -> dict[str, float]:
     amounts: dict[str, float] = {}
     for species, amount in composition.items():
         if isinstance(species, DummySpecies):
-            raise InputError(f"'{composition.formula}': '{species}' is not an element")
+            raise InputError(
+                f"'{composition.formula}' is not a chemical formula: '{species.symbol}' is "
+                "not an element"
+            )
         symbol = _HYDROGEN.get(species.symbol, species.symbol)
         amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)
     return amounts

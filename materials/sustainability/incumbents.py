@@ -205,26 +205,36 @@ INCUMBENTS = (
 )
 
 
-@lru_cache(maxsize=1)
-def by_name() -> Mapping[str, Incumbent]:
-    """Incumbents by every name they go by, in lower case, and by reduced formula."""
-    found: dict[str, Incumbent] = {}
-    for incumbent in INCUMBENTS:
-        for name in (incumbent.name, incumbent.formula, *incumbent.also):
-            found.setdefault(name.lower(), incumbent)
-    return MappingProxyType(found)
-
-
 def find_incumbent(name: str) -> Incumbent | None:
-    """The incumbent of a name or formula, or None."""
-    known = by_name()
-    if name.strip().lower() in known:
-        return known[name.strip().lower()]
+    """The incumbent of a name or a formula, or None.
+
+    A formula is taken as it is written: ``InSb`` is one, ``INSB`` holds iodine. Names that
+    are no formulas may be in any case.
+    """
+    name = name.strip()
+    for incumbent in INCUMBENTS:
+        if name in (incumbent.name, incumbent.formula):
+            return incumbent
     try:
-        formula = reduced_formula(name)
+        return _by_formula().get(reduced_formula(name))
     except InputError:
-        return None
-    return next((i for i in INCUMBENTS if reduced_formula(i.formula) == formula), None)
+        return _by_name().get(name.lower())
+
+
+@lru_cache(maxsize=1)
+def _by_formula() -> Mapping[str, Incumbent]:
+    return MappingProxyType({reduced_formula(each.formula): each for each in INCUMBENTS})
+
+
+@lru_cache(maxsize=1)
+def _by_name() -> Mapping[str, Incumbent]:
+    return MappingProxyType(
+        {
+            name.lower(): incumbent
+            for incumbent in INCUMBENTS
+            for name in (incumbent.name, *incumbent.also)
+        }
+    )
 
 
 def incumbent_formula(name: str) -> str:

@@ -106,7 +106,7 @@ def _hazardous(found: Assessment) -> Iterator[str]:
         other = [f for f in findings if f not in firm]
         if firm:
             yield f"{_capital(name)} is listed: {'; '.join(map(_entry, firm))}."
-        if other:
+        if other and not firm:
             where = (
                 "for the element or other compounds" if is_element else "for other forms"
             )
