@@ -76,7 +76,7 @@ def _of_text(text: str) -> dict[str, float]:
     from pymatgen.core import Composition
 
     try:
-        return _of_object(Composition(text))
+        return _of_composition(Composition(text), text)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"'{text}' is not a chemical formula: {error}; write it like GaAs or Cu2ZnSnS4"
@@ -84,15 +84,20 @@ def _of_text(text: str) -> dict[str, float]:
 
 
 def _of_object(material: Composition | IStructure) -> dict[str, float]:
-    from pymatgen.core import Composition, DummySpecies
+    from pymatgen.core import Composition
 
     composition = material if isinstance(material, Composition) else material.composition
+    return _of_composition(composition, composition.formula)
+
+
+def _of_composition(composition: Composition, text: str) -> dict[str, float]:
+    from pymatgen.core import DummySpecies
+
     amounts: dict[str, float] = {}
     for species, amount in composition.items():
         if isinstance(species, DummySpecies):
             raise InputError(
-                f"'{composition.formula}' is not a chemical formula: '{species.symbol}' is "
-                "not an element"
+                f"'{text}' is not a chemical formula: '{species.symbol}' is not an element"
             )
         symbol = _HYDROGEN.get(species.symbol, species.symbol)
         amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)
