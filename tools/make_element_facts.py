@@ -32,6 +32,7 @@ TABLES = {
         "gwp100",
         "ced",
         "rohs_restricted",
+        "rohs_limit",
         "radioactive",
         "conflict_3tg",
         "top_producer_wmd2024",

@@ -11,10 +11,12 @@ from typer.core import TyperGroup
 from campaigns.cli import (
     bench,
     campaign,
+    compare,
     explain,
     model,
     predict,
     screen,
+    sustainability,
     train,
     ui,
     version,
@@ -74,6 +76,8 @@ crystals failed and are named; 130 stopped by Ctrl-C.
 )
 app.command()(predict.predict)
 app.command()(screen.screen)
+app.command()(sustainability.sustainability)
+app.command()(compare.compare)
 app.add_typer(campaign.app, name="campaign")
 app.command()(explain.explain)
 app.command()(train.train)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from materials.known import reduced_formula
 from materials.sustainability.columns import COLUMNS, Column
 from materials.sustainability.facts import Fact, Facts, load_facts
 from materials.sustainability.fractions import (
     FloatArray,
     atom_fractions,
     mass_fractions,
+    spelled,
     symbols,
 )
 from materials.sustainability.hazards import (
@@ -74,7 +74,7 @@ class Assessment:
     """What one material costs people and planet, as far as its elements tell."""
 
     formula: str
-    """Reduced."""
+    """As it was given; of a composition or a crystal the reduced formula."""
     mass_shares: Mapping[str, float]
     """Element -> share of the mass, largest first."""
     columns: Mapping[str, Value]
@@ -108,7 +108,7 @@ def assess(
     index = Burdens.of(table).index(weights or Weights())
     central = float(index.central[0])
     return Assessment(
-        formula=reduced_formula(material),
+        formula=spelled(material),
         mass_shares=MappingProxyType(mass),
         columns=MappingProxyType(
             {

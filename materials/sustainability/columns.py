@@ -86,7 +86,7 @@ COLUMNS = (
     ),
     Column(
         key="hhi_production",
-        title="supply concentration, production",
+        title="supply concentration of production",
         unit="HHI",
         axis="supply_risk",
         indicators=("hhi_production_wmd2024", "hhi_production_2013"),
@@ -96,7 +96,7 @@ COLUMNS = (
     ),
     Column(
         key="hhi_reserves",
-        title="supply concentration, reserves",
+        title="supply concentration of reserves",
         unit="HHI",
         axis="supply_risk",
         indicators=("hhi_reserves_2013",),

@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.known import reduced_formula
 from materials.sustainability.columns import (
     AXES,
     COLUMNS,
     MIN_COVERAGE,
+    by_key,
     check_axis,
     places,
 )
 from materials.sustainability.facts import Facts
-from materials.sustainability.fractions import FloatArray
+from materials.sustainability.fractions import FloatArray, spelled
 from materials.sustainability.incumbents import incumbent_formula
 from materials.sustainability.index import Burdens, Weights
 from materials.sustainability.table import ColumnValues, columns_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, IStructure
+
+    from materials.sustainability.assessment import Value
 
 OVERALL = "overall"
 COMPARABLE = (*AXES, OVERALL)
@@ -60,6 +62,7 @@ class Comparison:
     """A material against an incumbent."""
 
     formula: str
+    """As it was given; of a composition or a crystal the reduced formula."""
     incumbent: str
     """Its name, ``CIGS``, or the formula that was given."""
     rows: tuple[AxisComparison, ...]
@@ -100,7 +103,7 @@ def better_than(
     """
     both = columns_of([formula, incumbent_formula(incumbent)], facts=facts)
     rows = tuple(_row(axis, both, weights or Weights()) for axis in _checked(on))
-    return Comparison(formula=reduced_formula(formula), incumbent=incumbent, rows=rows)
+    return Comparison(formula=spelled(formula), incumbent=incumbent, rows=rows)
 
 
 def better_than_many(
@@ -118,6 +121,16 @@ def better_than_many(
     table = columns_of([*formulas, incumbent_formula(incumbent)], facts=facts)
     verdicts = [_decide(axis, table, weights or Weights()).verdict for axis in _checked(on)]
     return np.stack(verdicts, axis=1)[:-1]
+
+
+def column_better(one: Value, other: Value) -> bool | None:
+    """Whether one column alone is better, by the same rule as an axis; None: unknown."""
+    if min(one.coverage, other.coverage) < MIN_COVERAGE:
+        return None
+    if one.value is None or other.value is None:
+        return None
+    sign = -1.0 if by_key()[one.key].higher_is_better else 1.0
+    return sign * (other.value - one.value) > RESOLUTION * abs(other.value)
 
 
 @dataclass(frozen=True)

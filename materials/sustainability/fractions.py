@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.known import reduced_formula
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, IStructure
@@ -36,7 +37,8 @@ def atom_fractions(formulas: Sequence[str | Composition | IStructure]) -> FloatA
     for row, formula in zip(amounts, formulas, strict=True):
         for symbol, amount in element_amounts(formula).items():
             row[number[symbol]] += amount
-    return amounts / amounts.sum(axis=1, keepdims=True)
+    fractions: FloatArray = amounts / amounts.sum(axis=1, keepdims=True)
+    return fractions
 
 
 def mass_fractions(atoms: FloatArray) -> FloatArray:
@@ -54,6 +56,11 @@ def element_amounts(formula: str | Composition | IStructure) -> Mapping[str, flo
     return amounts
 
 
+def spelled(formula: str | Composition | IStructure) -> str:
+    """A text as it is; of anything else the reduced formula."""
+    return formula.strip() if isinstance(formula, str) else reduced_formula(formula)
+
+
 def _of_text(text: str) -> dict[str, float]:
     """Read plain formulas at once; brackets, charges and faults are left to pymatgen."""
     text = text.strip()
@@ -69,7 +76,7 @@ def _of_text(text: str) -> dict[str, float]:
     from pymatgen.core import Composition
 
     try:
-        return _of_object(Composition(text))
+        return _of_composition(Composition(text), text)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"'{text}' is not a chemical formula: {error}; write it like GaAs or Cu2ZnSnS4"
@@ -77,13 +84,21 @@ def _of_text(text: str) -> dict[str, float]:
 
 
 def _of_object(material: Composition | IStructure) -> dict[str, float]:
-    from pymatgen.core import Composition, DummySpecies
+    from pymatgen.core import Composition
 
     composition = material if isinstance(material, Composition) else material.composition
+    return _of_composition(composition, composition.formula)
+
+
+def _of_composition(composition: Composition, text: str) -> dict[str, float]:
+    from pymatgen.core import DummySpecies
+
     amounts: dict[str, float] = {}
     for species, amount in composition.items():
         if isinstance(species, DummySpecies):
-            raise InputError(f"'{composition.formula}': '{species}' is not an element")
+            raise InputError(
+                f"'{text}' is not a chemical formula: '{species.symbol}' is not an element"
+            )
         symbol = _HYDROGEN.get(species.symbol, species.symbol)
         amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)
     return amounts

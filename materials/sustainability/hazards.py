@@ -170,7 +170,14 @@ def _weight(name: str, value: str) -> float:
         return _WEIGHTS[name, value]
     if name not in ("classification", "rac"):
         raise InputError(f"'{value}' is no entry that the list '{name}' has")
-    text = re.sub(r"\([^)]*\)", "", value) if name == "classification" else value
+    text = _without_asides(value) if name == "classification" else value
     if _GRAVE.search(text):
         return 1.0
     return 0.5 if _SERIOUS.search(text) else CONDITIONAL
+
+
+def _without_asides(text: str) -> str:
+    """Drop what stands in brackets, which speaks of other substances or of doubts."""
+    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
+        text = shorter
+    return text

@@ -3,15 +3,15 @@
 Each column maps to a burden between 0 and 1 (:class:`materials.sustainability.columns.Column`
 documents how), an axis is the mean of its columns, and the index the weighted mean of the
 axes. Elements without data may turn out to be anything between the column's best and worst,
-so that the index is an interval. With :math:`c` the coverage, :math:`v` the average of what
-is known and :math:`T` the column's map,
+so the index is an interval. With ``c`` the coverage, ``v`` the average of what is known and
+``T`` the column's map::
 
-.. math::
+    low     = T(c v + (1 - c) best)
+    high    = T(c v + (1 - c) worst)
+    central = c T(v) + (1 - c) (low + high) / 2
 
-    low = T(c v + (1-c) v_{best}), \\quad high = T(c v + (1-c) v_{worst}), \\quad
-    central = c\\,T(v) + (1-c) (low + high) / 2,
-
-which is the middle of the scale where nothing is known: the unknown is never good.
+which is the middle of the scale where nothing is known: the unknown is never good. Where the
+weighted coverage is below one half there is no central value at all.
 """
 
 from __future__ import annotations
