@@ -22,6 +22,8 @@ COMMANDS = (
     ("model", "list"),
     ("model", "show"),
     ("explain",),
+    ("sustainability",),
+    ("compare",),
     ("train",),
     ("bench", "accuracy"),
     ("bench", "speed"),
