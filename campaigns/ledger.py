@@ -47,10 +47,9 @@ CREATE TABLE verdicts (
 """
 _STANDINGS = """
 CREATE TABLE standings (
-    round INTEGER NOT NULL, id TEXT NOT NULL, rank INTEGER NOT NULL,
-    acquisition REAL NOT NULL, PRIMARY KEY (round, id)
+    id TEXT NOT NULL, round INTEGER NOT NULL, rank INTEGER NOT NULL,
+    acquisition REAL NOT NULL, PRIMARY KEY (id, round)
 );
-CREATE INDEX standings_of ON standings (id);
 CREATE TABLE sources (round INTEGER PRIMARY KEY, content TEXT NOT NULL)
 """
 
@@ -87,20 +86,30 @@ class Ledger:
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
                 self._put("campaign_id", uuid.uuid4().hex)
-        elif self.get("schema_version") == 1:
-            self._from_first_schema()
+        elif self.get("schema_version") == 1 and not self._from_first_schema():
+            return
         if (found := self.get("schema_version")) != SCHEMA_VERSION:
             raise LedgerError(
                 f"{self.path}: ledger schema {found}, this Galena reads {SCHEMA_VERSION}"
             )
 
-    def _from_first_schema(self) -> None:
-        """Make room for standings and sources, which a first ledger did not keep."""
-        with self._transaction():
-            if self.get("schema_version") == 1:  # nobody was quicker
-                for statement in _STANDINGS.split(";"):
-                    self._db.execute(statement)
-                self._put("schema_version", SCHEMA_VERSION)
+    def _from_first_schema(self) -> bool:
+        """Make room for standings and sources, which a first ledger did not keep.
+
+        False where nothing can be written: then it can still be read.
+        """
+        statements = _STANDINGS.split(";")
+        try:
+            with self._transaction():
+                if self.get("schema_version") == 1:  # nobody was quicker
+                    for statement in statements:
+                        self._db.execute(statement)
+                    self._put("schema_version", SCHEMA_VERSION)
+        except LedgerError:
+            for statement in statements:
+                self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+            return False
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -177,7 +186,7 @@ class Ledger:
             self._db.executemany(
                 "INSERT INTO standings VALUES (?, ?, ?, ?)",
                 [
-                    (number, name, rank, acquisition)
+                    (name, number, rank, acquisition)
                     for rank, (name, acquisition) in enumerate(proposal.standings, start=1)
                 ],
             )

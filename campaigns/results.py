@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def read_view(ledger: Ledger) -> CampaignView:
     shortlist = ranked_shortlist(table)
     ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
     teller = Teller(ledger, config, candidates, verdicts, ranks)
-    asks = list(ledger.asks())
+    rejections, shortlisted = _split_asks(ledger, ranks)
     relaxed = {i: v.structure for i, v in judged.items() if v.structure is not None}
     return CampaignView(
         name=config.name,
@@ -75,11 +75,11 @@ def read_view(ledger: Ledger) -> CampaignView:
         status="finished" if ledger.get("finished") else "running",
         candidates=_table([_candidate_row(p) for p in candidates], CANDIDATE_COLUMNS),
         verdicts=table,
-        rejections=_table(_rejection_rows(asks), REJECTION_COLUMNS),
+        rejections=_table(rejections, REJECTION_COLUMNS),
         rounds=_table(_round_rows(ledger), ROUND_COLUMNS),
         shortlist=shortlist,
         load_structure=_loader(candidates, relaxed),
-        traces=tuple(teller.traces(asks, list(ranks))),
+        traces=tuple(teller.traces(shortlisted, list(ranks))),
     )
 
 
@@ -150,19 +150,19 @@ def _candidate_row(p: Proposed) -> dict[str, Any]:
     }
 
 
-def _rejection_rows(asks: Sequence[tuple[int, int, Ask]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "round": number,
-            "formula": ask.formula,
-            "prototype": ask.prototype,
-            "filter": ask.filter,
-            "value": ask.value,
-            "limit": ask.limit,
-        }
-        for number, _, ask in asks
-        if ask.filter
-    ]
+def _split_asks(
+    ledger: Ledger, names: Collection[str]
+) -> tuple[list[dict[str, Any]], list[tuple[int, int, Ask]]]:
+    """Rows of all that was turned down, and the proposals of some candidates."""
+    rows, kept = [], []
+    for number, position, ask in ledger.asks():
+        if ask.candidate_id in names:
+            kept.append((number, position, ask))
+        if ask.filter:
+            row = {"round": number, "formula": ask.formula, "prototype": ask.prototype}
+            why = {"filter": ask.filter, "value": ask.value, "limit": ask.limit}
+            rows.append(row | why)
+    return rows, kept
 
 
 def _round_rows(ledger: Ledger) -> list[dict[str, Any]]:

@@ -256,8 +256,8 @@ def test_the_source_on_record_is_the_one_that_decided(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_a_ledger_of_the_first_schema_is_taken_along(folder: Path, tmp_path: Path) -> None:
-    old = tmp_path / "ledger.sqlite"
+def first_schema(folder: Path, old: Path) -> None:
+    """The ledger as a first Galena would have left it."""
     with sqlite3.connect(CampaignFolder(folder).ledger) as new:
         new.execute("VACUUM INTO ?", (str(old),))
     with sqlite3.connect(old) as db:
@@ -270,12 +270,31 @@ def test_a_ledger_of_the_first_schema_is_taken_along(folder: Path, tmp_path: Pat
                 fields["candidate_id"] = None
             text = json.dumps(fields)
             db.execute("UPDATE asks SET content = ? WHERE rowid = ?", (text, rowid))
+
+
+def test_a_ledger_of_the_first_schema_is_taken_along(folder: Path, tmp_path: Path) -> None:
+    first_schema(folder, tmp_path / "ledger.sqlite")
     view = open_view(tmp_path)
     assert len(view.traces) == len(open_view(folder).traces)
     ledger = CampaignFolder(tmp_path).open_existing()
     assert ledger.get("schema_version") == 2
     assert explain(ledger, view.traces[0].candidate_id)[0].steps[-1].stage == "band_gap"
     ledger.close()
+
+
+def test_a_ledger_of_the_first_schema_that_cannot_be_written_is_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "ledger.sqlite"
+    first_schema(folder, old)
+    before = old.read_bytes()
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "campaigns.ledger.sqlite3.connect",
+        lambda path, **kw: connect(f"file:{path}?mode=ro", uri=True, **kw),
+    )
+    assert len(open_view(tmp_path).traces) == len(open_view(folder).traces)
+    assert old.read_bytes() == before
 
 
 def test_the_command_prints_all_of_it(folder: Path) -> None:
