@@ -89,9 +89,7 @@ class Shapes:
 def shape_of(prototype: Prototype) -> Shape:
     """Look at one prototype; at one of the same label, once."""
     parent = prototype.structure
-    species = np.empty(prototype.n_sites, dtype=np.int64)
-    for orbit, kind in zip(prototype.orbits, prototype.orbit_species, strict=True):
-        species[list(orbit)] = kind
+    species = _species(prototype)
     frac = np.array(parent.frac_coords, dtype=np.float64)
     matrix = np.array(parent.lattice.matrix, dtype=np.float64)
     ways = _arrangements(_swaps(prototype, species), prototype.n_species)
@@ -116,6 +114,19 @@ def _shortest(lattice: FloatArray, frac: FloatArray, species: IntArray) -> Float
     found = np.full((n_species, n_species), np.inf)
     np.minimum.at(found, (species[:, None], species[None, :]), distance)
     return found
+
+
+def swaps_of(prototype: Prototype) -> frozenset[tuple[int, ...]]:
+    """Renamings of a prototype's species that leave the crystal what it is."""
+    return _swaps(prototype, _species(prototype))
+
+
+def _species(prototype: Prototype) -> IntArray:
+    """Species of each site, ``(n_sites,)``."""
+    species = np.empty(prototype.n_sites, dtype=np.int64)
+    for orbit, kind in zip(prototype.orbits, prototype.orbit_species, strict=True):
+        species[list(orbit)] = kind
+    return species
 
 
 def _swaps(prototype: Prototype, species: IntArray) -> frozenset[tuple[int, ...]]:

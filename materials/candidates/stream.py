@@ -13,8 +13,9 @@ from materials.candidates.formulas import Speller
 from materials.candidates.prototypes import PLACEHOLDERS, Prototype
 from materials.candidates.shapes import Shapes
 from materials.candidates.shuffle import Shuffle
+from materials.candidates.systems import checked_numbers
 from materials.candidates.volume import decorated_volumes
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.soundness import FloatArray, IntArray
 
@@ -66,7 +67,7 @@ class Decorations:
         seed.
         """
         self.prototypes = _checked_prototypes(prototypes)
-        numbers = _checked_elements(elements)
+        numbers = checked_numbers(list(elements))
         _check_enough(self.prototypes, len(numbers))
         if limit is not None and limit < 1:
             raise InputError(f"a limit is at least 1, got {limit}; leave it out for all")
@@ -204,19 +205,3 @@ def _check_enough(prototypes: Sequence[Prototype], n_elements: int) -> None:
                 f"elements, only {n_elements} are allowed; allow more, or choose "
                 "prototypes of fewer species"
             )
-
-
-def _checked_elements(elements: Sequence[str]) -> list[int]:
-    """Atomic numbers, sorted; deuterium and tritium are hydrogen."""
-    if not elements:
-        raise InputError("no elements to decorate with; name at least one")
-    found: dict[int, str] = {}
-    for symbol in elements:
-        if not Element.is_valid_symbol(symbol):
-            near = did_you_mean(symbol, [element.symbol for element in Element])
-            raise InputError(f"'{symbol}' is not an element.{near}")
-        number = int(Element(symbol).Z)
-        if number in found:
-            raise InputError(f"{found[number]} and {symbol} are one element; name it once")
-        found[number] = symbol
-    return sorted(found)
