@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from pymatgen.core.periodic_table import Element, Species
@@ -77,7 +78,7 @@ def _weights() -> dict[tuple[tuple[str, int], tuple[str, int]], float]:
         SubstitutionProbability,
     )
 
-    known = SubstitutionProbability(alpha=NEVER_SEEN)
+    known: Any = SubstitutionProbability(alpha=NEVER_SEEN)  # type: ignore[no-untyped-call]
     ions = sorted(known.species, key=str)
     return {
         (_ion(first), _ion(second)): float(weight)

@@ -8,11 +8,11 @@ a key only.
 
 from __future__ import annotations
 
-import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 import spglib
@@ -21,6 +21,7 @@ from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
 from materials.candidates.prototypes import PLACEHOLDERS, Prototype
+from materials.known import reduced_formula
 from materials.soundness import FloatArray, IntArray
 
 _LENGTHS, _PLACES, _ANGLES = 0.2, 0.2, 5.0  # as among the shipped prototypes
@@ -46,6 +47,12 @@ class Occupant:
     def volume(self) -> float:
         """Å3 of the primitive cell."""
         return float(abs(np.linalg.det(self.lattice)))
+
+    @property
+    def formula(self) -> str:
+        """Reduced, as :func:`materials.known.reduced_formula` spells it."""
+        counts = Counter(Element.from_Z(int(z)).symbol for z in self.atomic_numbers)
+        return reduced_formula("".join(f"{e}{n}" for e, n in counts.items()))
 
     def structure(self) -> Structure:
         """The crystal as pymatgen has it."""
@@ -124,9 +131,9 @@ def reduce_crystals(
 
 
 def _reduced(crystal_id: str, structure: Structure, numbers: IntArray) -> Reduced | None:
-    cell = (structure.lattice.matrix, structure.frac_coords, numbers)
+    cell: Any = (structure.lattice.matrix, structure.frac_coords, numbers)
     try:
-        small = spglib.standardize_cell(cell, to_primitive=True, symprec=_SYMPREC)
+        small: Any = spglib.standardize_cell(cell, to_primitive=True, symprec=_SYMPREC)
         found = None if small is None else spglib.get_symmetry_dataset(small, _SYMPREC)
     except spglib.SpglibError:
         return None
@@ -166,6 +173,29 @@ class _Growing:
     first: Reduced
     named: Structure
     occupants: list[Occupant]
+
+
+def without(
+    types: Iterable[StructureType], hidden: Container[str]
+) -> tuple[StructureType, ...]:
+    """The types that are left, and their occupants, when some crystals are not known.
+
+    A type in the geometry of a hidden crystal is found anew among those that are left.
+    """
+    kept: list[StructureType] = []
+    for known in types:
+        left = [o for o in known.occupants if o.crystal_id not in hidden]
+        if len(left) == known.count:
+            kept.append(known)
+        elif left and left[0] is known.occupants[0]:
+            kept.append(replace(known, occupants=tuple(left)))
+        elif left:
+            limits = TypeLimits(
+                n_species=(known.prototype.n_species,), max_sites=known.prototype.n_sites
+            )
+            kept.extend(prototypes_from(((o.crystal_id, o.structure()) for o in left), limits))
+    kept.sort(key=lambda known: (-known.count, known.occupants[0].crystal_id))
+    return tuple(kept)
 
 
 def types_of(crystals: Iterable[Reduced]) -> tuple[StructureType, ...]:
@@ -226,34 +256,44 @@ def _occupant(crystal: Reduced, way: tuple[int, ...]) -> Occupant:
 def _settled(growing: _Growing, matcher: StructureMatcher) -> StructureType:
     crystal = growing.first
     place = {kind: i for i, kind in enumerate(crystal.kinds)}
-    species = tuple(
-        place[int(crystal.atomic_numbers[orbit[0]])] for orbit in crystal.orbits
-    )
-    amounts = tuple(sum(of) for of in crystal.sizes)
-    letters = "".join(
-        f"{letter}{amount if amount > 1 else ''}"
-        for letter, amount in zip("ABCDEF", _divided(amounts), strict=False)
-    )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="No Pauling electronegativity")
-        name = f"{growing.occupants[0].structure().reduced_formula} type"
-    prototype = Prototype(
-        label=f"{letters}_n{sum(amounts)}_{crystal.spacegroup}:{crystal.crystal_id}",
-        name=name,
-        spacegroup=crystal.spacegroup,
-        n_species=len(amounts),
-        orbit_species=species,
-        orbits=crystal.orbits,
-        structure=growing.named,
-        stoichiometry=amounts,
-    )
+    species = tuple(place[int(crystal.atomic_numbers[orbit[0]])] for orbit in crystal.orbits)
     same = tuple(
         way
         for way in _ways(crystal.sizes)
         if way == tuple(range(len(way)))
         or matcher.fit(growing.named, _named(crystal, way), skip_structure_reduction=True)
     )
-    return StructureType(prototype, tuple(growing.occupants), same)
+    return build_type(growing.occupants, crystal.orbits, species, crystal.spacegroup, same)
+
+
+def build_type(
+    occupants: Sequence[Occupant],
+    orbits: tuple[tuple[int, ...], ...],
+    orbit_species: tuple[int, ...],
+    spacegroup: int,
+    same: tuple[tuple[int, ...], ...],
+) -> StructureType:
+    """Put a type together in the geometry of its first occupant, whose ``orbits`` these are."""
+    first = occupants[0]
+    kinds = [Element(symbol).Z for symbol in first.elements]
+    by_site = [kinds.index(int(z)) for z in first.atomic_numbers]
+    amounts = tuple(by_site.count(kind) for kind in range(len(kinds)))
+    letters = "".join(
+        f"{letter}{amount if amount > 1 else ''}"
+        for letter, amount in zip("ABCDEF", _divided(amounts), strict=False)
+    )
+    symbols = [PLACEHOLDERS[kind] for kind in by_site]
+    prototype = Prototype(
+        label=f"{letters}_n{sum(amounts)}_{spacegroup}:{first.crystal_id}",
+        name=f"{first.formula} type",
+        spacegroup=spacegroup,
+        n_species=len(amounts),
+        orbit_species=orbit_species,
+        orbits=orbits,
+        structure=Structure(first.lattice, symbols, first.frac_coords),
+        stoichiometry=amounts,
+    )
+    return StructureType(prototype, tuple(occupants), same)
 
 
 def _divided(amounts: tuple[int, ...]) -> tuple[int, ...]:
