@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from pymatgen.core.periodic_table import Element, Species
 
+from materials.screens.validity import OxidationStates, oxidation_states
 from materials.soundness import FloatArray
 
 NEVER_SEEN = -5.0
@@ -29,9 +30,8 @@ class IonTable:
 
     ions: tuple[tuple[str, int], ...]
     """Element and charge, by element and charge."""
-    log_probability: (
-        FloatArray  # (n_ions, n_ions): new ion (row) where old ion (column) was
-    )
+    log_probability: FloatArray  # (n_ions, n_ions): new ion (row) for old ion (column)
+    occurrence: FloatArray  # (n_ions,) how often an ion occurs, in arbitrary units
 
     def index(self, symbol: str, charge: int) -> int | None:
         """Row of an ion, None if the table does not know it."""
@@ -44,16 +44,46 @@ class IonTable:
 
 @cache
 def ion_table() -> IonTable:
-    """Read pymatgen's table once."""
+    """Read pymatgen's table once, and add the common ions that it lacks.
+
+    The table was learned from oxidation states that do not include phosphides, arsenides,
+    antimonides, tellurides, carbides, silicides and hydrides. Such an ion gets, for itself
+    and for ions of its charge and its group of the periodic table, the median weights of
+    such pairs in the table; everything else counts as never seen.
+    """
     weights = _weights()
-    ions = tuple(sorted({ion for pair in weights for ion in pair}))
+    told = sorted({ion for pair in weights for ion in pair})
+    added = sorted(_common_ions() - set(told))
+    ions = tuple(told + added)
     places = {ion: place for place, ion in enumerate(ions)}
     table = np.full((len(ions), len(ions)), NEVER_SEEN)
     for (first, second), weight in weights.items():
         table[places[first], places[second]] = weight
         table[places[second], places[first]] = weight
+    own = np.median([w for (a, b), w in weights.items() if a == b])
+    akin = np.median([w for (a, b), w in weights.items() if a != b and _are_kin(a, b)])
+    for ion in added:
+        for other in ions:
+            if _are_kin(ion, other):
+                weight = own if ion == other else akin
+                table[places[ion], places[other]] = table[places[other], places[ion]] = weight
     occurrence = np.exp(table).sum(axis=0)  # of an ion, times the partition function
-    return IonTable(ions, table - np.log(occurrence)[None, :])
+    return IonTable(ions, table - np.log(occurrence)[None, :], occurrence)
+
+
+def _common_ions() -> set[tuple[str, int]]:
+    """Textbook ions of every element, in the words of the charge filter."""
+    return {
+        (element.symbol, charge)
+        for element in Element
+        if element.Z <= _HEAVIEST
+        for charge in oxidation_states(element.symbol, OxidationStates.COMMON)
+    }
+
+
+def _are_kin(first: tuple[str, int], second: tuple[str, int]) -> bool:
+    """Whether two ions have one charge and stand in one group."""
+    return first[1] == second[1] and Element(first[0]).group == Element(second[0]).group
 
 
 @cache

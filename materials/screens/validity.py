@@ -220,7 +220,7 @@ def _charge_verdict(
     if rules.alloys is Alloys.REJECT and _only_metals(composition):
         return Rejection(name, "metals only", "at least one non-metal")
     for symbol, _ in composition:
-        if not _states(symbol, rules.states):
+        if not oxidation_states(symbol, rules.states):
             return Rejection(name, f"{symbol} has no oxidation states", "total charge 0")
     totals = _totals(composition, rules, {s: (-1, 1) for s, _ in composition})
     if 0 in totals:
@@ -271,7 +271,7 @@ def _totals(
     for symbol, count in composition:
         states = [
             q
-            for q in _states(symbol, rules.states)
+            for q in oxidation_states(symbol, rules.states)
             if any(q * sign > 0 for sign in signs[symbol])
         ]
         if rules.valence is Valence.SINGLE:
@@ -283,8 +283,8 @@ def _totals(
 
 
 @lru_cache(maxsize=256)
-def _states(symbol: str, states: OxidationStates) -> tuple[int, ...]:
-    """Non-zero oxidation states of an element."""
+def oxidation_states(symbol: str, states: OxidationStates) -> tuple[int, ...]:
+    """Non-zero oxidation states of an element, ascending."""
     element = Element(symbol)
     found = {*element.common_oxidation_states, *SUPPLEMENT.get(symbol, ())}
     if states is OxidationStates.OBSERVED:
