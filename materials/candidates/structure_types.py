@@ -51,8 +51,13 @@ class Occupant:
     @property
     def formula(self) -> str:
         """Reduced, as :func:`materials.known.reduced_formula` spells it."""
-        counts = Counter(Element.from_Z(int(z)).symbol for z in self.atomic_numbers)
-        return reduced_formula("".join(f"{e}{n}" for e, n in counts.items()))
+        return self.formula_with(self.elements)
+
+    def formula_with(self, elements: Sequence[str]) -> str:
+        """The same with other elements on the species."""
+        numbers = [Element(symbol).Z for symbol in self.elements]
+        counts = Counter(numbers.index(int(z)) for z in self.atomic_numbers)
+        return reduced_formula("".join(f"{e}{counts[i]}" for i, e in enumerate(elements)))
 
     def structure(self) -> Structure:
         """The crystal as pymatgen has it."""
@@ -74,6 +79,21 @@ class StructureType:
     def count(self) -> int:
         """Crystals found."""
         return len(self.occupants)
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        """Atoms of each species in a formula unit."""
+        return _divided(self.prototype.stoichiometry)
+
+
+def first_equals(same: tuple[tuple[int, ...], ...], k: int) -> list[int]:
+    """For each permutation of ``k`` elements, the first that gives the same crystal.
+
+    Permutations are numbered as :func:`itertools.permutations` gives them.
+    """
+    ways = list(permutations(range(k)))
+    place = {way: number for number, way in enumerate(ways)}
+    return [min(place[tuple(way[i] for i in swap)] for swap in same) for way in ways]
 
 
 @dataclass(frozen=True, kw_only=True)

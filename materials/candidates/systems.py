@@ -33,6 +33,9 @@ class Ranking(Protocol):
     def __len__(self) -> int:
         """How many there are."""
 
+    def formula(self, place: int) -> str:
+        """Reduced formula of one, without making it."""
+
     def make(self, place: int) -> Generated:
         """Make one, by its place in the ranking."""
 

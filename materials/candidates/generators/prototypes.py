@@ -2,7 +2,7 @@
 
 What counts, within a chemical system: how like the elements are to those of known crystals of
 the type (each known crystal adds its likelihood, so that common types rank high), and whether
-charges balance.
+charges balance. The known crystals themselves are not made again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from materials.candidates.likelihood import NEVER_SEEN, element_weights
 from materials.candidates.protocol import Generated, candidate_name
 from materials.candidates.prototypes import Prototype, decorate
 from materials.candidates.shapes import swaps_of
-from materials.candidates.structure_types import StructureType
+from materials.candidates.structure_types import StructureType, first_equals
 from materials.candidates.systems import Scope, System, stream_rankings
 from materials.errors import InputError
 from materials.known import reduced_formula
@@ -89,11 +89,15 @@ class PrototypeGenerator:
         """Yield candidates from number ``first`` on, the best of each system first."""
         return stream_rankings(self._scope, self._rank, first)
 
-    def _ranked(self, system: System) -> _Ranking:
+    def ranking(self, system: System) -> PrototypeRanking:
+        """What can be made of one chemical system."""
+        return self._rank(system)
+
+    def _ranked(self, system: System) -> PrototypeRanking:
         family = self._families.get(len(system))
         if family is None:
-            return _Ranking((), system, np.zeros((0, 2), dtype=np.int64))
-        return _Ranking(family.types, system, family.rank(system, self._settings))
+            return PrototypeRanking((), system, np.zeros((0, 2), dtype=np.int64))
+        return PrototypeRanking(family.types, system, family.rank(system, self._settings))
 
 
 def unoccupied(prototype: Prototype) -> StructureType:
@@ -102,7 +106,7 @@ def unoccupied(prototype: Prototype) -> StructureType:
 
 
 @dataclass(frozen=True)
-class _Ranking:
+class PrototypeRanking:
     """Places are rows of ``order``: a type, and the number of a permutation."""
 
     types: tuple[StructureType, ...]
@@ -112,11 +116,16 @@ class _Ranking:
     def __len__(self) -> int:
         return len(self.order)
 
-    def make(self, place: int) -> Generated:
+    def formula(self, place: int) -> str:
+        """Reduced formula of one candidate."""
         number, way = self.order[place].tolist()
-        prototype = self.types[number].prototype
-        ways = list(permutations(range(len(self.system))))
-        elements = [self.system[i] for i in ways[way]]
+        elements, amounts = self._elements(way), self.types[number].amounts
+        return reduced_formula("".join(f"{e}{n}" for e, n in zip(elements, amounts, strict=True)))
+
+    def make(self, place: int) -> Generated:
+        """Decorate the prototype."""
+        number, way = self.order[place].tolist()
+        prototype, elements = self.types[number].prototype, self._elements(way)
         crystal = decorate(prototype, elements)
         formula = reduced_formula(crystal)
         return Generated(
@@ -127,6 +136,10 @@ class _Ranking:
             parent=prototype.label,
         )
 
+    def _elements(self, way: int) -> list[str]:
+        """On each species, by the number of a permutation."""
+        return [self.system[i] for i in list(permutations(range(len(self.system))))[way]]
+
 
 @dataclass(frozen=True)
 class _Family:
@@ -134,6 +147,7 @@ class _Family:
 
     types: tuple[StructureType, ...]
     occupants: IntArray  # (n_occupants, k) atomic numbers
+    owner: IntArray  # (n_occupants,) their types
     begin: IntArray  # (n_occupied,) first occupant of each type that has any
     occupied: IntArray  # (n_occupied,) those types
     amounts: IntArray  # (n_types, k), without common divisors
@@ -149,10 +163,11 @@ class _Family:
         return cls(
             types=tuple(types),
             occupants=np.array(rows, dtype=np.int64).reshape(-1, k),
+            owner=np.repeat(np.arange(len(types)), counts),
             begin=(np.cumsum(counts) - counts)[occupied],
             occupied=occupied,
             amounts=amounts // np.gcd.reduce(amounts, axis=1)[:, None],
-            first=np.array([_first_equals(t.same, k) for t in types], dtype=np.int64),
+            first=np.array([first_equals(t.same, k) for t in types], dtype=np.int64),
         )
 
     def rank(self, system: System, settings: PrototypeSettings) -> IntArray:
@@ -166,6 +181,10 @@ class _Family:
             place = (rows, self.first[:, way])
             score[place] = np.maximum(score[place], likeness[:, way])
         score += _log_balance(self.amounts, numbers, ways, settings.unbalanced)
+        for way, order in enumerate(ways):
+            same = (self.occupants == numbers[list(order)]).all(axis=1)
+            known = self.owner[same]
+            score[known, self.first[known, way]] = -np.inf
         types, places = np.nonzero(np.isfinite(score))
         order = np.argsort(-score[types, places], kind="stable")
         return np.stack([types[order], places[order]], axis=1)
@@ -178,13 +197,6 @@ class _Family:
             each = weights[self.occupants, numbers[list(order)]].sum(axis=1)
             found[self.occupied, way] = np.logaddexp.reduceat(each, self.begin)
         return found
-
-
-def _first_equals(same: tuple[tuple[int, ...], ...], k: int) -> list[int]:
-    """For each permutation of elements, the first that gives the same crystal."""
-    ways = list(permutations(range(k)))
-    place = {way: number for number, way in enumerate(ways)}
-    return [min(place[tuple(way[i] for i in swap)] for swap in same) for way in ways]
 
 
 def _log_balance(
