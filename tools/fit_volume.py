@@ -79,7 +79,9 @@ def main(
 def measured(path: Path, max_sites: int, workers: int) -> Arrays:
     """Atomic numbers, amounts ``(n, 7)``, contacts ``(n, 7, 7)`` and volumes of crystals."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        found = [row for some in pool.map(contacts, chunks(path, max_sites)) for row in some]
+        found = [
+            row for some in pool.map(contacts, chunks(path, max_sites)) for row in some
+        ]
     numbers, amounts, shortest, volume = zip(*found, strict=True)
     return np.array(numbers), np.array(amounts), np.array(shortest), np.array(volume)
 

@@ -91,7 +91,9 @@ def fitted_volumes(
     log = dense @ model.dense + (share * each).sum(axis=1) + (both * pairs).sum(axis=(1, 2))
     found = np.exp(log) * total
     found = np.clip(found, touching / _FARTHEST, touching * _FARTHEST)
-    found = np.clip(found, DENSEST * total, np.maximum(parts.filled / LOOSEST, DENSEST * total))
+    found = np.clip(
+        found, DENSEST * total, np.maximum(parts.filled / LOOSEST, DENSEST * total)
+    )
     known = (model.known[atomic_numbers] | (amounts == 0)).all(axis=1)
     volumes: FloatArray = np.where(known, found, touching)
     return volumes
@@ -115,7 +117,9 @@ def describe(
     total = amounts.sum(axis=1)
     share = amounts / total[:, None]
     reach = radii[:, :, None] + radii[:, None, :]
-    each = np.where(np.isfinite(shortest), reach / shortest, 0.0) ** 3 / total[:, None, None]
+    each = (
+        np.where(np.isfinite(shortest), reach / shortest, 0.0) ** 3 / total[:, None, None]
+    )
     tightest = np.log(each.max(axis=(1, 2)))
     own = np.where(amounts > 0, each.max(axis=2), 1.0)
     usual = (share * np.log(own)).sum(axis=1)

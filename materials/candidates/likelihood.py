@@ -37,6 +37,11 @@ class IonTable:
         """Row of an ion, None if the table does not know it."""
         return _places().get((symbol, charge))
 
+    def between(self, new: tuple[str, int], old: tuple[str, int]) -> float:
+        """Log probability of a new ion where an old one was; both are in the table."""
+        places = _places()
+        return float(self.log_probability[places[new], places[old]])
+
     def states(self, symbol: str) -> tuple[int, ...]:
         """Charges of an element that the table knows."""
         return _states().get(symbol, ())
@@ -66,7 +71,9 @@ def ion_table() -> IonTable:
         for other in ions:
             if _are_kin(ion, other):
                 weight = own if ion == other else akin
-                table[places[ion], places[other]] = table[places[other], places[ion]] = weight
+                table[places[ion], places[other]] = table[places[other], places[ion]] = (
+                    weight
+                )
     occurrence = np.exp(table).sum(axis=0)  # of an ion, times the partition function
     return IonTable(ions, table - np.log(occurrence)[None, :], occurrence)
 

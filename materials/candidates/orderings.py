@@ -97,7 +97,9 @@ def _symmetry(parent: Structure) -> _Symmetry:
     found = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC)
     if found is None:
         return _Symmetry(np.eye(3, dtype=np.int64)[None], np.zeros((1, 3)))
-    return _Symmetry(np.array(found.rotations, dtype=np.int64), np.array(found.translations))
+    return _Symmetry(
+        np.array(found.rotations, dtype=np.int64), np.array(found.translations)
+    )
 
 
 def _distinct_supercells(size: int, symmetry: _Symmetry) -> Iterator[IntArray]:

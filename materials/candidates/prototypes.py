@@ -20,7 +20,7 @@ from typing import TypedDict
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
-from materials.candidates.volume import estimate_volume
+from materials.candidates.fitted_volume import VolumeGuess, guessed_volume
 from materials.errors import InputError, did_you_mean
 
 PLACEHOLDERS = ("Na", "Cl", "Ti", "O", "Ca", "F")
@@ -78,8 +78,13 @@ def aflow_prototypes(
     return _select(tuple(sorted(set(n_species))), max_sites)
 
 
-def decorate(prototype: Prototype, elements: Sequence[str]) -> Structure:
-    """Put ``elements[i]`` on species ``i`` and scale the cell to the estimated volume.
+def decorate(
+    prototype: Prototype,
+    elements: Sequence[str],
+    *,
+    volume: VolumeGuess = VolumeGuess.TOUCHING,
+) -> Structure:
+    """Put ``elements[i]`` on species ``i`` and scale the cell to the guessed volume.
 
     Raises :class:`InputError` if the number of elements is not the prototype's number of
     species, one is unknown, or one occurs twice (that would be another prototype).
@@ -91,7 +96,7 @@ def decorate(prototype: Prototype, elements: Sequence[str]) -> Structure:
             species[site] = elements[kind]
     parent = prototype.structure
     crystal = Structure(parent.lattice, species, parent.frac_coords)
-    crystal.scale_lattice(estimate_volume(crystal))
+    crystal.scale_lattice(guessed_volume(crystal, volume))
     return crystal
 
 

@@ -9,6 +9,7 @@ from math import comb
 import numpy as np
 from pymatgen.core.periodic_table import Element
 
+from materials.candidates.fitted_volume import VolumeGuess, fitted_volumes
 from materials.candidates.formulas import Speller
 from materials.candidates.prototypes import PLACEHOLDERS, Prototype
 from materials.candidates.shapes import Shapes
@@ -18,6 +19,11 @@ from materials.candidates.volume import decorated_volumes
 from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.soundness import FloatArray, IntArray
+
+_VOLUMES = {
+    VolumeGuess.TOUCHING: decorated_volumes,
+    VolumeGuess.FITTED: fitted_volumes,
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class Decorations:
         *,
         limit: int | None = None,
         seed: int = 0,
+        volume: VolumeGuess = VolumeGuess.TOUCHING,
     ) -> None:
         """Look at the prototypes: milliseconds each, remembered for the next time.
 
@@ -73,6 +80,7 @@ class Decorations:
             raise InputError(f"a limit is at least 1, got {limit}; leave it out for all")
         self.elements = tuple(Element.from_Z(z).symbol for z in numbers)
         self._numbers = np.array(numbers, dtype=np.int64)
+        self._volumes = _VOLUMES[volume]
         self._shapes = shapes = Shapes.of(self.prototypes)
         if len(set(shapes.codes.tolist())) < len(shapes.codes):
             raise InputError(
@@ -151,7 +159,7 @@ class Decorations:
         """Crystals of ``(n,)`` prototypes with ``(n, k)`` atomic numbers on their species."""
         shapes = self._shapes
         amounts = shapes.amounts[row]
-        volume = decorated_volumes(numbers, amounts, shapes.shortest[row])
+        volume = self._volumes(numbers, amounts, shapes.shortest[row])
         sizes = amounts.sum(axis=1)
         start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         site = np.arange(start[-1]) + np.repeat(shapes.first_site[row] - start[:-1], sizes)

@@ -55,9 +55,15 @@ class Occupant:
 
     def formula_with(self, elements: Sequence[str]) -> str:
         """The same with other elements on the species."""
-        numbers = [Element(symbol).Z for symbol in self.elements]
-        counts = Counter(numbers.index(int(z)) for z in self.atomic_numbers)
-        return reduced_formula("".join(f"{e}{counts[i]}" for i, e in enumerate(elements)))
+        amounts = self.composition().values()
+        return reduced_formula(
+            "".join(f"{e}{n}" for e, n in zip(elements, amounts, strict=True))
+        )
+
+    def composition(self) -> dict[str, int]:
+        """Atoms of each element in the primitive cell, in the order of the species."""
+        counts = Counter(self.atomic_numbers.tolist())
+        return {symbol: counts[Element(symbol).Z] for symbol in self.elements}
 
     def structure(self) -> Structure:
         """The crystal as pymatgen has it."""
@@ -84,6 +90,13 @@ class StructureType:
     def amounts(self) -> tuple[int, ...]:
         """Atoms of each species in a formula unit."""
         return _divided(self.prototype.stoichiometry)
+
+
+def first_of(
+    same: tuple[tuple[int, ...], ...], elements: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Of all orders of elements that give the same crystal, the first by symbol."""
+    return min(tuple(elements[i] for i in swap) for swap in same)
 
 
 def first_equals(same: tuple[tuple[int, ...], ...], k: int) -> list[int]:
@@ -213,7 +226,9 @@ def without(
             limits = TypeLimits(
                 n_species=(known.prototype.n_species,), max_sites=known.prototype.n_sites
             )
-            kept.extend(prototypes_from(((o.crystal_id, o.structure()) for o in left), limits))
+            kept.extend(
+                prototypes_from(((o.crystal_id, o.structure()) for o in left), limits)
+            )
     kept.sort(key=lambda known: (-known.count, known.occupants[0].crystal_id))
     return tuple(kept)
 
@@ -276,7 +291,9 @@ def _occupant(crystal: Reduced, way: tuple[int, ...]) -> Occupant:
 def _settled(growing: _Growing, matcher: StructureMatcher) -> StructureType:
     crystal = growing.first
     place = {kind: i for i, kind in enumerate(crystal.kinds)}
-    species = tuple(place[int(crystal.atomic_numbers[orbit[0]])] for orbit in crystal.orbits)
+    species = tuple(
+        place[int(crystal.atomic_numbers[orbit[0]])] for orbit in crystal.orbits
+    )
     same = tuple(
         way
         for way in _ways(crystal.sizes)

@@ -47,7 +47,9 @@ def write_types(
                 properties={
                     "structure_type": [known.prototype.label for known, _, _ in some],
                     "species": [" ".join(occupant.elements) for _, occupant, _ in some],
-                    "symmetry": [_symmetry(known) if first else "" for known, _, first in some],
+                    "symmetry": [
+                        _symmetry(known) if first else "" for known, _, first in some
+                    ],
                 },
                 provenance=origin,
             )

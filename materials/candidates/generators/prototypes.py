@@ -16,6 +16,8 @@ from itertools import permutations
 import numpy as np
 from pymatgen.core.periodic_table import Element
 
+from materials.candidates.exchange import rescaled
+from materials.candidates.fitted_volume import VolumeGuess
 from materials.candidates.likelihood import NEVER_SEEN, element_weights
 from materials.candidates.protocol import Generated, candidate_name
 from materials.candidates.prototypes import Prototype, decorate
@@ -120,13 +122,18 @@ class PrototypeRanking:
         """Reduced formula of one candidate."""
         number, way = self.order[place].tolist()
         elements, amounts = self._elements(way), self.types[number].amounts
-        return reduced_formula("".join(f"{e}{n}" for e, n in zip(elements, amounts, strict=True)))
+        return reduced_formula(
+            "".join(f"{e}{n}" for e, n in zip(elements, amounts, strict=True))
+        )
 
     def make(self, place: int) -> Generated:
         """Decorate the prototype."""
         number, way = self.order[place].tolist()
-        prototype, elements = self.types[number].prototype, self._elements(way)
-        crystal = decorate(prototype, elements)
+        known, elements = self.types[number], self._elements(way)
+        prototype = known.prototype
+        crystal = decorate(prototype, elements, volume=VolumeGuess.FITTED)
+        if known.occupants:
+            crystal = rescaled(crystal, known.occupants[0].structure())
         formula = reduced_formula(crystal)
         return Generated(
             name=candidate_name(formula, "prototypes", prototype.label, *elements),

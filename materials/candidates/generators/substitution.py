@@ -18,14 +18,14 @@ from itertools import permutations
 
 import numpy as np
 from pymatgen.core.periodic_table import Element
-from pymatgen.core.structure import Structure
 
-from materials.candidates.charges import likely_charges, neutral_charges
+from materials.candidates.charges import neutral_charges
+from materials.candidates.exchange import exchanged
+from materials.candidates.ions import IonicCrystal, ionic_crystals
 from materials.candidates.likelihood import ion_table
 from materials.candidates.protocol import Generated, candidate_name
 from materials.candidates.structure_types import Occupant, StructureType, first_equals
 from materials.candidates.systems import Scope, System, stream_rankings
-from materials.candidates.volume import estimate_volume
 from materials.errors import InputError
 from materials.known import reduced_formula
 from materials.soundness import FloatArray, IntArray
@@ -122,18 +122,6 @@ class SubstitutionRanking:
         )
 
 
-def exchanged(occupant: Occupant, new: dict[str, str]) -> Structure:
-    """A known crystal with other elements in it.
-
-    Its volume changes by as much as the estimates for both crystals differ.
-    """
-    old = occupant.structure()
-    symbols = [new.get(site.specie.symbol, site.specie.symbol) for site in old]
-    crystal = Structure(old.lattice, symbols, old.frac_coords)
-    crystal.scale_lattice(old.volume * estimate_volume(crystal) / estimate_volume(old))
-    return crystal
-
-
 @dataclass(frozen=True)
 class _Family:
     """Known crystals of one stoichiometry, their species in the order of their types'."""
@@ -191,31 +179,22 @@ def _families(
 ) -> dict[int, tuple[_Family, ...]]:
     """Crystals with charges, by number of elements and stoichiometry."""
     table = ion_table()
-    grouped: defaultdict[tuple[int, ...], list[tuple[int, Occupant, list[int]]]]
-    grouped = defaultdict(list)
-    for number, known in enumerate(types):
-        if known.prototype.n_species not in n_species:
-            continue
-        amounts = known.amounts
-        for occupant in known.occupants:
-            charges = likely_charges(tuple(zip(occupant.elements, amounts, strict=True)))
-            if charges is None:
-                continue
-            ions = [
-                table.index(e, q) for e, q in zip(occupant.elements, charges, strict=True)
-            ]
-            grouped[amounts].append((number, occupant, [i for i in ions if i is not None]))
+    grouped: defaultdict[tuple[int, ...], list[IonicCrystal]] = defaultdict(list)
+    for crystal in ionic_crystals(types, n_species):
+        grouped[crystal.amounts].append(crystal)
     families: defaultdict[int, list[_Family]] = defaultdict(list)
     for amounts, rows in grouped.items():
         k = len(amounts)
         families[k].append(
             _Family(
                 amounts=amounts,
-                occupants=tuple(occupant for _, occupant, _ in rows),
-                numbers=np.array([[Element(e).Z for e in o.elements] for _, o, _ in rows]),
-                ions=np.array([ions for _, _, ions in rows], dtype=np.int64),
-                types=np.array([number for number, _, _ in rows], dtype=np.int64),
-                first=np.array([first_equals(types[n].same, k) for n, _, _ in rows]),
+                occupants=tuple(row.occupant for row in rows),
+                numbers=np.array(
+                    [[Element(e).Z for e in row.occupant.elements] for row in rows]
+                ),
+                ions=np.array([[table.index(*ion) for ion in row.ions] for row in rows]),
+                types=np.array([row.type for row in rows], dtype=np.int64),
+                first=np.array([first_equals(row.same, k) for row in rows]),
             )
         )
     return {k: tuple(some) for k, some in families.items()}
