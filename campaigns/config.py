@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from ase.data import chemical_symbols
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from campaigns.elements import Elements
+from campaigns.generators import GeneratorSpec
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
 from materials.screens.incumbent import Unknown
@@ -19,19 +20,6 @@ from materials.sustainability.columns import AXES
 from materials.sustainability.comparison import COMPARABLE
 from materials.sustainability.incumbents import incumbent_formula
 from materials.sustainability.index import Weights
-
-_SYMBOLS = tuple(chemical_symbols[1:])
-
-
-def _element(symbol: str) -> str:
-    if symbol not in _SYMBOLS:
-        raise ValueError(
-            f"'{symbol}' is not an element symbol.{did_you_mean(symbol, _SYMBOLS)}"
-        )
-    return symbol
-
-
-Element = Annotated[str, AfterValidator(_element)]
 
 
 def _one_of(names: tuple[str, ...], what: str) -> AfterValidator:
@@ -48,25 +36,6 @@ def _one_of(names: tuple[str, ...], what: str) -> AfterValidator:
 
 Axis = Annotated[str, _one_of(AXES, "axis of sustainability")]
 Comparable = Annotated[str, _one_of(COMPARABLE, "axis of sustainability")]
-
-
-class Elements(Frozen):
-    """Which chemistry may be proposed."""
-
-    allowed: tuple[Element, ...] = Field(min_length=1)
-    """Elements to decorate prototypes with."""
-    forbidden: tuple[Element, ...] = ()
-    """Elements that must not appear, stated so that the reader sees the wish."""
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        both = sorted(set(self.allowed) & set(self.forbidden))
-        if both:
-            raise ValueError(f"{', '.join(both)} both allowed and forbidden; remove one")
-        twice = sorted({e for e in self.allowed if self.allowed.count(e) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} listed more than once in allowed")
-        return self
 
 
 class GapWindow(Frozen):
@@ -180,6 +149,8 @@ class Search(Frozen):
     """Proposals scored together before the sampler learns from them."""
     explore: float = Field(default=0.7, ge=0.0, le=1.0)
     """Share of a round's proposals drawn at random, before the sampler uses what it knows."""
+    per_generator: int = Field(default=200, ge=1)
+    """Candidates that each of ``generators`` gives per round, in its order."""
     minimum_distance: float = Field(default=0.6, gt=0.0, le=1.0)
     """Smallest allowed distance, as a fraction of the sum of atomic radii."""
 
@@ -244,6 +215,9 @@ class CampaignConfig(Frozen):
     better_than: BetterThan | None = None
     """Turn down whatever is not better than the material in use."""
     search: Search = Search()
+    generators: tuple[GeneratorSpec, ...] = ()
+    """What proposes candidates beside the sampler; their files are relative to the working
+    folder."""
     rounds: int = Field(default=5, ge=1)
     batch_size: int = Field(default=10, ge=1)
     """Oracle calls per round."""

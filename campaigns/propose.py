@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from optuna import Study
@@ -13,6 +14,7 @@ from optuna.trial import TrialState
 
 from campaigns.acquisition import best_distinct, sustainable_share
 from campaigns.config import CampaignConfig
+from campaigns.generators import build_generator
 from campaigns.learned import (
     base_of,
     fit_surrogate,
@@ -98,7 +100,14 @@ class Proposer:
             cheap = better_than_filter(wish.incumbent, wish.on, unknown=wish.unknown)
             filters.insert(-1, cheap)
         known = KnownFormulas.load(config.known)
-        return cls(config, predictor, known, prototypes, space, tuple(filters))
+        drawn = tuple(
+            Drawn(
+                build_generator(spec, config.elements.allowed, config.seed, Path()),
+                search.per_generator,
+            )
+            for spec in config.generators
+        )
+        return cls(config, predictor, known, prototypes, space, tuple(filters), drawn)
 
     def propose(self, number: int, ledger: Ledger, advance: Advance) -> Proposal:
         """Decide round ``number`` from what the ledger holds; ``advance`` counts the asks."""

@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from campaigns.config import CampaignConfig
+from campaigns.generators import input_files
 from campaigns.versions import galena_version
 from materials.provenance import file_sha256
 from models.inference import Predictor
@@ -28,6 +29,9 @@ def decision_sources(
     Raises :class:`InputError` if a file that the specification names cannot be read.
     """
     training = predictor.manifest.training
+    generators: dict[str, list[str]] = {}
+    for spec in config.generators:
+        generators.setdefault(spec.kind, []).extend(_hashes(input_files(spec)))
     return {
         GALENA: galena_version(),
         PREDICTOR: predictor.version,
@@ -37,6 +41,9 @@ def decision_sources(
         KNOWN: "; ".join([_shipped("known_formulas.txt.xz"), *_hashes(config.known)]),
         FACTS: f"sha256:{_facts_sha256()}",
         CHEMISTRY: f"pymatgen {version('pymatgen')}",
+        **{
+            kind: "; ".join(found) or galena_version() for kind, found in generators.items()
+        },
     }
 
 

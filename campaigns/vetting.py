@@ -93,9 +93,9 @@ def decorated(params: dict[str, str], prototype: Prototype) -> Draft:
 def generated(found: Generated, place: int) -> Draft:
     """The draft of candidate ``place`` of a generator."""
     elements = tuple(sorted({site.specie.symbol for site in found.structure}))
+    formula = found.structure.composition.reduced_formula
     candidate = Candidate(
-        *(found.name, found.formula, found.parent, elements),
-        *(found.structure, found.generator),
+        *(found.name, formula, found.parent, elements), found.structure, found.generator
     )
     params = {"generator": found.generator, "place": str(place), "parent": found.parent}
     return Draft(params, found.name, found.parent, elements, candidate)

@@ -13,6 +13,7 @@ from campaigns.cli import (
     campaign,
     compare,
     explain,
+    generate,
     model,
     predict,
     screen,
@@ -78,6 +79,7 @@ app.command()(predict.predict)
 app.command()(screen.screen)
 app.command()(sustainability.sustainability)
 app.command()(compare.compare)
+app.command()(generate.generate)
 app.add_typer(campaign.app, name="campaign")
 app.command()(explain.explain)
 app.command()(train.train)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_serializer, model_validator
 
-from campaigns.config import BetterThan, Element, Elements
+from campaigns.config import BetterThan
+from campaigns.elements import Element, Elements
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 
 ROWS_PER_SHARD = 4096

@@ -22,6 +22,7 @@ COMMANDS = (
     ("model", "list"),
     ("model", "show"),
     ("explain",),
+    ("generate",),
     ("sustainability",),
     ("compare",),
     ("train",),
