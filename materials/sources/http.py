@@ -80,6 +80,7 @@ class PoliteSession(requests.Session):
     ) -> None:
         super().__init__()
         self.pace = pace or Pace()
+        self.sleep = sleep
         self.headers["User-Agent"] = user_agent()
         adapter = _PoliteAdapter(self.pace, sleep)
         self.mount("https://", adapter)

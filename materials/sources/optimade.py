@@ -61,6 +61,8 @@ class Optimade:
             "base": self.base,
             "filter": self.filter_text,
             "properties": [[column.name, column.field] for column in self.columns],
+            "functional": self.functional,
+            "licence": self.licence,
             "page_size": self.page_size,
         }
 
@@ -120,7 +122,7 @@ class Optimade:
         return Provenance(
             source=f"{provider} (OPTIMADE)" if provider else self.label,
             version=f"OPTIMADE {spoken}",
-            method=self.functional,
+            method="" if self.functional == UNKNOWN else self.functional,
             licence=_licence(about) or self.licence,
             retrieved=today(),
         )

@@ -43,9 +43,14 @@ class Column:
 
     @classmethod
     def parse(cls, text: str) -> Column:
-        """Read ``NAME=FIELD``, or ``FIELD`` alone. Raises :class:`InputError`."""
-        name, _, where = text.partition("=")
-        return cls(name=name.strip(), field=(where or name).strip())
+        """Read ``NAME=FIELD``, or ``FIELD`` alone; ``:text`` behind it for words.
+
+        Raises :class:`InputError` for a name that is taken, or blank.
+        """
+        plain = text.removesuffix(":text")
+        name, _, where = plain.partition("=")
+        kind: Literal["number", "text"] = "number" if plain == text else "text"
+        return cls(name=name.strip(), field=(where or name).strip(), kind=kind)
 
     def find(self, entry: Mapping[str, Any]) -> float | str | None:
         """Take the value out of a source's record; None if blank or of another kind."""
