@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from campaigns.cli import bench, campaign, model, predict, screen, train, ui, version
+from campaigns.cli import bench, campaign, data, model, predict, screen, train, ui, version
 from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
@@ -65,6 +65,7 @@ crystals failed and are named; 130 stopped by Ctrl-C.
 app.command()(predict.predict)
 app.command()(screen.screen)
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.add_typer(model.app, name="model")
 app.add_typer(bench.app, name="bench")

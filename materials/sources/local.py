@@ -80,7 +80,7 @@ class LocalTable:
         for batch in self.table.batches(list(wanted), size=PAGE):
             values = batch.select([*own, *fields]).to_pylist()
             for row, entry in zip(batch_rows(batch, first), values, strict=True):
-                functional = entry.get(FUNCTIONAL) or row.provenance.method
+                said = (entry.get(FUNCTIONAL), row.provenance.method, self.functional)
                 origin = row.provenance
                 provenance = replace(
                     origin,
@@ -94,7 +94,8 @@ class LocalTable:
                     structure=None if error else row.structure(),
                     error=error,
                     provenance=provenance,
-                    functional=str(functional or self.functional),
+                    name=row.material_id,
+                    functional=next((s for s in said if s and s != UNKNOWN), UNKNOWN),
                     values={column.name: column.find(entry) for column in self.columns},
                 )
             first += batch.num_rows

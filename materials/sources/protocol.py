@@ -79,6 +79,8 @@ class Record:
     structure: Structure | None
     error: str | None = None
     provenance: Provenance
+    name: str = ""
+    """No two of a source are alike; its id there, if blank."""
     functional: str = UNKNOWN
     """Of the energies and, unless a column says otherwise, gaps: ``PBE``, ``OptB88vdW``."""
     values: Mapping[str, float | str | None] = field(default_factory=dict)
@@ -89,8 +91,8 @@ class Record:
 
     @property
     def id(self) -> str:
-        """What the source calls it."""
-        return self.provenance.source_id
+        """What it is called in the table, unless another source has used that."""
+        return self.name or self.provenance.source_id
 
 
 @dataclass(frozen=True, kw_only=True)
