@@ -21,7 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, SSLError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
@@ -106,9 +106,8 @@ class _PoliteAdapter(HTTPAdapter):
         self._sleep = sleep
         self._turn = threading.Lock()
         self._next = 0.0
-        self._backoff = wait_exponential_jitter(
-            initial=pace.first_wait, max=pace.longest_wait, jitter=pace.first_wait
-        )
+        doubling = wait_exponential(multiplier=pace.first_wait, max=pace.longest_wait)
+        self._backoff = doubling + wait_random(0, pace.first_wait)
 
     def send(
         self,

@@ -107,7 +107,7 @@ def _species(listed: object) -> dict[str, str]:
     found: dict[str, str] = {}
     if listed is None:
         return found
-    if not isinstance(listed, Sequence):
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
         raise InputError(f"species is {_shown(listed)}, expected a list")
     for one in listed:
         if not isinstance(one, Mapping):
