@@ -114,22 +114,34 @@ def quick(waits: list[float] | None = None, pace: Pace = QUICK) -> PoliteSession
     return PoliteSession(pace, sleep=(waits if waits is not None else []).append)
 
 
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
 class BreakingLine:
     """A TCP proxy that closes the connection in the middle of chosen answers.
 
-    ``cuts`` are numbers of connections, counted from 0, that break after ``after`` bytes of
-    what the server sends.
+    Told to :meth:`break_at`, the connections of these numbers, counted from then on, break
+    after so many bytes of what the server sends.
     """
 
-    def __init__(self, target: int, cuts: Sequence[int], after: int = 2000) -> None:
+    def __init__(self, target: int) -> None:
         self.target = target
+        self.whole()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def whole(self) -> None:
+        self.break_at(())
+
+    def break_at(self, cuts: Sequence[int], *, after: int = 0) -> None:
         self.cuts = set(cuts)
         self.after = after
         self.n_cut = 0
         self.n_connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()

@@ -1,12 +1,12 @@
-"""A real OPTIMADE server with crystals made here: ``optimade_server.py PORT CRYSTALS LOGS``.
+"""A real OPTIMADE server: ``optimade_server.py PORT LINE_PORT CRYSTALS LOGS``.
 
-The crystals are decorated prototypes, so that nobody's data is served.
+It listens at one port and says that it lives at another one, where a line to it may begin.
+The crystals are decorated prototypes made here, so that nobody's data is served.
 """
 
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from collections import Counter
 from math import gcd
@@ -70,7 +70,7 @@ def entry(name: str, crystal: Any) -> dict[str, Any]:
     }
 
 
-def main(port: int, n: int, logs: Path) -> None:
+def main(port: int, line: int, n: int, logs: Path) -> None:
     import bson.json_util
     import uvicorn
     from optimade.server.config import ServerConfig, SupportedBackend
@@ -85,7 +85,7 @@ def main(port: int, n: int, logs: Path) -> None:
         provider={"prefix": "galena", "name": "Galena's tests", "description": "made up"},
         provider_fields={"structures": ["gap"]},
         root_path=None,
-        base_url=f"http://127.0.0.1:{port}",
+        base_url=f"http://127.0.0.1:{line}",
     )
     # Given in the usual way, the server looks the licence up on the network.
     config.__dict__["license"] = f"https://spdx.org/licenses/{LICENCE}"
@@ -101,11 +101,5 @@ def main(port: int, n: int, logs: Path) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(*map(int, sys.argv[1:4]), Path(sys.argv[4]))
