@@ -15,7 +15,7 @@ from materials.provenance import file_sha256
 from materials.sources.http import PoliteSession
 from materials.writer import disk_errors
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # what is lost of a connection that is cut
 
 Tell = Callable[[int, int | None], None]
 """Hears how many bytes there are, and how many there will be, where the server says so."""
@@ -58,13 +58,13 @@ def fetch(
 
 def _download(url: str, part: Path, session: PoliteSession, tell: Tell) -> None:
     """Fill ``part``, going on as often as something comes."""
-    idle = 0
+    idle, most = 0, _size(part)
     while True:
-        before = _size(part)
         reason = _some(url, part, session, tell)
         if reason is None:
             return
-        idle = 0 if _size(part) > before else idle + 1
+        idle = 0 if _size(part) > most else idle + 1
+        most = max(most, _size(part))
         if idle == session.pace.attempts:
             raise SourceError(
                 f"{url}: {reason}, {idle} times; what came is kept: run the same command "

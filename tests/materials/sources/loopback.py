@@ -69,7 +69,9 @@ def serving(script: Script) -> Iterator[Loopback]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            request = Asked(parts.path, params, {k.lower(): v for k, v in self.headers.items()})
+            request = Asked(
+                parts.path, params, {k.lower(): v for k, v in self.headers.items()}
+            )
             state.asked.append(request)
             answer = script(request)
             body = answer.body

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
+from functools import cache
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ ELEMENTS = ("Li", "Mg", "Al", "Si", "P", "S", "Ca", "Ti", "Cu", "Zn", "Ga", "Se"
 LICENCE = "CC-BY-4.0"
 
 
+@cache
 def crystals(n: int) -> list[tuple[str, Any]]:
     """``n`` different crystals with their names, always the same."""
     from pymatgen.core import Lattice, Structure

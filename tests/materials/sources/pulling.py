@@ -1,4 +1,4 @@
-"""``galena`` with small shards, so that there is something to go on from: ``pulling.py ARGS``."""
+"""``galena`` with small shards, so that there is something to go on from."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def test_what_is_wrong_is_not(status):
         pytest.param(Answer(b'{"data": [1, 2', 200), id="JSON that ends early"),
         pytest.param(Answer(b"", 200), id="nothing at all"),
         pytest.param(
-            Answer(b"not gzip", headers={"Content-Encoding": "gzip"}), id="cannot be unpacked"
+            Answer(b"not gzip", headers={"Content-Encoding": "gzip"}),
+            id="cannot be unpacked",
         ),
     ],
 )
@@ -176,7 +177,10 @@ def test_a_server_that_falls_silent():
         return GOOD
 
     pace = Pace(per_second=1000, attempts=2, timeout=0.1, first_wait=0.001)
-    with serving(script) as server, pytest.raises(SourceError, match="did not answer in time"):
+    with (
+        serving(script) as server,
+        pytest.raises(SourceError, match="did not answer in time"),
+    ):
         get_json(quick(pace=pace), server.url)
 
 

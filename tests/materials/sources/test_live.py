@@ -137,7 +137,9 @@ def test_killed_in_the_middle_it_goes_on(server, tmp_path):
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         began = time.monotonic()
-        while len(list(folder.glob("shard-*"))) < n_shards and time.monotonic() - began < 60:
+        while (
+            len(list(folder.glob("shard-*"))) < n_shards and time.monotonic() - began < 60
+        ):
             time.sleep(0.01)
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)

@@ -203,7 +203,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")
     for fresh in (False, True):
-        with pytest.raises(InputError, match="holds thesis.tex"):
+        with pytest.raises(InputError, match=r"holds thesis\.tex"):
             pull([FakeSource(PAGES)], tmp_path / "out.parquet", fresh=fresh)
     assert (folder / "thesis.tex").exists()
 

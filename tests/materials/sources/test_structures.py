@@ -97,7 +97,10 @@ def half(**fields) -> list[dict]:
         (changed(lattice_vectors=[[1, 2], [3, 4]]), "lattice_vectors has the shape"),
         (changed(lattice_vectors=[["a"] * 3] * 3), "not an array of numbers"),
         (changed(lattice_vectors=[[None] * 3] * 3), "lattice_vectors"),
-        (changed(cartesian_site_positions=[[0, 0, 0]]), r"shape \(1, 3\), expected \(2, 3\)"),
+        (
+            changed(cartesian_site_positions=[[0, 0, 0]]),
+            r"shape \(1, 3\), expected \(2, 3\)",
+        ),
         (changed(cartesian_site_positions=[[0, 0, 0]] * 2), "0.00 Å apart"),
         (changed(structure_features=["disorder"]), "'disorder'"),
         (changed(structure_features=["implicit_atoms"]), "'implicit_atoms'"),
@@ -139,7 +142,10 @@ def test_jarvis_entries_say_what_is_wrong(atoms, reason):
         ("na", "structure is 'na'"),
         ({}, "not one of pymatgen"),
         ({"lattice": {"matrix": [[1]]}, "sites": []}, "not one of pymatgen"),
-        (Structure(Lattice.cubic(4), [{"Ga": 0.5, "In": 0.5}], [[0] * 3]).as_dict(), "partly"),
+        (
+            Structure(Lattice.cubic(4), [{"Ga": 0.5, "In": 0.5}], [[0] * 3]).as_dict(),
+            "partly",
+        ),
     ],
 )
 def test_pymatgen_entries_say_what_is_wrong(entry, reason):
