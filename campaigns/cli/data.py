@@ -170,7 +170,10 @@ def list_(
         bool, typer.Option("--json", help="One JSON document instead of text.")
     ] = False,
 ) -> None:
-    """List the sources, what each needs, its functional and its licence."""
+    """List the sources, what each needs, its functional and its licence.
+
+    Example: `galena data list --json | jq -r '.sources[].example'`
+    """
     from dataclasses import asdict
 
     from materials.sources.registry import KINDS
@@ -193,7 +196,10 @@ def show_(
         bool, typer.Option("--json", help="One JSON document instead of text.")
     ] = False,
 ) -> None:
-    """Show what a table holds: rows by source, functional and licence, and its columns."""
+    """Show what a table holds: rows by source, functional and licence, and its properties.
+
+    Example: `galena data show known.parquet`
+    """
     from materials.sources.summary import summary
 
     found = summary(table)
@@ -264,6 +270,7 @@ def _watching() -> Iterator[_Live]:
         TimeRemainingColumn,
     )
 
+    console = show.side_console()
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -271,8 +278,9 @@ def _watching() -> Iterator[_Live]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=show.side_console(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as progress:
         yield _Live(progress)
 

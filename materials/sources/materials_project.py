@@ -74,6 +74,7 @@ class MaterialsProject:
         return f"mp:{self.scheme}"
 
     def identity(self) -> dict[str, Any]:
+        api_key()  # without one there is no use in asking anything
         return {
             "database": self.version,
             "properties": [[column.name, column.field] for column in self.columns],

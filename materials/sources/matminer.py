@@ -64,7 +64,9 @@ DATASETS: Mapping[str, Dataset] = {
     "matbench_perovskites": Dataset(
         functional="RPBE", columns=(_column("formation_energy_per_cell", "e_form", "eV"),)
     ),
-    "castelli_perovskites": Dataset(columns=(_column("band_gap_gllbsc", "gap gllbsc", "eV"),)),
+    "castelli_perovskites": Dataset(
+        columns=(_column("band_gap_gllbsc", "gap gllbsc", "eV"),)
+    ),
     "mp_all_20181018": _mp(
         _GAP, _E_FORM, _column("energy_above_hull", "e_hull", "eV/atom"), _BULK, _SHEAR
     ),
