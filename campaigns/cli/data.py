@@ -127,9 +127,9 @@ def pull(
     from materials.sources.http import Pace
     from materials.sources.query import Query
     from materials.sources.registry import SourceOptions, columns_of, open_source
+    from materials.sources.store import was_begun
 
-    begun = output.with_name(f"{output.name}.pull").exists()
-    check_output(output, suffixes=(".parquet",), force=force or begun)
+    check_output(output, suffixes=(".parquet",), force=force or was_begun(output))
     query = Query(
         elements=_symbols("--elements", elements),
         exclude=_symbols("--exclude", exclude),

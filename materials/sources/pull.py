@@ -15,7 +15,7 @@ from materials.sources.duplicates import Known
 from materials.sources.finish import Duplicates, Finished, finish
 from materials.sources.protocol import Page, Record, Source, today
 from materials.sources.query import Query
-from materials.sources.store import PullStore, Rejected, ShardNote
+from materials.sources.store import PullStore, Rejected, ShardNote, pull_folder
 from materials.table import CrystalTable
 
 ROWS_PER_SHARD = 2000
@@ -166,7 +166,7 @@ def pull(
         "against": [{"table": one.name, "sha256": one.table.sha256} for one in known],
         "duplicates": duplicates,
     }
-    store = PullStore(path.with_name(f"{path.name}.pull"))
+    store = PullStore(pull_folder(path))
     with store.opened(_plain(header), fresh=fresh):
         resumed = sum(shard.note.rows for shard in store.shards)
         for place, source in enumerate(sources):

@@ -68,6 +68,16 @@ class Shard:
     note: ShardNote
 
 
+def pull_folder(path: Path) -> Path:
+    """Where the pull of a table keeps what has come."""
+    return path.with_name(f"{path.name}.pull")
+
+
+def was_begun(path: Path) -> bool:
+    """Whether there is a pull of this table to go on with."""
+    return (pull_folder(path) / HEADER).exists()
+
+
 class PullStore:
     """The folder of one pull."""
 
@@ -152,7 +162,10 @@ class PullStore:
         return seen
 
     def remove(self) -> None:
-        """Take the folder away, once its rows are elsewhere."""
+        """Take the folder away, once its rows are elsewhere; the header first, so that no
+        pull is gone on with that has lost its shards.
+        """
+        (self.folder / HEADER).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> Sequence[Path]:
