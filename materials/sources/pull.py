@@ -15,11 +15,11 @@ from materials.sources.duplicates import Known
 from materials.sources.finish import Duplicates, Finished, finish
 from materials.sources.protocol import Page, Record, Source, today
 from materials.sources.query import Query
-from materials.sources.store import PullStore, Rejected, ShardNote, pull_folder
+from materials.sources.store import PullStore, Rejected, Shard, ShardNote, pull_folder
 from materials.table import CrystalTable
 
 ROWS_PER_SHARD = 2000
-SECONDS_PER_SHARD = 20.0
+SECONDS_PER_SHARD = 10.0
 """Pages are kept together once there are so many rows or so much time has passed."""
 
 
@@ -226,11 +226,16 @@ def _take(
             if waiting.full:
                 _flush(source, place, store, waiting, finished=False)
                 done, waiting = done + len(waiting.records), _Waiting()
-    except GalenaError:
-        if waiting.pages:
+    except (GalenaError, KeyboardInterrupt):
+        if waiting.pages and not _is_kept(store.of(place), waiting):
             _flush(source, place, store, waiting, finished=False)
         raise
     _flush(source, place, store, waiting, finished=True)
+
+
+def _is_kept(shards: Sequence[Shard], waiting: _Waiting) -> bool:
+    """Whether these very pages were being put on the disk, and are there."""
+    return bool(shards) and shards[-1].note.cursor == waiting.cursor
 
 
 def _flush(

@@ -51,6 +51,9 @@ class FakeSource:
     total: int | None = None
     fails_at: int | None = None
     """Raise before this page, once."""
+    failure: BaseException = field(
+        default_factory=lambda: SourceError("the line was cut; run the same command again")
+    )
     loops_to: int | None = None
     """After the last page, as a server in a circle."""
     began: list[str | None] = field(default_factory=list)
@@ -65,7 +68,7 @@ class FakeSource:
         while number < len(self.content):
             if number == self.fails_at:
                 self.fails_at = None
-                raise SourceError("the line was cut; run the same command again")
+                raise self.failure
             following: int | None = number + 1
             if following == len(self.content):
                 following = self.loops_to

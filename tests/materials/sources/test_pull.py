@@ -100,13 +100,32 @@ def test_what_is_there_is_not_asked_for_again(tmp_path, monkeypatch):
     assert names(out) == [f"c{n}" for n in range(15)]
 
 
-def test_pages_are_kept_when_a_source_fails_before_a_shard_is_full(tmp_path):
+@pytest.mark.parametrize("failure", [SourceError("cut"), KeyboardInterrupt()])
+def test_pages_are_kept_before_a_shard_is_full(tmp_path, failure):
     out = tmp_path / "out.parquet"
-    with pytest.raises(SourceError):
-        pull([FakeSource(PAGES, fails_at=3)], out)
+    with pytest.raises(type(failure)):
+        pull([FakeSource(PAGES, fails_at=3, failure=failure)], out)
     source = FakeSource(PAGES)
     assert pull([source], out).resumed == 9
     assert source.given == [3, 4]
+
+
+def test_pages_that_were_just_kept_are_not_kept_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "ROWS_PER_SHARD", 1)
+    out = tmp_path / "out.parquet"
+    append = engine.PullStore.append
+
+    def interrupted(store, batch, note):
+        append(store, batch, note)
+        if note.cursor == "2":
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.PullStore, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pull([FakeSource(PAGES)], out)
+    assert pull([FakeSource(PAGES)], out).resumed == 6
+    assert names(out) == [f"c{n}" for n in range(15)]
 
 
 def test_a_finished_source_is_not_asked_at_all(tmp_path):
