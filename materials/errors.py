@@ -14,6 +14,10 @@ class InputError(GalenaError):
     """Something a person handed us cannot be used; names the file, row or field."""
 
 
+class SourceError(GalenaError):
+    """A server is out of reach or answers otherwise than documented; says what to do."""
+
+
 class MissingExtraError(GalenaError):
     """An optional dependency is not installed; names the extra that brings it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,16 +25,22 @@ class CrystalTableWriter:
 
     Rows go to a hidden temporary file beside ``path``, which takes its place, replacing a
     file of that name, when the block ends without an error; otherwise it is removed. The
-    first batch decides the columns, unless ``schema`` does. A disk that is full or cannot
-    be written raises :class:`InputError`.
+    first batch decides the columns, unless ``schema`` does. ``metadata`` goes into the
+    file's schema. A disk that is full or cannot be written raises :class:`InputError`.
     """
 
     def __init__(
-        self, path: Path, *, schema: pa.Schema | None = None, rows_per_group: int = 8192
+        self,
+        path: Path,
+        *,
+        schema: pa.Schema | None = None,
+        metadata: Mapping[str, str] | None = None,
+        rows_per_group: int = 8192,
     ) -> None:
         self.path = path
         self.n_rows = 0
         self._rows_per_group = rows_per_group
+        self._metadata = dict(metadata or {})
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         self._schema = None if schema is None else self._settle(schema)
         self._file: pq.ParquetWriter | None = None
@@ -43,7 +49,8 @@ class CrystalTableWriter:
 
     def _settle(self, schema: pa.Schema) -> pa.Schema:
         check_schema(schema, str(self.path))
-        return canonical_schema(schema)
+        settled = canonical_schema(schema)
+        return settled.with_metadata(self._metadata) if self._metadata else settled
 
     def __enter__(self) -> Self:
         folder = self.path.parent

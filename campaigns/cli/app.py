@@ -22,6 +22,7 @@ from campaigns.cli import (
     ui,
     version,
 )
+from campaigns.cli import bench, campaign, data, model, predict, screen, train, ui, version
 from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
@@ -82,6 +83,7 @@ app.command()(compare.compare)
 app.command()(generate.generate)
 app.add_typer(campaign.app, name="campaign")
 app.command()(explain.explain)
+app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.add_typer(model.app, name="model")
 app.add_typer(bench.app, name="bench")
