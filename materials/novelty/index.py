@@ -1,0 +1,312 @@
+"""Which candidates are known, and which repeat one another, by the hundred thousand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
+from math import isfinite
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from materials.columns import crystal_arrays
+from materials.errors import InputError
+from materials.flat import FlatCrystals
+from materials.novelty.cells import primitive_cells
+from materials.novelty.fingerprint import Fingerprints, fingerprints
+from materials.novelty.matching import Tolerances
+from materials.novelty.nearest import Nearest, find_nearest
+from materials.novelty.store import CrystalStore, composition_keys
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from ase import Atoms
+    from pymatgen.core import IStructure
+
+    from materials.table import CrystalTable
+
+_ROWS = 4096  # read and reduced together
+_COLUMNS = ("material_id", "n_sites", "lattice", "atomic_numbers", "frac_coords")
+Tell = Callable[[int], None]
+
+
+class Mode(StrEnum):
+    """What makes two crystals of one composition equal."""
+
+    STRUCTURE = "structure"
+    """The search of ``StructureMatcher``, compiled: :mod:`materials.novelty.matching`."""
+    PYMATGEN = "pymatgen"
+    """The same, and ``StructureMatcher`` itself has to agree: milliseconds a match."""
+    FINGERPRINT = "fingerprint"
+    """Fingerprints that are near; stackings that differ far apart may count as equal."""
+    FORMULA = "formula"
+    """Nothing more than the composition."""
+
+
+class Status(StrEnum):
+    """What a candidate turned out to be."""
+
+    NEW = "new"
+    KNOWN = "known"
+    DUPLICATE = "duplicate"
+    """Of an earlier candidate."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How crystals are compared."""
+
+    mode: Mode = Mode.STRUCTURE
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    reach: float = 0.6
+    """Crystals are compared only if no number of their fingerprints differs by more, in cube
+    roots of the volume per atom. docs/novelty.md says what this misses."""
+    near: float = 0.02
+    """The same for equality in the mode ``fingerprint``."""
+
+    def __post_init__(self) -> None:
+        for name in ("reach", "near"):
+            value = getattr(self, name)
+            if not (isfinite(value) and value > 0):
+                raise InputError(f"{name} is {value}, expected a number above 0")
+
+
+class Finding(NamedTuple):
+    """What became of one candidate."""
+
+    status: Status
+    equals: str | None
+    """Identifier of the known crystal, or of the earlier candidate, that it equals."""
+    reason: str
+    """In words, for people."""
+    nearest: str | None = None
+    """The crystal of its composition whose fingerprint is nearest, equal or not."""
+    distance: float = float("inf")
+    """Of those fingerprints, in cube roots of the volume per atom."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Candidates ready to be compared, and why some of them cannot be."""
+
+    cells: FlatCrystals
+    prints: Fingerprints
+    keys: list[bytes]
+
+    @classmethod
+    def of(cls, crystals: FlatCrystals) -> Reduced:
+        """Reduce and fingerprint; other threads may run meanwhile."""
+        cells = primitive_cells(crystals)
+        return cls(cells, fingerprints(cells), composition_keys(cells))
+
+
+class NoveltyIndex:
+    """Known crystals, to ask whether a candidate is among them.
+
+        index = NoveltyIndex.from_table(CrystalTable.open(Path("known.parquet")))
+        index.find([structure])[0].status
+
+    A crystal is the same however it is written, at any volume, and with atoms off their
+    places by less than the tolerances of ``StructureMatcher``. 138,000 crystals take about
+    200 MiB. The order of the known crystals plays no part but for ties; that of the
+    candidates, and how they come in batches, none.
+    """
+
+    def __init__(
+        self, store: CrystalStore | None = None, comparison: Comparison | None = None
+    ) -> None:
+        self.store = CrystalStore() if store is None else store
+        self.comparison = Comparison() if comparison is None else comparison
+        self.faults: list[str] = []
+        """Why known crystals were left out, with row and name."""
+
+    @classmethod
+    def from_table(
+        cls,
+        *tables: CrystalTable,
+        comparison: Comparison | None = None,
+        workers: int | None = None,
+        tell: Tell = lambda n: None,
+    ) -> NoveltyIndex:
+        """Take in every row of some tables; ``tell`` is told of rows as they are done.
+
+        A row that cannot be used is left out and said in :attr:`faults`.
+        """
+        index = cls(comparison=comparison)
+        batches = chain.from_iterable(table_crystals(table) for table in tables)
+        with ThreadPoolExecutor(workers or n_workers()) as pool:
+            for ids, crystals, reduced in _ahead(pool, batches):
+                index.faults += crystals.faults.values()
+                index.store.add(ids, reduced.cells, reduced.prints)
+                tell(len(ids))
+        return index
+
+    @classmethod
+    def from_flat(
+        cls,
+        crystals: FlatCrystals,
+        ids: Sequence[str],
+        *,
+        comparison: Comparison | None = None,
+    ) -> NoveltyIndex:
+        """Take in crystals in memory. Raises :class:`InputError` unless each has an id."""
+        if len(ids) != len(crystals):
+            raise InputError(f"{len(ids)} ids for {len(crystals)} crystals; give each one")
+        index = cls(comparison=comparison)
+        reduced = Reduced.of(crystals)
+        index.store.add(ids, reduced.cells, reduced.prints)
+        index.faults += crystals.faults.values()
+        return index
+
+    def __len__(self) -> int:
+        """Crystals known."""
+        return len(self.store)
+
+    def find(
+        self, structures: Iterable[IStructure | Atoms], *, workers: int | None = None
+    ) -> list[Finding]:
+        """Say of each pymatgen structure or ase atoms whether it is known."""
+        return self.find_flat(flat_crystals(structures), workers=workers)
+
+    def find_flat(
+        self, crystals: FlatCrystals, *, workers: int | None = None
+    ) -> list[Finding]:
+        """The same for crystals in plain arrays."""
+        reduced = Reduced.of(crystals)
+        with ThreadPoolExecutor(workers or n_workers()) as pool:
+            return find_all(self.store, reduced, self.comparison, pool)
+
+
+def find_all(
+    store: CrystalStore, reduced: Reduced, comparison: Comparison, pool: ThreadPoolExecutor
+) -> list[Finding]:
+    """Compare each crystal with those of a store, several at once."""
+    n = len(reduced.keys)
+
+    def some(first: int) -> list[Finding]:
+        last = min(first + 64, n)
+        return [find_row(store, reduced, row, comparison) for row in range(first, last)]
+
+    return list(chain.from_iterable(pool.map(some, range(0, n, 64))))
+
+
+def find_row(
+    store: CrystalStore, reduced: Reduced, row: int, comparison: Comparison
+) -> Finding:
+    """Compare one crystal with those of a store."""
+    if not reduced.keys[row]:
+        fault = reduced.cells.faults.get(row, "has no atoms")
+        return Finding(Status.FAILED, None, fault)
+    members = store.members(reduced.keys[row])
+    if not len(members):
+        return Finding(Status.NEW, None, "no crystal of this composition is known")
+    if comparison.mode is Mode.FORMULA:
+        first = store.ids[members[0]]
+        return Finding(Status.KNOWN, first, f"{_count(len(members))} of this composition")
+    found = _search(store, reduced, row, members, comparison)
+    nearest, distance = store.ids[found.nearest], found.distance
+    if found.equal >= 0:
+        name = store.ids[found.equal]
+        return Finding(Status.KNOWN, name, _why_equal(found, comparison), nearest, distance)
+    reason = (
+        f"equals none of {_count(len(members))} of this composition; the nearest, {nearest}, "
+        f"differs by {distance:.3f} in fingerprint"
+    )
+    return Finding(Status.NEW, None, reason, nearest, distance)
+
+
+def _search(
+    store: CrystalStore, reduced: Reduced, row: int, members: np.ndarray, how: Comparison
+) -> Nearest:
+    """The nearest equal crystal by the rules of the mode."""
+    matching = how.mode is not Mode.FINGERPRINT
+    found = find_nearest(
+        reduced.cells,
+        reduced.prints,
+        row,
+        store,
+        members,
+        reach=how.reach if matching else 0.0,
+        tolerances=how.tolerances,
+    )
+    if how.mode is Mode.FINGERPRINT:
+        equal = found.nearest if found.distance <= how.near else -1
+        return found._replace(equal=equal, worst=float("nan"))
+    first = found
+    while how.mode is Mode.PYMATGEN and found.equal >= 0:
+        from materials.novelty.confirm import confirmed
+
+        if confirmed(reduced.cells, row, store, found.equal, how.tolerances):
+            break
+        members = members[members != found.equal]
+        found = find_nearest(
+            reduced.cells,
+            reduced.prints,
+            row,
+            store,
+            members,
+            reach=how.reach,
+            tolerances=how.tolerances,
+        )
+    return found._replace(nearest=first.nearest, distance=first.distance)
+
+
+def _why_equal(found: Nearest, comparison: Comparison) -> str:
+    if comparison.mode is Mode.FINGERPRINT:
+        return f"fingerprints differ by {found.distance:.3f}"
+    return f"same structure, sites at most {found.worst:.3f} of the spacing apart"
+
+
+def _count(n: int) -> str:
+    return "1 crystal" if n == 1 else f"{n} crystals"
+
+
+def n_workers() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def flat_crystals(structures: Iterable[IStructure | Atoms]) -> FlatCrystals:
+    """Put structures end to end; one that cannot be used has a fault."""
+    arrays: list[tuple[object, object, object] | None] = []
+    faults: dict[int, str] = {}
+    for row, structure in enumerate(structures):
+        try:
+            arrays.append(crystal_arrays(structure))
+        except InputError as error:
+            arrays.append(None)
+            faults[row] = f"crystal {row}: {error}"
+    return FlatCrystals.from_arrays(arrays, faults)
+
+
+def table_crystals(
+    table: CrystalTable, *, rows: int = _ROWS
+) -> Iterable[tuple[list[str], FlatCrystals]]:
+    """Yield a table's names and crystals, ``rows`` at a time."""
+    first = 0
+    for batch in table.batches(_COLUMNS, size=rows):
+        yield _names(batch), FlatCrystals.from_batch(batch, first)
+        first += batch.num_rows
+
+
+def _names(batch: pa.RecordBatch) -> list[str]:
+    return [name or "" for name in batch.column("material_id").to_pylist()]
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, batches: Iterable[tuple[list[str], FlatCrystals]]
+) -> Iterable[tuple[list[str], FlatCrystals, Reduced]]:
+    """Reduce batches in other threads, a few at a time, and yield them in their order."""
+    waiting = []
+    for ids, crystals in batches:
+        waiting.append((ids, crystals, pool.submit(Reduced.of, crystals)))
+        if len(waiting) > n_workers() + 1:
+            ids, crystals, reduced = waiting.pop(0)
+            yield ids, crystals, reduced.result()
+    for ids, crystals, reduced in waiting:
+        yield ids, crystals, reduced.result()
