@@ -1,10 +1,14 @@
 """Niggli-reduced primitive cells of many crystals at once, compiled for the processor.
 
-What ``StructureMatcher`` of pymatgen makes of a crystal before it compares, by the same
-rules: a translation counts if it takes every atom to within 0.25 Å, along each axis, of one
-of the same element, and the atoms it takes to one another are averaged; the cell is
-Niggli's. Pymatgen needs milliseconds to seconds a crystal for this, and so for 140,000 known
-ones an hour.
+``primitive_cells`` does what ``StructureMatcher`` of pymatgen does to a crystal before it
+compares, by the same rules: a translation counts if it takes every atom to within 0.25 Å,
+along each axis of the smaller cell, of one of the same element, and the atoms it takes to one
+another are averaged; the cell is Niggli's. Pymatgen needs milliseconds to seconds a crystal
+for this, and so for 140,000 known ones an hour.
+
+Along axes that slant, displacements look longer than they are, so that a supercell whose
+atoms are 0.1 Å off their places often stays one. ``folded_cells`` measures straight
+distances instead, against the same 0.25 Å.
 
 Niggli cells: Grosse-Kunstleve, Sauter and Adams, Acta Cryst. A60, 1 (2004),
 doi:10.1107/S010876730302186X; the step numbers are theirs.
@@ -20,7 +24,7 @@ from materials.compiling import compiled
 from materials.flat import FlatCrystals
 from materials.soundness import FloatArray, IntArray
 
-_TOLERANCE = 0.25  # Å along each axis; pymatgen's default
+_TOLERANCE = 0.25  # Å; pymatgen's default
 _EPSILON = 1e-5  # of the cube root of the volume, as in pymatgen
 _STEPS = 1000  # of reduction; a dozen are common
 _SLACK = 1e-9  # of a length; what rounding may do
@@ -31,6 +35,15 @@ def primitive_cells(crystals: FlatCrystals) -> FlatCrystals:
 
     One without atoms stays so. Coordinates come in [0, 1); faults are kept.
     """
+    return _reduced(crystals, straight=False)
+
+
+def folded_cells(crystals: FlatCrystals) -> FlatCrystals:
+    """The same by straight distances: never larger cells, and smaller ones of noisy copies."""
+    return _reduced(crystals, straight=True)
+
+
+def _reduced(crystals: FlatCrystals, *, straight: bool) -> FlatCrystals:
     owner = np.repeat(np.arange(len(crystals)), crystals.n_sites)
     order = np.lexsort((crystals.atomic_numbers, owner))
     numbers, frac, lattice, sizes = _primitive_all(
@@ -38,6 +51,7 @@ def primitive_cells(crystals: FlatCrystals) -> FlatCrystals:
         np.ascontiguousarray(crystals.frac_coords[order], dtype=np.float64),
         np.ascontiguousarray(crystals.lattice, dtype=np.float64),
         np.ascontiguousarray(crystals.start, dtype=np.int64),
+        straight,
     )
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     return FlatCrystals(numbers, frac, lattice, start, crystals.faults)
@@ -45,7 +59,11 @@ def primitive_cells(crystals: FlatCrystals) -> FlatCrystals:
 
 @compiled
 def _primitive_all(
-    numbers: IntArray, frac: FloatArray, lattice: FloatArray, start: IntArray
+    numbers: IntArray,
+    frac: FloatArray,
+    lattice: FloatArray,
+    start: IntArray,
+    straight: bool,
 ) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
     """Every crystal's primitive cell, end to end, and how many atoms each has left."""
     n_crystals = len(lattice)
@@ -62,7 +80,7 @@ def _primitive_all(
         kinds = numbers[first:last]
         found = True
         while found:
-            found, cell, kinds, sites = _smaller(cell, kinds, sites)
+            found, cell, kinds, sites = _smaller(cell, kinds, sites, straight)
         cell, sites = niggli(cell, sites)
         cells[crystal] = cell
         sizes[crystal] = len(kinds)
@@ -83,7 +101,7 @@ def wrapped(x: float) -> float:
 
 @compiled
 def _smaller(
-    cell: FloatArray, kinds: IntArray, frac: FloatArray
+    cell: FloatArray, kinds: IntArray, frac: FloatArray, straight: bool
 ) -> tuple[bool, FloatArray, IntArray, FloatArray]:
     """Divide the cell by one translation of prime order, the smallest there is, if any.
 
@@ -91,32 +109,24 @@ def _smaller(
     """
     first, rarest = rarest_block(kinds)
     common = _common_divisor(kinds)
-    tolerance = _tolerances(cell)
-    steps = np.empty(3, np.int64)
+    steps, shift = np.empty(3, np.int64), np.empty(3)
     for order in range(2, common + 1):
         if common % order or not _is_prime(order):
             continue
         for form in range(1 + order + order * order):
             axis = _hermite(form, order, steps)
             for other in range(first + 1, first + rarest):
-                if _close(frac[first], frac[other], steps, order, tolerance):
+                for i in range(3):
+                    shift[i] = frac[other, i] - frac[first, i] - steps[i] / order
+                if _is_near(shift, cell, straight):
                     smaller = _smaller_cell(cell, steps, order, axis)
                     places = _in_smaller_cell(frac, steps, order, axis)
-                    groups = _coinciding(kinds, places, _tolerances(smaller), order)
+                    groups = _coinciding(kinds, places, smaller, order, straight)
                     if groups[0] >= 0:
                         new_kinds, new_frac = _averaged(kinds, places, groups, order)
                         return True, smaller, new_kinds, new_frac
                     break
     return False, cell, kinds, frac
-
-
-@compiled
-def _tolerances(cell: FloatArray) -> FloatArray:
-    """The tolerance along each axis as a fraction of it."""
-    found = np.empty(3)
-    for axis in range(3):
-        found[axis] = _TOLERANCE / math.sqrt(_along(cell, axis, axis))
-    return found
 
 
 @compiled
@@ -135,13 +145,19 @@ def _hermite(form: int, order: int, steps: IntArray) -> int:
 
 
 @compiled
-def _close(
-    one: FloatArray, other: FloatArray, steps: IntArray, order: int, tolerance: FloatArray
-) -> bool:
-    """Whether the translation takes one place to the other."""
-    for axis in range(3):
-        d = other[axis] - one[axis] - steps[axis] / order
-        if abs(d - np.rint(d)) >= tolerance[axis]:
+def _is_near(shift: FloatArray, cell: FloatArray, straight: bool) -> bool:
+    """Whether a shift, in fractions of a cell, is none but for the tolerance and whole steps."""
+    square = 0.0
+    if straight:
+        for j in range(3):
+            along = 0.0
+            for i in range(3):
+                along += (shift[i] - np.rint(shift[i])) * cell[i, j]
+            square += along * along
+        return square < _TOLERANCE * _TOLERANCE
+    for i in range(3):
+        d = shift[i] - np.rint(shift[i])
+        if d * d * _along(cell, i, i) >= _TOLERANCE * _TOLERANCE:
             return False
     return True
 
@@ -181,9 +197,7 @@ def _is_prime(n: int) -> bool:
 
 
 @compiled
-def _smaller_cell(
-    cell: FloatArray, steps: IntArray, order: int, axis: int
-) -> FloatArray:
+def _smaller_cell(cell: FloatArray, steps: IntArray, order: int, axis: int) -> FloatArray:
     """The cell with the translation in the place of the vector along ``axis``."""
     smaller = cell.copy()
     smaller[axis] = 0.0
@@ -210,7 +224,7 @@ def _in_smaller_cell(
 
 @compiled
 def _coinciding(
-    kinds: IntArray, places: FloatArray, tolerance: FloatArray, order: int
+    kinds: IntArray, places: FloatArray, cell: FloatArray, order: int, straight: bool
 ) -> IntArray:
     """For each atom the first of the ``order`` atoms that are one in the smaller cell.
 
@@ -218,19 +232,15 @@ def _coinciding(
     is not, the first number is -1.
     """
     n = len(kinds)
-    group = np.full(n, -1, np.int64)
+    group, shift = np.full(n, -1, np.int64), np.empty(3)
     for atom in range(n):
         count, earliest = 0, atom
         for other in range(n):
             if kinds[other] != kinds[atom]:
                 continue
-            near = True
-            for axis in range(3):
-                d = places[atom, axis] - places[other, axis]
-                if abs(d - np.rint(d)) >= tolerance[axis] and atom != other:
-                    near = False
-                    break
-            if near:
+            for i in range(3):
+                shift[i] = places[atom, i] - places[other, i]
+            if _is_near(shift, cell, straight):
                 count += 1
                 earliest = min(earliest, other)
         if count != order or (earliest < atom and group[earliest] != earliest):

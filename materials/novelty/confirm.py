@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-
-from pymatgen.core import Lattice, Structure
-from pymatgen.core.structure_matcher import StructureMatcher
+from typing import TYPE_CHECKING
 
 from materials.flat import FlatCrystals
 from materials.novelty.matching import Tolerances
 from materials.novelty.store import CrystalStore
 from materials.soundness import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+    from pymatgen.core.structure_matcher import StructureMatcher
 
 
 def confirmed(
@@ -26,10 +28,14 @@ def confirmed(
 
 @lru_cache(maxsize=4)
 def _matcher(tolerances: Tolerances) -> StructureMatcher:
+    from pymatgen.core.structure_matcher import StructureMatcher
+
     return StructureMatcher(
         ltol=tolerances.length, stol=tolerances.site, angle_tol=tolerances.angle
     )
 
 
 def _structure(numbers: IntArray, frac: FloatArray, lattice: FloatArray) -> Structure:
+    from pymatgen.core import Lattice, Structure
+
     return Structure(Lattice(lattice), numbers.tolist(), frac)

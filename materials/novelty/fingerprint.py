@@ -41,6 +41,11 @@ class Fingerprints:
         """One crystal's, ``(elements² * N_NEAREST,)``."""
         return self.values[self.start[row] : self.start[row + 1]]
 
+    def cut(self, first: int, last: int) -> Fingerprints:
+        """Those of the crystals from ``first`` up to ``last``, sharing memory."""
+        begin, end = self.start[first], self.start[last]
+        return Fingerprints(self.values[begin:end], self.start[first : last + 1] - begin)
+
 
 def fingerprints(cells: FlatCrystals) -> Fingerprints:
     """Fingerprint crystals whose sites come by atomic number and whose cells are reduced,

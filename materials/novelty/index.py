@@ -11,16 +11,16 @@ from itertools import chain
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from materials.columns import crystal_arrays
 from materials.errors import InputError
 from materials.flat import FlatCrystals
-from materials.novelty.cells import primitive_cells
-from materials.novelty.fingerprint import Fingerprints, fingerprints
+from materials.novelty.confirm import confirmed
+from materials.novelty.fingerprint import Fingerprints
 from materials.novelty.matching import Tolerances
-from materials.novelty.nearest import Nearest, find_nearest
-from materials.novelty.store import CrystalStore, composition_keys
+from materials.novelty.nearest import Nearest, find_nearest, fingerprint_nearest
+from materials.novelty.reduced import Reduced
+from materials.novelty.store import CrystalStore
+from materials.soundness import IntArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,21 +90,6 @@ class Finding(NamedTuple):
     """Of those fingerprints, in cube roots of the volume per atom."""
 
 
-@dataclass(frozen=True)
-class Reduced:
-    """Candidates ready to be compared, and why some of them cannot be."""
-
-    cells: FlatCrystals
-    prints: Fingerprints
-    keys: list[bytes]
-
-    @classmethod
-    def of(cls, crystals: FlatCrystals) -> Reduced:
-        """Reduce and fingerprint; other threads may run meanwhile."""
-        cells = primitive_cells(crystals)
-        return cls(cells, fingerprints(cells), composition_keys(cells))
-
-
 class NoveltyIndex:
     """Known crystals, to ask whether a candidate is among them.
 
@@ -142,7 +127,7 @@ class NoveltyIndex:
         with ThreadPoolExecutor(workers or n_workers()) as pool:
             for ids, crystals, reduced in _ahead(pool, batches):
                 index.faults += crystals.faults.values()
-                index.store.add(ids, reduced.cells, reduced.prints)
+                index.store.add(ids, reduced)
                 tell(len(ids))
         return index
 
@@ -159,7 +144,7 @@ class NoveltyIndex:
             raise InputError(f"{len(ids)} ids for {len(crystals)} crystals; give each one")
         index = cls(comparison=comparison)
         reduced = Reduced.of(crystals)
-        index.store.add(ids, reduced.cells, reduced.prints)
+        index.store.add(ids, reduced)
         index.faults += crystals.faults.values()
         return index
 
@@ -186,7 +171,7 @@ def find_all(
     store: CrystalStore, reduced: Reduced, comparison: Comparison, pool: ThreadPoolExecutor
 ) -> list[Finding]:
     """Compare each crystal with those of a store, several at once."""
-    n = len(reduced.keys)
+    n = len(reduced)
 
     def some(first: int) -> list[Finding]:
         last = min(first + 64, n)
@@ -213,47 +198,43 @@ def find_row(
     if found.equal >= 0:
         name = store.ids[found.equal]
         return Finding(Status.KNOWN, name, _why_equal(found, comparison), nearest, distance)
+    n = len({store.ids[member] for member in members.tolist()})
     reason = (
-        f"equals none of {_count(len(members))} of this composition; the nearest, {nearest}, "
+        f"equals none of {_count(n)} of this composition; the nearest, {nearest}, "
         f"differs by {distance:.3f} in fingerprint"
     )
     return Finding(Status.NEW, None, reason, nearest, distance)
 
 
 def _search(
-    store: CrystalStore, reduced: Reduced, row: int, members: np.ndarray, how: Comparison
+    store: CrystalStore, reduced: Reduced, row: int, members: IntArray, how: Comparison
 ) -> Nearest:
     """The nearest equal crystal by the rules of the mode."""
-    matching = how.mode is not Mode.FINGERPRINT
-    found = find_nearest(
-        reduced.cells,
-        reduced.prints,
-        row,
-        store,
-        members,
-        reach=how.reach if matching else 0.0,
-        tolerances=how.tolerances,
-    )
-    if how.mode is Mode.FINGERPRINT:
-        equal = found.nearest if found.distance <= how.near else -1
-        return found._replace(equal=equal, worst=float("nan"))
-    first = found
-    while how.mode is Mode.PYMATGEN and found.equal >= 0:
-        from materials.novelty.confirm import confirmed
 
-        if confirmed(reduced.cells, row, store, found.equal, how.tolerances):
-            break
-        members = members[members != found.equal]
-        found = find_nearest(
-            reduced.cells,
-            reduced.prints,
-            row,
-            store,
-            members,
-            reach=how.reach,
-            tolerances=how.tolerances,
+    def look(cells: FlatCrystals, prints: Fingerprints, row: int) -> Nearest:
+        return find_nearest(
+            cells, prints, row, store, members, reach=how.reach, tolerances=how.tolerances
         )
-    return found._replace(nearest=first.nearest, distance=first.distance)
+
+    match how.mode:
+        case Mode.FINGERPRINT:
+            return fingerprint_nearest(
+                reduced.prints.of(row), store, members, near=how.near
+            )
+        case Mode.PYMATGEN:
+            members = store.primitive(members)
+            found = first = look(reduced.cells, reduced.prints, row)
+            while found.equal >= 0 and not confirmed(
+                reduced.cells, row, store, found.equal, how.tolerances
+            ):
+                members = members[members != found.equal]
+                found = look(reduced.cells, reduced.prints, row)
+            return found._replace(nearest=first.nearest, distance=first.distance)
+    found = look(reduced.cells, reduced.prints, row)
+    folded = reduced.folded_row(row)
+    if found.equal >= 0 or folded is None:
+        return found
+    return look(reduced.folded, reduced.folded_prints, folded)
 
 
 def _why_equal(found: Nearest, comparison: Comparison) -> str:

@@ -217,7 +217,9 @@ def _all_near(
 ) -> bool:
     """Whether every moved site has one of its kind within reach along each axis."""
     n = len(kinds)
-    for site in range(n - 1, -1, -1):  # the common elements, which fail first, are often last
+    for site in range(
+        n - 1, -1, -1
+    ):  # the common elements, which fail first, are often last
         near = False
         for other in range(n):
             if kinds[other] != kinds[site]:
@@ -380,8 +382,10 @@ def _angle(a: FloatArray, b: FloatArray, a_length: float, b_length: float) -> fl
 @compiled
 def _from_parameters(lengths: FloatArray, angles: FloatArray) -> FloatArray:
     """Vectors of such lengths in Å and angles in degrees."""
-    alpha, beta, gamma = math.radians(angles[0]), math.radians(angles[1]), math.radians(
-        angles[2]
+    alpha, beta, gamma = (
+        math.radians(angles[0]),
+        math.radians(angles[1]),
+        math.radians(angles[2]),
     )
     cell = np.zeros((3, 3))
     cell[0, 0] = lengths[0]
@@ -402,9 +406,7 @@ def _lattice_points(
     most = np.empty(3, np.int64)
     total = 1
     for axis in range(3):
-        reciprocal = math.sqrt(
-            back[0, axis] ** 2 + back[1, axis] ** 2 + back[2, axis] ** 2
-        )
+        reciprocal = math.sqrt(back[0, axis] ** 2 + back[1, axis] ** 2 + back[2, axis] ** 2)
         most[axis] = int(math.floor(radius * reciprocal + 1e-9))
         total *= 2 * most[axis] + 1
     steps, vectors, norms = np.empty((total, 3)), np.empty((total, 3)), np.empty(total)

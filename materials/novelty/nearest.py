@@ -59,6 +59,35 @@ def find_nearest(
     )
 
 
+def fingerprint_nearest(
+    own: NDArray[np.float32], store: CrystalStore, members: IntArray, *, near: float
+) -> Nearest:
+    """The member with the nearest fingerprint, equal if it is no further than ``near``."""
+    *_, values, value_start = store.arrays()
+    distance = _distances(own, values, value_start, members)
+    place = int(np.argmin(distance))
+    row, least = int(members[place]), float(distance[place])
+    return Nearest(row if least <= near else -1, np.nan, row, least, 0)
+
+
+@compiled
+def _distances(
+    own: NDArray[np.float32],
+    values: NDArray[np.float32],
+    value_start: IntArray,
+    members: IntArray,
+) -> FloatArray:
+    """Largest difference of any number of two fingerprints, ``(m,)``."""
+    distance = np.empty(len(members))
+    for place in range(len(members)):
+        begin = value_start[members[place]]
+        largest = 0.0
+        for value in range(len(own)):
+            largest = max(largest, abs(own[value] - values[begin + value]))
+        distance[place] = largest
+    return distance
+
+
 @compiled
 def _search(
     kinds: IntArray,
@@ -77,13 +106,7 @@ def _search(
     stol: float,
     atol: float,
 ) -> tuple[int, float, int, float, int]:
-    distance = np.empty(len(members))
-    for place in range(len(members)):
-        begin = value_start[members[place]]
-        largest = 0.0
-        for value in range(len(own)):
-            largest = max(largest, abs(own[value] - values[begin + value]))
-        distance[place] = largest
+    distance = _distances(own, values, value_start, members)
     order = np.argsort(distance, kind="mergesort")  # of equally near ones the first
     compared = 0
     if len(members) == 0:

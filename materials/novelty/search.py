@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from materials.errors import InputError
 from materials.flat import FlatCrystals
-from materials.novelty.fingerprint import Fingerprints
 from materials.novelty.index import (
     Finding,
     NoveltyIndex,
-    Reduced,
     Status,
     find_all,
     find_row,
     n_workers,
 )
+from materials.novelty.reduced import Reduced
 from materials.novelty.store import CrystalStore
 
 
@@ -36,7 +33,9 @@ class NoveltySearch:
     def take(self, ids: Sequence[str], crystals: FlatCrystals) -> list[Finding]:
         """Say of each candidate what it is. Raises :class:`InputError` without an id each."""
         if len(ids) != len(crystals):
-            raise InputError(f"{len(ids)} ids for {len(crystals)} candidates; give each one")
+            raise InputError(
+                f"{len(ids)} ids for {len(crystals)} candidates; give each one"
+            )
         reduced = Reduced.of(crystals)
         how = self._index.comparison
         with ThreadPoolExecutor(self._workers) as pool:
@@ -50,12 +49,5 @@ class NoveltySearch:
                     reason = f"of an earlier candidate: {twin.reason}"
                     found[row] = twin._replace(status=Status.DUPLICATE, reason=reason)
                     continue
-            self._seen.add([ids[row]], *_alone(reduced, row))
+            self._seen.add([ids[row]], reduced.cut(row, row + 1))
         return found
-
-
-def _alone(reduced: Reduced, row: int) -> tuple[FlatCrystals, Fingerprints]:
-    """One of the reduced crystals."""
-    values = reduced.prints.of(row)
-    start = np.array([0, len(values)], dtype=np.int64)
-    return reduced.cells.cut(row, row + 1), Fingerprints(values, start)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.compiling import compiled
 from materials.flat import FlatCrystals
 from materials.novelty.fingerprint import Fingerprints
+from materials.novelty.reduced import Reduced, composition_keys
 from materials.soundness import FloatArray, IntArray
 
 _FIRST_ROOM = 1024
@@ -50,10 +50,13 @@ class CrystalStore:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
+        """Of each row; a crystal with two cells has two."""
+        self._n_crystals = 0
         self._numbers = Grown(np.uint8)
         self._frac = Grown(np.float32, 3)
         self._lattice = Grown(np.float64, 3, 3)
         self._start = Grown(np.int64)
+        self._folded = Grown(np.bool_)
         self._values = Grown(np.float32)
         self._value_start = Grown(np.int64)
         self._buckets: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -61,21 +64,36 @@ class CrystalStore:
             ends.extend(np.zeros(1, np.int64))
 
     def __len__(self) -> int:
-        return len(self.ids)
+        """Crystals, each once."""
+        return self._n_crystals
 
     @property
     def n_compositions(self) -> int:
         """Different reduced compositions."""
         return len(self._buckets)
 
-    def add(self, ids: Sequence[str], cells: FlatCrystals, prints: Fingerprints) -> None:
-        """Add primitive cells; those without atoms stay out."""
+    def add(self, ids: Sequence[str], reduced: Reduced) -> None:
+        """Add crystals; those without atoms stay out."""
+        self._append(ids, reduced.cells, reduced.prints, folded=False)
+        self._n_crystals += int(np.count_nonzero(reduced.cells.n_sites))
+        others = [ids[row] for row in reduced.folded_rows]
+        self._append(others, reduced.folded, reduced.folded_prints, folded=True)
+
+    def _append(
+        self,
+        ids: Sequence[str],
+        cells: FlatCrystals,
+        prints: Fingerprints,
+        *,
+        folded: bool,
+    ) -> None:
         keys = composition_keys(cells)
         there = np.flatnonzero(cells.n_sites)
         base = len(self.ids)
         for offset, row in enumerate(there.tolist()):
             self._buckets[keys[row]].append(base + offset)
         self.ids += [ids[row] for row in there]
+        self._folded.extend(np.full(len(there), folded))
         self._lattice.extend(cells.lattice[there])
         for ends, sizes in (
             (self._start, cells.n_sites[there]),
@@ -89,6 +107,11 @@ class CrystalStore:
     def members(self, key: bytes) -> IntArray:
         """Rows of that composition, ``(m,)``, in the order in which they were added."""
         return np.array(self._buckets.get(key, ()), dtype=np.int64)
+
+    def primitive(self, rows: IntArray) -> IntArray:
+        """Those of ``rows`` that are not a second, folded cell of a crystal."""
+        chosen: IntArray = rows[~self._folded.filled[rows]]
+        return chosen
 
     def holds(self, key: bytes) -> bool:
         """Whether there is any crystal of that composition."""
@@ -110,38 +133,3 @@ class CrystalStore:
     def nbytes(self) -> int:
         """Bytes of the arrays; names and the table of compositions come on top."""
         return sum(array.nbytes for array in self.arrays())
-
-
-def composition_keys(cells: FlatCrystals) -> list[bytes]:
-    """Each crystal's reduced composition as bytes: pairs of atomic number and amount.
-
-    Sites come by atomic number; a crystal without atoms has an empty key.
-    """
-    pairs, ends = _reduced_amounts(
-        np.ascontiguousarray(cells.atomic_numbers, dtype=np.int64), cells.start
-    )
-    packed, width = pairs.tobytes(), pairs.itemsize * 2
-    cuts = (ends * width).tolist()
-    return [packed[first:last] for first, last in zip([0, *cuts], cuts, strict=False)]
-
-
-@compiled
-def _reduced_amounts(numbers: IntArray, start: IntArray) -> tuple[IntArray, IntArray]:
-    """Atomic number and reduced amount of each element, and where each crystal's end."""
-    pairs = np.empty((len(numbers), 2), np.int32)
-    ends = np.zeros(len(start) - 1, np.int64)
-    n = 0
-    for crystal in range(len(ends)):
-        first, common = n, 0
-        for site in range(start[crystal], start[crystal + 1]):
-            if n > first and pairs[n - 1, 0] == numbers[site]:
-                pairs[n - 1, 1] += 1
-            else:
-                pairs[n, 0], pairs[n, 1] = numbers[site], 1
-                n += 1
-        for place in range(first, n):
-            common = np.gcd(common, pairs[place, 1])
-        for place in range(first, n):
-            pairs[place, 1] //= common
-        ends[crystal] = n
-    return pairs[:n], ends
