@@ -146,7 +146,7 @@ def _hermite(form: int, order: int, steps: IntArray) -> int:
 
 @compiled
 def _is_near(shift: FloatArray, cell: FloatArray, straight: bool) -> bool:
-    """Whether a shift, in fractions of a cell, is none but for the tolerance and whole steps."""
+    """Whether a shift, in fractions of a cell, is none but for whole steps and tolerance."""
     square = 0.0
     if straight:
         for j in range(3):
@@ -310,16 +310,20 @@ def _product(a: FloatArray, b: FloatArray) -> FloatArray:
 
 @compiled
 def _determinant(m: FloatArray) -> float:
-    return (
+    value: float = (
         m[0, 0] * (m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1])
         - m[0, 1] * (m[1, 0] * m[2, 2] - m[1, 2] * m[2, 0])
         + m[0, 2] * (m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0])
     )
+    return value
 
 
 @compiled
 def _along(cell: FloatArray, i: int, j: int) -> float:
-    return cell[i, 0] * cell[j, 0] + cell[i, 1] * cell[j, 1] + cell[i, 2] * cell[j, 2]
+    value: float = (
+        cell[i, 0] * cell[j, 0] + cell[i, 1] * cell[j, 1] + cell[i, 2] * cell[j, 2]
+    )
+    return value
 
 
 @compiled

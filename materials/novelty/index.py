@@ -15,7 +15,6 @@ from materials.columns import crystal_arrays
 from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.novelty.confirm import confirmed
-from materials.novelty.fingerprint import Fingerprints
 from materials.novelty.matching import Tolerances
 from materials.novelty.nearest import Nearest, find_nearest, fingerprint_nearest
 from materials.novelty.reduced import Reduced
@@ -116,7 +115,7 @@ class NoveltyIndex:
         *tables: CrystalTable,
         comparison: Comparison | None = None,
         workers: int | None = None,
-        tell: Tell = lambda n: None,
+        tell: Tell | None = None,
     ) -> NoveltyIndex:
         """Take in every row of some tables; ``tell`` is told of rows as they are done.
 
@@ -128,7 +127,8 @@ class NoveltyIndex:
             for ids, crystals, reduced in _ahead(pool, batches):
                 index.faults += crystals.faults.values()
                 index.store.add(ids, reduced)
-                tell(len(ids))
+                if tell is not None:
+                    tell(len(ids))
         return index
 
     @classmethod
@@ -192,13 +192,14 @@ def find_row(
         return Finding(Status.NEW, None, "no crystal of this composition is known")
     if comparison.mode is Mode.FORMULA:
         first = store.ids[members[0]]
-        return Finding(Status.KNOWN, first, f"{_count(len(members))} of this composition")
+        n = len(set(store.owners(members).tolist()))
+        return Finding(Status.KNOWN, first, f"{_count(n)} of this composition")
     found = _search(store, reduced, row, members, comparison)
     nearest, distance = store.ids[found.nearest], found.distance
     if found.equal >= 0:
         name = store.ids[found.equal]
         return Finding(Status.KNOWN, name, _why_equal(found, comparison), nearest, distance)
-    n = len({store.ids[member] for member in members.tolist()})
+    n = len(set(store.owners(members).tolist()))
     reason = (
         f"equals none of {_count(n)} of this composition; the nearest, {nearest}, "
         f"differs by {distance:.3f} in fingerprint"
@@ -210,31 +211,34 @@ def _search(
     store: CrystalStore, reduced: Reduced, row: int, members: IntArray, how: Comparison
 ) -> Nearest:
     """The nearest equal crystal by the rules of the mode."""
+    if how.mode is Mode.FINGERPRINT:
+        own = reduced.prints.of(row)
+        return fingerprint_nearest(own, store, members, near=how.near)
+    found = first = _look(store, reduced, row, members, how)
+    while how.mode is Mode.PYMATGEN and found.equal >= 0:
+        owners = store.owners(members)
+        owner = int(owners[members == found.equal][0])
+        if confirmed(reduced.given, row, store, owner, how.tolerances):
+            break
+        members = members[owners != owner]
+        found = _look(store, reduced, row, members, how)
+    return found._replace(nearest=first.nearest, distance=first.distance)
 
-    def look(cells: FlatCrystals, prints: Fingerprints, row: int) -> Nearest:
-        return find_nearest(
-            cells, prints, row, store, members, reach=how.reach, tolerances=how.tolerances
-        )
 
-    match how.mode:
-        case Mode.FINGERPRINT:
-            return fingerprint_nearest(
-                reduced.prints.of(row), store, members, near=how.near
-            )
-        case Mode.PYMATGEN:
-            members = store.primitive(members)
-            found = first = look(reduced.cells, reduced.prints, row)
-            while found.equal >= 0 and not confirmed(
-                reduced.cells, row, store, found.equal, how.tolerances
-            ):
-                members = members[members != found.equal]
-                found = look(reduced.cells, reduced.prints, row)
-            return found._replace(nearest=first.nearest, distance=first.distance)
-    found = look(reduced.cells, reduced.prints, row)
+def _look(
+    store: CrystalStore, reduced: Reduced, row: int, members: IntArray, how: Comparison
+) -> Nearest:
+    """Compare the primitive cell and then, if there is one, the folded cell."""
+    reach, tolerances = how.reach, how.tolerances
+    found = find_nearest(
+        reduced.cells, reduced.prints, row, store, members, reach, tolerances
+    )
     folded = reduced.folded_row(row)
     if found.equal >= 0 or folded is None:
         return found
-    return look(reduced.folded, reduced.folded_prints, folded)
+    return find_nearest(
+        reduced.folded, reduced.folded_prints, folded, store, members, reach, tolerances
+    )
 
 
 def _why_equal(found: Nearest, comparison: Comparison) -> str:

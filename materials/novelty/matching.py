@@ -206,8 +206,9 @@ def _fit_sites(
                 )
         if _all_near(kinds, sites, moved, reach):
             worst = _worst_distance(kinds, sites, moved, mean, 2.0 * stol * spacing)
-            if worst / spacing < stol:
-                return worst / spacing
+            relative: float = worst / spacing
+            if relative < stol:
+                return relative
     return np.inf
 
 
@@ -323,8 +324,14 @@ def _assigned(cost: FloatArray) -> IntArray:
         chosen[row] = column
         clash = clash or taken[column]
         taken[column] = True
-    if not clash:
-        return chosen
+    return _augmented(cost) if clash else chosen
+
+
+@compiled
+def _augmented(cost: FloatArray) -> IntArray:
+    """The same, without luck; row and column 0 are none."""
+    n = len(cost)
+    chosen = np.empty(n, np.int64)
     u, v = np.zeros(n + 1), np.zeros(n + 1)
     owner, way = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
     for row in range(1, n + 1):
@@ -407,7 +414,7 @@ def _lattice_points(
     total = 1
     for axis in range(3):
         reciprocal = math.sqrt(back[0, axis] ** 2 + back[1, axis] ** 2 + back[2, axis] ** 2)
-        most[axis] = int(math.floor(radius * reciprocal + 1e-9))
+        most[axis] = math.floor(radius * reciprocal + 1e-9)
         total *= 2 * most[axis] + 1
     steps, vectors, norms = np.empty((total, 3)), np.empty((total, 3)), np.empty(total)
     m = 0

@@ -11,7 +11,7 @@ from materials.compiling import compiled
 from materials.flat import FlatCrystals
 from materials.novelty.fingerprint import Fingerprints
 from materials.novelty.matching import Tolerances, match
-from materials.novelty.store import CrystalStore
+from materials.novelty.store import CrystalStore, StoreArrays
 from materials.soundness import FloatArray, IntArray
 
 
@@ -34,7 +34,6 @@ def find_nearest(
     row: int,
     store: CrystalStore,
     members: IntArray,
-    *,
     reach: float,
     tolerances: Tolerances,
 ) -> Nearest:
@@ -49,7 +48,7 @@ def find_nearest(
             cells.frac_coords[atoms],
             cells.lattice[row],
             prints.of(row),
-            *store.arrays(),
+            store.arrays(),
             members,
             float(reach),
             float(tolerances.length),
@@ -63,8 +62,7 @@ def fingerprint_nearest(
     own: NDArray[np.float32], store: CrystalStore, members: IntArray, *, near: float
 ) -> Nearest:
     """The member with the nearest fingerprint, equal if it is no further than ``near``."""
-    *_, values, value_start = store.arrays()
-    distance = _distances(own, values, value_start, members)
+    distance = _distances(own, store.arrays(), members)
     place = int(np.argmin(distance))
     row, least = int(members[place]), float(distance[place])
     return Nearest(row if least <= near else -1, np.nan, row, least, 0)
@@ -72,18 +70,15 @@ def fingerprint_nearest(
 
 @compiled
 def _distances(
-    own: NDArray[np.float32],
-    values: NDArray[np.float32],
-    value_start: IntArray,
-    members: IntArray,
+    own: NDArray[np.float32], store: StoreArrays, members: IntArray
 ) -> FloatArray:
     """Largest difference of any number of two fingerprints, ``(m,)``."""
     distance = np.empty(len(members))
     for place in range(len(members)):
-        begin = value_start[members[place]]
+        begin = store.value_start[members[place]]
         largest = 0.0
         for value in range(len(own)):
-            largest = max(largest, abs(own[value] - values[begin + value]))
+            largest = max(largest, abs(own[value] - store.values[begin + value]))
         distance[place] = largest
     return distance
 
@@ -94,19 +89,14 @@ def _search(
     frac: FloatArray,
     lattice: FloatArray,
     own: NDArray[np.float32],
-    store_numbers: NDArray[np.uint8],
-    store_frac: NDArray[np.float32],
-    store_lattice: FloatArray,
-    store_start: IntArray,
-    values: NDArray[np.float32],
-    value_start: IntArray,
+    store: StoreArrays,
     members: IntArray,
     reach: float,
     ltol: float,
     stol: float,
     atol: float,
 ) -> tuple[int, float, int, float, int]:
-    distance = _distances(own, values, value_start, members)
+    distance = _distances(own, store, members)
     order = np.argsort(distance, kind="mergesort")  # of equally near ones the first
     compared = 0
     if len(members) == 0:
@@ -116,7 +106,7 @@ def _search(
         if distance[place] > reach:
             break
         other = members[place]
-        first, last = store_start[other], store_start[other + 1]
+        first, last = store.start[other], store.start[other + 1]
         if last - first != len(kinds):
             continue
         compared += 1
@@ -124,9 +114,9 @@ def _search(
             kinds,
             frac,
             lattice,
-            store_numbers[first:last].astype(np.int64),
-            store_frac[first:last].astype(np.float64),
-            store_lattice[other],
+            store.numbers[first:last].astype(np.int64),
+            store.frac[first:last].astype(np.float64),
+            store.lattice[other],
             ltol,
             stol,
             atol,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from materials.compiling import compiled
 from materials.flat import FlatCrystals
@@ -17,6 +18,8 @@ from materials.soundness import IntArray
 class Reduced:
     """``n`` crystals, each in its primitive cell, and some in a smaller one as well."""
 
+    given: FlatCrystals
+    """As they came."""
     cells: FlatCrystals
     prints: Fingerprints
     keys: list[bytes]
@@ -34,6 +37,7 @@ class Reduced:
         smaller = folded.n_sites < cells.n_sites
         folded = folded.select(smaller)
         return cls(
+            crystals,
             cells,
             fingerprints(cells),
             composition_keys(cells),
@@ -55,6 +59,7 @@ class Reduced:
         """The crystals from ``first`` up to ``last``, sharing memory; faults stay behind."""
         begin, end = np.searchsorted(self.folded_rows, (first, last)).tolist()
         return Reduced(
+            self.given.cut(first, last),
             self.cells.cut(first, last),
             self.prints.cut(first, last),
             self.keys[first:last],
@@ -78,7 +83,9 @@ def composition_keys(cells: FlatCrystals) -> list[bytes]:
 
 
 @compiled
-def _reduced_amounts(numbers: IntArray, start: IntArray) -> tuple[IntArray, IntArray]:
+def _reduced_amounts(
+    numbers: IntArray, start: IntArray
+) -> tuple[NDArray[np.int32], IntArray]:
     """Atomic number and reduced amount of each element, and where each crystal's end."""
     pairs = np.empty((len(numbers), 2), np.int32)
     ends = np.zeros(len(start) - 1, np.int64)
