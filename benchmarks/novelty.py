@@ -29,15 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from materials.flat import FlatCrystals
-from materials.novelty.index import (
-    Comparison,
-    Finding,
-    Mode,
-    NoveltyIndex,
-    Status,
-    n_workers,
-    table_crystals,
-)
+from materials.novelty.comparison import Comparison, Finding, Mode, Status
+from materials.novelty.index import NoveltyIndex, n_workers, table_crystals
 from materials.novelty.matching import matches
 from materials.novelty.nearest import fingerprint_nearest
 from materials.novelty.reduced import Reduced

@@ -13,7 +13,8 @@ __all__ = ["compiled", "compiled_loosely"]
 
 
 def compiled_loosely(function: F) -> F:
-    """As :func:`compiled`, free to reorder sums and products: for single precision, never for counts.
+    """As :func:`compiled`, free to reorder sums and products: for single precision, never
+    for counts.
 
     Infinities and NaN are kept as they are: a network that finds none must not make one up;
     dividing by zero gives them, as in torch, and raises nothing.

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from materials.flat import FlatCrystals
-from materials.novelty.matching import Tolerances
+from materials.novelty.comparison import Tolerances
 from materials.novelty.store import CrystalStore
 from materials.soundness import FloatArray, IntArray
 

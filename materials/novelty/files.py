@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.novelty.comparison import Comparison
 from materials.novelty.fingerprint import N_NEAREST
-from materials.novelty.index import Comparison, NoveltyIndex, Tell
+from materials.novelty.index import NoveltyIndex, Tell
 from materials.novelty.store import CrystalStore, StoreArrays
 
 if TYPE_CHECKING:
@@ -90,13 +92,16 @@ def open_index(
     path: Path,
     *,
     comparison: Comparison | None = None,
+    workers: int | None = None,
     tell: Tell | None = None,
 ) -> NoveltyIndex:
     """Read the index of some tables, or make it and write it for the next time."""
     made_from = tables_hash(tables)
     index = load_index(path, made_from=made_from, comparison=comparison)
     if index is None:
-        index = NoveltyIndex.from_table(*tables, comparison=comparison, tell=tell)
+        index = NoveltyIndex.from_table(
+            *tables, comparison=comparison, workers=workers, tell=tell
+        )
         save_index(index, path, made_from=made_from)
     elif tell is not None:
         tell(sum(len(table) for table in tables))
@@ -112,4 +117,4 @@ def _packed(name: str, start: str, texts: Sequence[str]) -> dict[str, NDArray[An
 
 def _unpacked(packed: NDArray[Any], start: NDArray[Any]) -> list[str]:
     whole, ends = packed.tobytes(), start.tolist()
-    return [whole[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]
+    return [whole[a:b].decode() for a, b in pairwise(ends)]

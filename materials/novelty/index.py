@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import chain
-from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from materials.columns import crystal_arrays
 from materials.errors import InputError
 from materials.flat import FlatCrystals
+from materials.novelty.comparison import Comparison, Finding, Mode, Status
 from materials.novelty.confirm import confirmed
-from materials.novelty.matching import Tolerances
 from materials.novelty.nearest import Nearest, find_nearest, fingerprint_nearest
 from materials.novelty.reduced import Reduced
 from materials.novelty.store import CrystalStore
@@ -31,62 +28,6 @@ if TYPE_CHECKING:
 _ROWS = 4096  # read and reduced together
 _COLUMNS = ("material_id", "n_sites", "lattice", "atomic_numbers", "frac_coords")
 Tell = Callable[[int], None]
-
-
-class Mode(StrEnum):
-    """What makes two crystals of one composition equal."""
-
-    STRUCTURE = "structure"
-    """The search of ``StructureMatcher``, compiled: :mod:`materials.novelty.matching`."""
-    PYMATGEN = "pymatgen"
-    """The same, and ``StructureMatcher`` itself has to agree: milliseconds a match."""
-    FINGERPRINT = "fingerprint"
-    """Fingerprints that are near; stackings that differ far apart may count as equal."""
-    FORMULA = "formula"
-    """Nothing more than the composition."""
-
-
-class Status(StrEnum):
-    """What a candidate turned out to be."""
-
-    NEW = "new"
-    KNOWN = "known"
-    DUPLICATE = "duplicate"
-    """Of an earlier candidate."""
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """How crystals are compared."""
-
-    mode: Mode = Mode.STRUCTURE
-    tolerances: Tolerances = field(default_factory=Tolerances)
-    reach: float = 0.6
-    """Crystals are compared only if no number of their fingerprints differs by more, in cube
-    roots of the volume per atom. docs/novelty.md says what this misses."""
-    near: float = 0.02
-    """The same for equality in the mode ``fingerprint``."""
-
-    def __post_init__(self) -> None:
-        for name in ("reach", "near"):
-            value = getattr(self, name)
-            if not (isfinite(value) and value > 0):
-                raise InputError(f"{name} is {value}, expected a number above 0")
-
-
-class Finding(NamedTuple):
-    """What became of one candidate."""
-
-    status: Status
-    equals: str | None
-    """Identifier of the known crystal, or of the earlier candidate, that it equals."""
-    reason: str
-    """In words, for people."""
-    nearest: str | None = None
-    """The crystal of its composition whose fingerprint is nearest, equal or not."""
-    distance: float = float("inf")
-    """Of those fingerprints, in cube roots of the volume per atom."""
 
 
 class NoveltyIndex:

@@ -14,35 +14,16 @@ What is left to differ is rounding, and which of two equally short cells is take
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from materials.compiling import compiled
-from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.novelty.cells import niggli, rarest_block, wrapped
+from materials.novelty.comparison import Tolerances
 from materials.soundness import FloatArray, IntArray
 
 _FAR = 1e20  # Å2, as in pymatgen: pairs that are never assigned to one another
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tolerances:
-    """How far equal crystals may differ; the defaults are ``StructureMatcher``'s."""
-
-    length: float = 0.2
-    """Of lengths of the vectors, relative."""
-    site: float = 0.3
-    """Of positions, in cube roots of the volume per atom."""
-    angle: float = 5.0
-    """Of angles between the vectors, degrees."""
-
-    def __post_init__(self) -> None:
-        for name in ("length", "site", "angle"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(f"tolerance {name} is {value}, expected a number above 0")
 
 
 def matches(

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from materials.compiling import compiled
 from materials.flat import FlatCrystals
+from materials.novelty.comparison import Tolerances
 from materials.novelty.fingerprint import Fingerprints
-from materials.novelty.matching import Tolerances, match
+from materials.novelty.matching import match
 from materials.novelty.store import CrystalStore, StoreArrays
 from materials.soundness import FloatArray, IntArray
 

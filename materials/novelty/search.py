@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from materials.errors import InputError
 from materials.flat import FlatCrystals
+from materials.novelty.comparison import Finding, Status
 from materials.novelty.index import (
-    Finding,
     NoveltyIndex,
-    Status,
     find_all,
     find_row,
     n_workers,

@@ -82,12 +82,16 @@ class CrystalStore:
         store = cls()
         store.ids = list(ids)
         store._n_crystals = len(np.unique(owner))
-        columns = (*arrays[:3], arrays.start[1:], arrays.values, arrays.value_start[1:])
+        columns: list[NDArray[Any]] = [arrays.numbers, arrays.frac, arrays.lattice]
+        columns += [arrays.start[1:], arrays.values, arrays.value_start[1:]]
         for grown, rows in zip(store._columns(), columns, strict=True):
             grown.extend(rows)
         store._owner.extend(owner)
         cells = FlatCrystals(
-            arrays.numbers.astype(np.int64), arrays.frac, arrays.lattice, arrays.start
+            arrays.numbers.astype(np.int64),
+            arrays.frac.astype(np.float64),
+            arrays.lattice,
+            arrays.start,
         )
         for row, key in enumerate(composition_keys(cells)):
             store._buckets[key].append(row)
