@@ -23,7 +23,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from novelty_candidates import Candidates, make_candidates
+from novelty_candidates import Candidates, kept_candidates
 from novelty_truth import Truth, ask_pymatgen
 from rich.console import Console
 from rich.table import Table
@@ -77,7 +77,7 @@ def main(
     """Measure, print tables and write the figures as JSON."""
     tables = [CrystalTable.open(path) for path in known]
     ids, crystals = together(tables)
-    made = make_candidates(crystals, candidates, seed)
+    made = kept_candidates(crystals, candidates, seed, cache)
     index = NoveltyIndex.from_flat(crystals, ids)
     if timed:
         speed = [timing(tables, made, mode) for mode in TIMED]
@@ -88,7 +88,6 @@ def main(
     else:
         speed = []
     rows = np.random.default_rng(seed).permutation(len(made.ids))[:sample]
-    rows.sort()
     version = {
         "known": [table.sha256 for table in tables],
         "candidates": candidates,

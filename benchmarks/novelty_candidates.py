@@ -8,9 +8,11 @@ lose the structure, though some of them turn out equal to something known after 
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -36,6 +38,29 @@ class Candidates:
     ids: list[str]
     kinds: list[str]
     crystals: FlatCrystals
+
+
+def kept_candidates(known: FlatCrystals, n: int, seed: int, folder: Path) -> Candidates:
+    """Make candidates once for these known crystals, and read them the next time."""
+    digest = hashlib.sha256(known.frac_coords.tobytes()).hexdigest()[:12]
+    path = folder / f"candidates-{n}-{seed}-{digest}.npz"
+    if not path.exists():
+        made = make_candidates(known, n, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        flat = made.crystals
+        np.savez(
+            path,
+            kinds=np.array(made.kinds),
+            atomic_numbers=flat.atomic_numbers,
+            frac_coords=flat.frac_coords,
+            lattice=flat.lattice,
+            start=flat.start,
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        kinds = arrays["kinds"].tolist()
+        names = ("atomic_numbers", "frac_coords", "lattice", "start")
+        crystals = FlatCrystals(*(arrays[name] for name in names))
+    return Candidates([f"candidate-{row}" for row in range(n)], kinds, crystals)
 
 
 def make_candidates(known: FlatCrystals, n: int, seed: int) -> Candidates:

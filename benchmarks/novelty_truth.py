@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -52,7 +51,8 @@ def ask_pymatgen(
     processes: int,
 ) -> Truth:
     """Compare each candidate with every known crystal of its composition; nothing else
-    decides what is compared. Answers of earlier calls are used again.
+    decides what is compared. Answers of earlier calls are used again; rows are taken in the
+    order given, so that a random order may be stopped anywhere.
     """
     arrays = list(crystals.arrays())
     primitive = np.unique(index.store.owners(np.arange(len(index.store.ids))))
@@ -62,11 +62,7 @@ def ask_pymatgen(
     reduced = Reduced.of(FlatCrystals.from_arrays(candidates, {}))
     cache.mkdir(parents=True, exist_ok=True)
     kept = _kept(cache / "truth.jsonl", version)
-    by_key: defaultdict[bytes, list[int]] = defaultdict(list)
-    for place, key in enumerate(reduced.keys):
-        if rows[place] not in kept:
-            by_key[key].append(place)
-    waiting = [place for places in by_key.values() for place in places]
+    waiting = [place for place, row in enumerate(rows) if row not in kept]
     jobs = []
     for place in waiting:
         members = np.unique(index.store.owners(index.store.members(reduced.keys[place])))
