@@ -37,6 +37,7 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
     ``made_from`` is :func:`tables_hash` of its tables. Raises :class:`InputError` if the disk
     cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = index.store.arrays()._asdict() | {
@@ -49,10 +50,8 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
     try:
         save_file(plain, part, metadata={"format": _FORMAT, "made_from": made_from})
         part.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; choose another place"
-        ) from error
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot write {path}: {error}; choose another place") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

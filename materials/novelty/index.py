@@ -185,7 +185,7 @@ def _look(
 def _why_equal(found: Nearest, comparison: Comparison) -> str:
     if comparison.mode is Mode.FINGERPRINT:
         return f"fingerprints differ by {found.distance:.3f}"
-    return f"same structure, sites at most {found.worst:.3f} of the spacing apart"
+    return "same structure"
 
 
 def _count(n: int) -> str:

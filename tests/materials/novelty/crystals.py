@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 
@@ -37,3 +38,14 @@ def joined(parts: Sequence[FlatCrystals]) -> FlatCrystals:
 def decorated(some: Sequence[Prototype]) -> FlatCrystals:
     """All with zinc and sulfur."""
     return flat_crystals([decorate(prototype, ["Zn", "S"]) for prototype in some])
+
+
+def noisy(crystal: Structure, noise: float = 0.1) -> Structure:
+    """Three cells, every atom ``noise`` Å off its place in a direction of its own."""
+    larger = crystal.make_supercell([[3, 0, 0], [1, 1, 0], [1, 0, 1]], in_place=False)
+    rng = np.random.default_rng(0)
+    for site in range(len(larger)):
+        step = rng.normal(size=3)
+        step *= noise / np.linalg.norm(step)
+        larger.translate_sites(site, step, frac_coords=False)
+    return larger

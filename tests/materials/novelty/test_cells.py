@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from materials.novelty.cells import folded_cells, niggli, primitive_cells
-from tests.materials.novelty.crystals import HALITE, flat, prototypes, structure
+from tests.materials.novelty.crystals import HALITE, flat, noisy, prototypes, structure
 from tests.rewriting import rewritings
 from tests.strategies import lattices, structures
 
@@ -54,23 +54,10 @@ def test_primitive_cells_hold_as_many_atoms_as_pymatgen_s(data, given_one):
     )
 
 
-def supercell(crystal: Structure, cell: list[int], noise: float) -> Structure:
-    """With every atom moved by ``noise`` Å in a direction of its own."""
-    larger = crystal.make_supercell(cell, in_place=False)
-    rng = np.random.default_rng(0)
-    for site in range(len(larger)):
-        step = rng.normal(size=3)
-        step *= noise / np.linalg.norm(step)
-        larger.translate_sites(site, step, frac_coords=False)
-    return larger
-
-
 def test_noisy_supercells_fold_where_slanting_axes_would_keep_them():
-    big = supercell(HALITE, [[2, 0, 0], [1, 3, 0], [1, 0, 2]], 0.11)
-    assert primitive_cells(flat(big)).n_sites[0] > 2
-    assert folded_cells(flat(big)).n_sites[0] == 2
-    beyond = supercell(HALITE, [[2, 0, 0], [1, 3, 0], [1, 0, 2]], 0.3)
-    assert folded_cells(flat(beyond)).n_sites[0] > 2
+    assert primitive_cells(flat(noisy(HALITE))).n_sites[0] == 6
+    assert folded_cells(flat(noisy(HALITE))).n_sites[0] == 2
+    assert folded_cells(flat(noisy(HALITE, noise=0.3))).n_sites[0] == 6
 
 
 def test_atoms_that_are_one_in_the_smaller_cell_are_averaged():

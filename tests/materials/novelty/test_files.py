@@ -11,8 +11,14 @@ from materials.errors import InputError
 from materials.novelty.files import load_index, open_index, save_index, tables_hash
 from materials.novelty.index import NoveltyIndex
 from materials.table import CrystalTable
-from tests.materials.novelty.crystals import BINARY, FLUORITE, HALITE, decorated, flat
-from tests.materials.novelty.test_index import noisy
+from tests.materials.novelty.crystals import (
+    BINARY,
+    FLUORITE,
+    HALITE,
+    decorated,
+    flat,
+    noisy,
+)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_polymorphs_and_other_compositions_do_not_fit(other):
 @settings(deadline=None, max_examples=30)
 @given(data=st.data(), one=prototypes)
 def test_a_crystal_fits_itself_without_displacement(data, one):
-    assert compare(one, data.draw(rewritings(one))) < 1e-4
+    assert compare(one, data.draw(rewritings(one)), Tolerances(site=1e-3)) < 1e-3
 
 
 def test_one_atom_off_its_place_is_its_distance_less_the_mean():
