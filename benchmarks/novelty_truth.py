@@ -21,6 +21,7 @@ from materials.novelty.index import NoveltyIndex
 from materials.novelty.reduced import Reduced
 
 Arrays = tuple[Any, Any, Any]
+_REDUCED: dict[str, Structure] = {}  # known crystals, in each process
 _TOGETHER = 16  # candidates a process takes at a time
 
 
@@ -102,17 +103,27 @@ def _answers(jobs: list[Any], processes: int) -> Iterator[dict[str, Any]]:
 
 
 def _compare(jobs: list[Any]) -> list[dict[str, Any]]:
+    """Cells are reduced as ``fit`` reduces them, but each crystal's once."""
     matcher = StructureMatcher()
     answers = []
     for row, candidate, others in jobs:
         start = time.process_time()
-        own = structure(candidate)
-        equal = [name for name, other in others if matcher.fit(own, structure(other))]
+        own, equal = reduced_structure(structure(candidate)), []
+        for name, other in others:
+            if name not in _REDUCED:
+                _REDUCED[name] = reduced_structure(structure(other))
+            if matcher.fit(own, _REDUCED[name], skip_structure_reduction=True):
+                equal.append(name)
         seconds = time.process_time() - start
         answers.append(
             {"row": row, "pairs": len(others), "equal": equal, "seconds": seconds}
         )
     return answers
+
+
+def reduced_structure(one: Structure) -> Structure:
+    """As ``StructureMatcher`` does before it compares."""
+    return one.get_reduced_structure(reduction_algo="niggli").get_primitive_structure()
 
 
 def structure(arrays: Arrays) -> Structure:
