@@ -15,6 +15,7 @@ from campaigns.cli import (
     explain,
     generate,
     model,
+    novelty,
     predict,
     screen,
     sustainability,
@@ -81,6 +82,7 @@ app.command()(screen.screen)
 app.command()(sustainability.sustainability)
 app.command()(compare.compare)
 app.command()(generate.generate)
+app.command()(novelty.novelty)
 app.add_typer(campaign.app, name="campaign")
 app.command()(explain.explain)
 app.add_typer(data.app, name="data")
