@@ -21,16 +21,13 @@ COMMANDS = (
     ("model", "register"),
     ("model", "list"),
     ("model", "show"),
-<<<<<<< HEAD
     ("explain",),
     ("generate",),
     ("sustainability",),
     ("compare",),
-=======
     ("data", "pull"),
     ("data", "list"),
     ("data", "show"),
->>>>>>> sources
     ("train",),
     ("bench", "accuracy"),
     ("bench", "speed"),
