@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
@@ -35,49 +35,47 @@ TIERS = (
     "Ga In Ge As Sb Te Cd Pb Ag Ni Co Hf",
     "V Nb Ta Cr Mo W Y La Sc Rb Cs H",
 )
-INCUMBENTS = ("Cu Ga In Se", "Ga In Zn O", "Pb Ti Zr O", "Al Ga In N", "Ga In As P")
-"""Materials to be beaten; triples among their elements come first."""
+ANIONS = "O S Se N P Te As Sb Cl F Br I C B Si Ge H"
+"""Pairs come by the first of these that they have, those of metals last."""
+INCUMBENTS = ("Cu Zn Sn S", "Cu Ga In Se", "Cd Te", "Al Ga In N", "Ga In As P", "Hf O")
+INCUMBENTS += ("Ga In Zn O", "Pb Ti Zr O", "Si C")
+"""Materials to be beaten; what they are made of comes first."""
 
 LIMITS = OracleConfig.model_validate(
     {
         "relaxation": {"time_limit": 3600},
-        "references": {"per_element": 12, "per_binary": 5, "per_ternary": 3},
+        "references": {"per_element": 8, "per_binary": 4, "per_ternary": 3},
     }
 )
-"""More than a campaign's own limits, so that the records serve every campaign."""
-_ALL_STRUCTURES = 50  # for nonmetals: which molecules a predictor likes says little
+"""At least a campaign's own limits, so that the records serve every campaign."""
+_PATIENCE = 16  # structures of a nonmetal: a predictor knows little of molecules
 
 
-def tiered_systems() -> Iterator[tuple[str, ...]]:
+def tiered_systems() -> list[tuple[str, ...]]:
     """All systems, in the order in which they are worth computing."""
-    first, second, third = (frozenset(tier.split()) for tier in TIERS)
-    whole = first | second | third
-    for element in (e for tier in TIERS for e in tier.split()):
-        yield (element,)
-    done: set[tuple[str, ...]] = set()
-
-    def fresh(systems: Iterator[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-        for system in systems:
-            if system not in done:
-                done.add(system)
-                yield system
-
-    def triples(elements: frozenset[str]) -> Iterator[tuple[str, ...]]:
-        return (s for s in combinations(sorted(elements), 3) if ionic(s))
-
-    yield from fresh(_pairs(first))
-    yield from fresh(_pairs(first | second))
+    first, second, third = (tier.split() for tier in TIERS)
+    some, most = {*first, *second}, {*first, *second, *third}
+    systems: list[tuple[str, ...]] = [
+        (element,) for tier in TIERS for element in tier.split()
+    ]
     for group in INCUMBENTS:
-        yield from fresh(triples(frozenset(group.split())))
-    yield from fresh(triples(first))
-    yield from fresh(_pairs(whole))
-    yield from fresh(triples(first | second))
-    yield from fresh(triples(whole))
+        systems += _pairs(group.split())
+    for group in INCUMBENTS:
+        systems += _triples(group.split())
+    systems += _pairs(first) + _pairs(some) + _triples(first)
+    systems += _pairs(most) + _triples(some) + _triples(most)
+    return list(dict.fromkeys(systems))
 
 
-def _pairs(elements: frozenset[str]) -> Iterator[tuple[str, ...]]:
-    """Pairs, those with a nonmetal first."""
-    return iter(sorted(combinations(sorted(elements), 2), key=lambda s: not ionic(s)))
+def _pairs(elements: Iterable[str]) -> list[tuple[str, ...]]:
+    order = {anion: i for i, anion in enumerate(ANIONS.split())}
+    pairs = combinations(sorted(elements), 2)
+    return sorted(pairs, key=lambda pair: min(order.get(e, len(order)) for e in pair))
+
+
+def _triples(elements: Iterable[str]) -> list[tuple[str, ...]]:
+    """Those with a nonmetal: three metals have no record worth keeping."""
+    return [triple for triple in combinations(sorted(elements), 3) if ionic(triple)]
 
 
 def main() -> None:
@@ -100,7 +98,7 @@ def main() -> None:
         elements = sorted(campaign.elements.allowed)
         systems = [s for size in (1, 2, 3) for s in combinations(elements, size)]
     else:
-        limits, known, systems = LIMITS, KnownFormulas.load(), list(tiered_systems())
+        limits, known, systems = LIMITS, KnownFormulas.load(), tiered_systems()
     potential, predictor = load_potential(limits.potential), Predictor.load(arguments.model)
 
     def references_for(limits: OracleConfig) -> References:
@@ -117,7 +115,7 @@ def main() -> None:
 
 
 def _patient(limits: OracleConfig) -> OracleConfig:
-    references = limits.references.model_copy(update={"per_element": _ALL_STRUCTURES})
+    references = limits.references.model_copy(update={"per_element": _PATIENCE})
     return limits.model_copy(update={"references": references})
 
 

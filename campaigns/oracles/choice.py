@@ -67,22 +67,20 @@ class Chooser:
         """The structures to relax for exactly these elements."""
         elements = sorted(elements)
         limit = limit_for(elements, self.config)
-        decorated: list[tuple[str, Structure]] = []
-        if self.known is not None and len(elements) > 1:
-            decorated = list(self._decorations(elements, self.known))
-        guess = len(elements) <= 2 and ionic(elements)
-        if self.known is None or len(elements) == 1 or (guess and not decorated):
-            limit = limit if self.known is None or len(elements) == 1 else min(limit, 1)
+        polymorphs = polymorphs_for(elements, self.config)
+        by_predictor = self.known is None or len(elements) == 1
+        decorated = list(self._decorations(elements, None if by_predictor else self.known))
+        if not (decorated or by_predictor) and len(elements) == 2 and ionic(elements):
             decorated = list(self._decorations(elements, None))
+            limit, polymorphs = min(limit, 1), 1
         if not decorated or not limit:
             return Choice((), 0)
         mean, std = self.predictor.predict([s for _, s in decorated]).column(
             "formation_energy_per_atom"
         )
-        # Of many guesses the lowest are the most wrong, so doubt counts against.
-        energy = mean + std
+        energy = mean + std  # of many guesses the lowest are the most wrong
         rank = self._rank(elements, decorated, energy)
-        chosen = self._best(elements, decorated, energy, rank, limit)
+        chosen = self._best(decorated, energy, rank, limit, polymorphs)
         return Choice(tuple(decorated[i] for i in chosen), len(decorated))
 
     def _rank(
@@ -101,15 +99,15 @@ class Chooser:
 
     def _best(
         self,
-        elements: Sequence[str],
         decorated: Sequence[tuple[str, Structure]],
         energy: np.ndarray,  # (n,) eV/atom
         rank: np.ndarray,  # (n,)
         limit: int,
+        polymorphs: int,
     ) -> list[int]:
         """The best ``limit`` compositions, each with its best polymorphs."""
         usable = np.isfinite(energy)
-        polymorphs = polymorphs_for(elements, self.config)
+        alone = len(decorated[0][1].composition) == 1
         chosen: list[int] = []
         taken: Counter[str] = Counter()
         seen: set[tuple[str, str, int]] = set()
@@ -119,7 +117,7 @@ class Chooser:
             label, structure = decorated[i]
             formula = structure.composition.reduced_formula
             # One element is one composition: there, the limit counts structures.
-            key = label if len(elements) == 1 else formula
+            key = label if alone else formula
             same = (label.split(":")[0], formula, round(float(energy[i]) / _SAME_ENERGY))
             if self.known is not None and same in seen:
                 continue  # zincblende with the elements swapped is zincblende

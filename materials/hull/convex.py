@@ -8,7 +8,8 @@ is exact: its energies are those of pymatgen's ``PhaseDiagram`` (Ong et al., Che
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,16 +88,18 @@ class ReferenceHull:
         self.elements = tuple(sorted(pure))
         """Symbols with an elemental phase; only compounds of these can be judged."""
         self.phases = tuple(
-            phase for key, phase in lowest.items() if {symbol for symbol, _ in key} <= pure
+            phase
+            for key, phase in lowest.items()
+            if all(symbol in pure for symbol, _ in key)
         )
         """The lowest phase of each composition of :attr:`elements`."""
         self._place = {symbol: i for i, symbol in enumerate(self.elements)}
-        parts = [atomic_fractions(phase.formula) for phase in self.phases]
-        self._arrange(self._matrix(parts))
+        self._fractions = self._matrix([atomic_fractions(p.formula) for p in self.phases])
+        self._arrange(np.array([p.energy_per_atom for p in self.phases], dtype=np.float64))
 
-    def _arrange(self, fractions: FloatArray) -> None:
+    def _arrange(self, energy: FloatArray) -> None:
         """Set the elements apart, and the compounds that lie below them."""
-        energy = np.array([p.energy_per_atom for p in self.phases], dtype=np.float64)
+        fractions = self._fractions  # (n_phases, n_elements) of the atoms
         alone = (fractions > 0.0).sum(axis=1) == 1
         self._element_phase = np.zeros(len(self.elements), dtype=np.int64)
         self._element_phase[np.nonzero(fractions[alone])[1]] = np.flatnonzero(alone)
@@ -105,6 +108,22 @@ class ReferenceHull:
         self._compound_phase = np.flatnonzero(~alone & (formation < 0.0))
         self._compounds = fractions[self._compound_phase]  # (m, n_elements)
         self._formation = formation[self._compound_phase]  # (m,) eV/atom
+
+    def with_energies(self, energies: FloatArray) -> ReferenceHull:
+        """The same phases with other total energies, ``(n_phases,)`` in eV/atom."""
+        energies = np.asarray(energies, dtype=np.float64)
+        if energies.shape != (len(self.phases),) or not np.isfinite(energies).all():
+            raise InputError(
+                f"energies of shape {energies.shape} for {len(self.phases)} phases, or not "
+                "all of them numbers; give one in eV/atom for each phase of the hull"
+            )
+        other = copy(self)
+        other.phases = tuple(
+            replace(phase, energy_per_atom=float(energy))
+            for phase, energy in zip(self.phases, energies, strict=True)
+        )
+        other._arrange(energies)
+        return other
 
     def _matrix(self, rows: Sequence[tuple[tuple[str, float], ...]]) -> FloatArray:
         """Atomic fractions as ``(n, n_elements)``."""
