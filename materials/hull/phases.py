@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core.composition import Composition
+from pymatgen.core.periodic_table import DummySpecies
 
 from materials.errors import InputError
 
@@ -66,7 +67,7 @@ def atomic_fractions(formula: str) -> tuple[tuple[str, float], ...]:
         raise InputError(f"'{formula}' is not a formula: {error}") from error
     amounts: dict[str, float] = {}
     for species, amount in composition.items():
-        if not hasattr(species, "Z"):
+        if isinstance(species, DummySpecies):
             raise InputError(f"'{formula}' is not a formula: '{species}' is not an element")
         amounts[species.symbol] = amounts.get(species.symbol, 0.0) + float(amount)
     total = sum(amounts.values())
