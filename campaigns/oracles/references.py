@@ -23,14 +23,13 @@ from campaigns.oracles.records import (
     polymorphs_for,
     read_records,
 )
+from campaigns.oracles.shipped import SHIPPED
 from materials.errors import GalenaError
 from materials.known import KnownFormulas
 from materials.relaxation import RelaxationSettings, relax
 from materials.screens.hull import Phase
 from models.inference import Predictor
 from models.potentials import Potential
-
-SHIPPED = Path(__file__).parents[1] / "data" / "reference_phases.jsonl"
 
 
 def cache_file() -> Path:
@@ -52,7 +51,7 @@ class References:
         predictor: Predictor,
         config: OracleConfig,
         *,
-        files: Sequence[Path] = (SHIPPED,),
+        files: Sequence[Path] = SHIPPED,
         cache: Path | None = None,
         known: KnownFormulas | None = None,
     ) -> None:
