@@ -119,7 +119,7 @@ def asked_of_formula(text: str) -> Asked:
     try:
         atomic_fractions(text)
     except InputError as error:
-        return Asked(text, text, error=f"{error}, and there is no such file")
+        return Asked(text, error=f"{error}, and there is no such file")
     return Asked(text, text)
 
 

@@ -241,7 +241,7 @@ def _print(frame: pd.DataFrame, margin: float) -> None:
         columns = ["name", "above hull\neV/atom", "formation\neV/atom"]
         chance = good["probability_within_margin"].notna().any()
         columns += [f"within\n{1000 * margin:g} meV"] if chance else []
-        grid = show.table([*columns, "competes with"])
+        grid = show.table([*columns, "best mixture of other phases"])
         grid.columns[-1].justify, grid.columns[-1].no_wrap = "left", False
         for _, row in good.iterrows():
             above = (row["energy_above_hull"], row["energy_above_hull_std"])

@@ -24,10 +24,11 @@ from campaigns.oracles.records import (
     read_records,
 )
 from campaigns.oracles.shipped import SHIPPED
-from materials.errors import GalenaError
+from materials.errors import GalenaError, InputError
+from materials.hull import MixedOriginsError, Phase
+from materials.hull.tables import read_phases
 from materials.known import KnownFormulas
 from materials.relaxation import RelaxationSettings, relax
-from materials.screens.hull import Phase
 from models.inference import Predictor
 from models.potentials import Potential
 
@@ -59,6 +60,7 @@ class References:
         self.chooser = Chooser(predictor, config, known=known)
         self.cache = cache or cache_file()
         self.origin = potential.origin
+        self._table = self._own_table()
         self._records: dict[str, SystemRecord] = {}
         for path in (*files, self.cache):
             for record in read_records(path):
@@ -67,6 +69,8 @@ class References:
 
     def missing(self, elements: Sequence[str]) -> list[tuple[str, ...]]:
         """Subsystems of ``elements`` that would have to be computed, small ones first."""
+        if self._table is not None:
+            return []
         return [s for s in self._subsystems(elements) if "-".join(s) not in self._records]
 
     def competing(
@@ -77,6 +81,8 @@ class References:
         Raises:
             GalenaError: an element has no relaxed phase at all.
         """
+        if self._table is not None:
+            return list(self._table)
         phases = []
         for subsystem in self._subsystems(elements):
             name = "-".join(subsystem)
@@ -133,6 +139,27 @@ class References:
             tuple(phases),
             self.chooser.guide,
         )
+
+    def _own_table(self) -> tuple[Phase, ...] | None:
+        """The phases of the table that the campaign names, all from the potential.
+
+        Raises:
+            InputError: it cannot be read, or a row is no phase of this origin.
+        """
+        path = self.config.references.table
+        if path is None:
+            return None
+        found = read_phases(path)
+        for phase in found.phases:
+            if phase.origin != self.origin:
+                raise MixedOriginsError(
+                    f"{path}: the energy of {phase.formula} is from {phase.origin}, "
+                    f"candidates are relaxed with {self.origin}; compute all with one method"
+                )
+        if found.failures:
+            place, reason = found.failures[0]
+            raise InputError(f"{path}, {place}: {reason}")
+        return found.phases
 
     def _subsystems(self, elements: Sequence[str]) -> list[tuple[str, ...]]:
         """All subsystems that are covered, by size."""
