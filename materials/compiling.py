@@ -7,7 +7,6 @@ else: whoever changes options here must change those files too, or old code goes
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar, cast
 
 from numba import njit
@@ -24,17 +23,3 @@ def compiled(function: F) -> F:
         return cast("F", njit(function, nogil=True, cache=True))
     except RuntimeError:  # no place to keep it
         return cast("F", njit(function, nogil=True))
-
-
-def compiled_loosely(function: F) -> F:
-    """The same, free to reorder sums and products: for single precision, never for counts.
-
-    Infinities and NaN are kept as they are: a network that finds none must not make one up;
-    dividing by zero gives them, as in torch, and raises nothing.
-    """
-    loose = {"contract", "reassoc", "arcp", "nsz"}
-    loosely = partial(njit, nogil=True, fastmath=loose, error_model="numpy")
-    try:
-        return cast("F", loosely(function, cache=True))
-    except RuntimeError:
-        return cast("F", loosely(function))

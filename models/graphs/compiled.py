@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.compiling import compiled
+from models.compiling import compiled
 from models.graphs.neighbours import FloatArray, GraphConfig, IntArray
 
 _FIRST = 1.75  # times the cube root of the volume per atom: enough for nine crystals in ten

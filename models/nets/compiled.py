@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from materials.compiling import compiled_loosely
+from models.compiling import compiled_loosely
 from models.nets.parts import RadialBasis
 
 Floats = NDArray[np.float32]
