@@ -114,7 +114,7 @@ def relax(
     except _Broken as broken:
         error = str(broken)
     except Exception as failure:  # noqa: BLE001 - any calculator may fail in any way
-        error = _one_line(failure)
+        error = one_line(failure)
     if error is not None:
         final, energy, force, converged = None, None, None, False
     seconds = time.monotonic() - start
@@ -214,6 +214,7 @@ def _structure(atoms: Any, like: Structure) -> Structure:
     )
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What went wrong, for a record."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

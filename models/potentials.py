@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from materials.provenance import file_sha256
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
+
+    from models.relaxing.batched import BatchedPotential
 
 _CHGNET_VERSION = "0.3.0"
 _CHGNET_WEIGHTS = f"pretrained/{_CHGNET_VERSION}/chgnet_0.3.0_e29f68s314m37.pth.tar"
@@ -35,6 +38,8 @@ class Potential:
     calculator: BaseCalculator
     """Gives eV per cell, eV/Å and eV/Å3. It remembers the last crystal it saw, so one
     calculator serves one thread."""
+    batched: Callable[[], BatchedPotential] | None = None
+    """Makes what answers for many crystals at once; None where only the calculator does."""
 
     @property
     def origin(self) -> str:
@@ -73,6 +78,7 @@ def _chgnet(device: str) -> Potential:
         from chgnet.model.model import CHGNet
     except ModuleNotFoundError as error:
         raise MissingExtraError("chgnet", "chgnet") from error
+    from models.relaxing.chgnet import BatchedChgnet
 
     with as_file(files("chgnet").joinpath(_CHGNET_WEIGHTS)) as path:
         digest = file_sha256(path)
@@ -84,7 +90,12 @@ def _chgnet(device: str) -> Potential:
         )
         network.eval()
         calculator = CHGNetCalculator(network, use_device=chosen, on_isolated_atoms="error")
-    return Potential("CHGNet", f"{_CHGNET_VERSION}+{digest[:8]}", calculator)
+    return Potential(
+        "CHGNet",
+        f"{_CHGNET_VERSION}+{digest[:8]}",
+        calculator,
+        partial(BatchedChgnet, network),
+    )
 
 
 def _emt(device: str) -> Potential:  # noqa: ARG001 - runs on the processor whatever is asked
