@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,10 @@ class Potential:
     """``CHGNet``."""
     version: str
     """Version of the model, and of its weights where it has any: ``0.3.0+ab12cd34``."""
-    calculator: BaseCalculator
+    calculator: BaseCalculator = field(repr=False)
     """Gives eV per cell, eV/Å and eV/Å3. It remembers the last crystal it saw, so one
     calculator serves one thread."""
-    batched: Callable[[], BatchedPotential] | None = None
+    batched: Callable[[], BatchedPotential] | None = field(default=None, repr=False)
     """Makes what answers for many crystals at once; None where only the calculator does."""
 
     @property

@@ -81,10 +81,15 @@ class Bfgs:
         return np.concatenate([forces @ self._strain, of_cell])
 
     def step(self, pulls: FloatArray) -> None:
-        """Move, given what :meth:`pulls` returned for the present geometry."""
+        """Move, given what :meth:`pulls` returned for the present geometry.
+
+        Raises :class:`numpy.linalg.LinAlgError` where the curvature is no longer a number.
+        """
         x, gradient = self._x.ravel(), -pulls.ravel()
         self._learn(x, gradient)
         self._last = x.copy(), gradient
+        if not np.isfinite(self._hessian).all():
+            raise np.linalg.LinAlgError("the curvature is no longer a number")
         stiffness, modes = np.linalg.eigh(self._hessian)
         move = -modes @ (gradient @ modes / np.abs(stiffness))
         move = move.reshape(-1, 3)
@@ -102,11 +107,12 @@ class Bfgs:
         if np.abs(moved).max() < _SAME:
             return
         expected = self._hessian @ moved
-        self._hessian = (
-            self._hessian
-            + np.outer(changed, changed) / (moved @ changed)
-            - np.outer(expected, expected) / (moved @ expected)
-        )
+        with np.errstate(all="ignore"):  # what is no number is told by ``eigh``
+            self._hessian = (
+                self._hessian
+                + np.outer(changed, changed) / (moved @ changed)
+                - np.outer(expected, expected) / (moved @ expected)
+            )
 
     def _place(self) -> None:
         """Put the atoms where the variables say."""

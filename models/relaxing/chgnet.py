@@ -42,8 +42,12 @@ class BatchedChgnet:
         self._cutoff = float(network.graph_converter.atom_graph_cutoff)
         self._bond_cutoff = float(network.graph_converter.bond_graph_cutoff)
         with torch.no_grad():
-            self._atom = [_Gated(layer.twoBody_atom, 3) for layer in network.atom_conv_layers]
-            self._bond = [_Gated(layer.twoBody_bond, 4) for layer in network.bond_conv_layers]
+            self._atom = [
+                _Gated(layer.twoBody_atom, 3) for layer in network.atom_conv_layers
+            ]
+            self._bond = [
+                _Gated(layer.twoBody_bond, 4) for layer in network.bond_conv_layers
+            ]
             self._angle = [_Gated(layer.twoBody_bond, 4) for layer in network.angle_layers]
         self._atom_out = [_matrix(layer.mlp_out) for layer in network.atom_conv_layers]
         self._bond_out = [_matrix(layer.mlp_out) for layer in network.bond_conv_layers]
@@ -137,9 +141,7 @@ class BatchedChgnet:
             )
             bonds = torch.cat([bonds_short, bonds_long])
             if layer < n_layers - 2:  # the last angles would be looked at by nobody
-                gated = self._angle[layer](
-                    graph.angle_parts(atoms, bonds_short), angles
-                )
+                gated = self._angle[layer](graph.angle_parts(atoms, bonds_short), angles)
                 angles = angles + gated
         atoms = net.readout_norm(atoms)
         site: Tensor = net.mlp(atoms).squeeze(1) + self._atom_energy[graph.z - 1]

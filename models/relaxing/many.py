@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
+from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.relaxation import (
     CLOSEST,
@@ -26,7 +27,7 @@ from materials.relaxation import (
     one_line,
     volume_fault,
 )
-from materials.soundness import FloatArray, IntArray
+from materials.soundness import FloatArray, IntArray, lattice_fault, species_fault
 from models.memory import by_cost, halving
 from models.relaxing.batched import Answers, BatchedPotential, batched_potential
 from models.relaxing.bfgs import Bfgs, Geometry
@@ -57,9 +58,7 @@ def relax_many(
     """
     waiting: dict[int, RelaxationRecord] = {}
     due = 0
-    for place, record in relax_as_finished(
-        structures, potential, settings, budget=budget
-    ):
+    for place, record in relax_as_finished(structures, potential, settings, budget=budget):
         waiting[place] = record
         while due in waiting:
             yield waiting.pop(due)
@@ -139,7 +138,8 @@ class _Crew:
             try:
                 member = self._member(place, structure)
             except Exception as failure:  # noqa: BLE001 - pymatgen raises many kinds
-                error = one_line(failure)
+                known = isinstance(failure, InputError)
+                error = str(failure) if known else one_line(failure)
                 yield Finished(place, self._failed(error, 0, time.monotonic() - start))
                 continue
             self.members.append(member)
@@ -148,13 +148,14 @@ class _Crew:
     def _member(self, place: int, structure: Structure) -> _Member:
         numbers = np.array([site.specie.Z for site in structure], dtype=np.int64)
         cell = np.array(structure.lattice.matrix)
+        fault = species_fault(numbers) or lattice_fault(cell, len(numbers))
+        if fault is not None:
+            raise InputError(fault)
         optimiser = Bfgs(
             Geometry(structure.frac_coords @ cell, cell),
             relax_cell=self.settings.relax_cell,
         )
-        member = _Member(
-            place, structure, numbers, optimiser, optimiser.geometry.volume, 0
-        )
+        member = _Member(place, structure, numbers, optimiser, optimiser.geometry.volume, 0)
         member.cost = int(self.potential.costs(_flat([member]))[0])
         return member
 
@@ -228,7 +229,10 @@ class _Crew:
             member.steps_before = member.n_steps
             member.optimiser.renew()
             pulls = member.optimiser.pulls(answer.forces, answer.stress)
-        member.optimiser.step(pulls)
+        try:
+            member.optimiser.step(pulls)
+        except np.linalg.LinAlgError as failure:
+            return self._failed(one_line(failure), member.n_steps, 0.0)
         member.n_steps += 1
         return None
 
@@ -285,6 +289,4 @@ def _flat(members: Sequence[_Member]) -> FlatCrystals:
 
 
 def _timed(record: RelaxationRecord, seconds: float) -> RelaxationRecord:
-    from dataclasses import replace
-
     return replace(record, seconds=seconds)

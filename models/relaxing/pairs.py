@@ -91,9 +91,7 @@ def _find_pairs(
                 if n + images > len(first):
                     first, second = _longer(first, images), _longer(second, images)
                     vector = _longer_rows(vector, images)
-                n = _images(
-                    frac, cell, i, j, low, high, cutoff, first, second, vector, n
-                )
+                n = _images(frac, cell, i, j, low, high, cutoff, first, second, vector, n)
         ends[crystal + 1] = n
     return first[:n].copy(), second[:n].copy(), vector[:n].copy(), ends
 
