@@ -84,7 +84,7 @@ class OneByOne:
             atoms = slice(crystals.start[row], crystals.start[row + 1])
             try:
                 energy[row], forces[atoms], stress[row] = self._ask(numbers, frac, lattice)
-            except Exception as failure:  # noqa: BLE001 - any calculator may fail in any way
+            except Exception as failure:
                 if out_of_memory(failure):
                     raise
                 faults[row] = one_line(failure)

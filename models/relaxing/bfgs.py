@@ -40,8 +40,7 @@ class Geometry:
     @property
     def frac_coords(self) -> FloatArray:
         """``(n_atoms, 3)``, anywhere."""
-        found: FloatArray = np.linalg.solve(self.cell.T, self.positions.T).T
-        return found
+        return np.asarray(np.linalg.solve(self.cell.T, self.positions.T).T, np.float64)
 
 
 class Bfgs:
@@ -86,11 +85,11 @@ class Bfgs:
         Raises :class:`numpy.linalg.LinAlgError` where the curvature is no longer a number.
         """
         x, gradient = self._x.ravel(), -pulls.ravel()
-        self._learn(x, gradient)
-        self._last = x.copy(), gradient
-        if not np.isfinite(self._hessian).all():
+        hessian = self._learn(x, gradient)
+        self._hessian, self._last = hessian, (x.copy(), gradient)
+        if not np.isfinite(hessian).all():
             raise np.linalg.LinAlgError("the curvature is no longer a number")
-        stiffness, modes = np.linalg.eigh(self._hessian)
+        stiffness, modes = np.linalg.eigh(hessian)
         move = -modes @ (gradient @ modes / np.abs(stiffness))
         move = move.reshape(-1, 3)
         longest = np.linalg.norm(move, axis=1).max()
@@ -99,20 +98,21 @@ class Bfgs:
         self._x = self._x + move
         self._place()
 
-    def _learn(self, x: FloatArray, gradient: FloatArray) -> None:
+    def _learn(self, x: FloatArray, gradient: FloatArray) -> FloatArray:
+        """The curvature, with what the last step has taught, ``(n, n)`` in eV/Å2."""
         if self._hessian is None or self._last is None:
-            self._hessian = _STIFFNESS * np.eye(len(x))
-            return
+            return _STIFFNESS * np.eye(len(x))
         moved, changed = x - self._last[0], gradient - self._last[1]
         if np.abs(moved).max() < _SAME:
-            return
+            return self._hessian
         expected = self._hessian @ moved
-        with np.errstate(all="ignore"):  # what is no number is told by ``eigh``
-            self._hessian = (
+        with np.errstate(all="ignore"):  # what is no number is told by the caller
+            learnt: FloatArray = (
                 self._hessian
                 + np.outer(changed, changed) / (moved @ changed)
                 - np.outer(expected, expected) / (moved @ expected)
             )
+        return learnt
 
     def _place(self) -> None:
         """Put the atoms where the variables say."""

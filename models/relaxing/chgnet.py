@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - its usual name
+from torch.nn import functional as F
 
 from materials.flat import FlatCrystals
 from materials.soundness import FloatArray, IntArray
@@ -57,7 +57,8 @@ class BatchedChgnet:
         """Pairs within the cutoff, estimated from the density, ``(n,)``."""
         volume = np.abs(np.linalg.det(crystals.lattice))
         around = 2.0 / 3.0 * np.pi * self._cutoff**3 / volume  # half of the sphere
-        return np.ceil(crystals.n_sites**2 * around).astype(np.int64) + crystals.n_sites
+        pairs: IntArray = np.ceil(crystals.n_sites**2 * around).astype(np.int64)
+        return pairs + crystals.n_sites
 
     def __call__(self, crystals: FlatCrystals) -> Answers:
         """Ask the network once; crystals that it cannot take have faults."""
@@ -97,7 +98,7 @@ class BatchedChgnet:
         v = graph.vector.detach().double().cpu().numpy()
         first, second = graph.first.cpu().numpy(), graph.second.cpu().numpy()
         n_atoms, n = len(crystals.atomic_numbers), len(crystals)
-        forces = np.stack(
+        forces: FloatArray = np.stack(
             [
                 np.bincount(second, g[:, axis], n_atoms)
                 - np.bincount(first, g[:, axis], n_atoms)
@@ -113,7 +114,7 @@ class BatchedChgnet:
                 virial[:, a, b] = np.bincount(of_pair, v[:, a] * g[:, b], n)
         volume = np.abs(np.linalg.det(crystals.lattice))
         stress = (virial + virial.transpose(0, 2, 1)) / 2.0 / volume[:, None, None]
-        energy = np.bincount(owner, energies.double().cpu().numpy(), n)
+        energy = np.bincount(owner, energies.double().cpu().numpy(), n).astype(np.float64)
         return Answers(energy, forces, stress)
 
     def _site_energies(self, graph: _Graph, vector: Tensor) -> Tensor:

@@ -167,7 +167,7 @@ class _Crew:
         told = self._ask(asked)
         over: list[tuple[_Member, RelaxationRecord]] = []
         for member, fault in zip(self.members, faults, strict=True):
-            answer = fault if fault else told[member.place]
+            answer = fault or told[member.place]
             if (record := self._judge(member, answer)) is not None:
                 over.append((member, record))
         self._share(time.monotonic() - begin)

@@ -175,10 +175,10 @@ def _find_bond_pairs(
         n += start[atom + 1] * (start[atom + 1] - 1)
         start[atom + 1] += start[atom]
     place = start[:-1].copy()
-    bonds, signs = np.empty(2 * len(first), np.int64), np.empty(2 * len(first))
+    bonds, ends = np.empty(2 * len(first), np.int64), np.empty(2 * len(first))
     for bond in range(len(first)):
-        for atom, sign in ((first[bond], 1.0), (second[bond], -1.0)):
-            bonds[place[atom]], signs[place[atom]] = bond, sign
+        for atom, end in ((first[bond], 1.0), (second[bond], -1.0)):
+            bonds[place[atom]], ends[place[atom]] = bond, end
             place[atom] += 1
     shared = np.empty(n, np.int64)
     one, other, sign = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
@@ -188,6 +188,6 @@ def _find_bond_pairs(
             for q in range(start[atom], start[atom + 1]):
                 if p != q:
                     shared[n], one[n], other[n] = atom, bonds[p], bonds[q]
-                    sign[n] = signs[p] * signs[q]
+                    sign[n] = ends[p] * ends[q]
                     n += 1
     return shared, one, other, sign
