@@ -167,9 +167,7 @@ def _document(outcome: Outcome, output: Path, origin: str) -> dict[str, Any]:
         "crystals": outcome.n_crystals,
         "converged": outcome.n_converged,
         "unconverged": outcome.n_unconverged,
-        "failures": [
-            {"name": name, "error": reason} for name, reason in outcome.failures
-        ],
+        "failures": [{"name": name, "error": reason} for name, reason in outcome.failures],
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from materials.flat import FlatCrystals
+from materials.flat import BoolArray, FlatCrystals
 from materials.relaxation import one_line
 from materials.soundness import FloatArray, IntArray
 from models.memory import out_of_memory
@@ -59,6 +59,18 @@ def batched_potential(potential: Potential) -> BatchedPotential:
     if potential.batched is not None:
         return potential.batched()
     return OneByOne(potential.calculator)
+
+
+def spread(
+    found: Answers, crystals: FlatCrystals, kept: BoolArray, faults: Mapping[int, str]
+) -> Answers:
+    """The answers for all crystals, from those for the ``kept`` ones, ``(n,)``."""
+    energy = np.full(len(crystals), np.nan)
+    stress = np.full((len(crystals), 3, 3), np.nan)
+    forces = np.full((len(crystals.atomic_numbers), 3), np.nan)
+    energy[kept], stress[kept] = found.energy, found.stress
+    forces[np.repeat(kept, crystals.n_sites)] = found.forces
+    return Answers(energy, forces, stress, faults)
 
 
 class OneByOne:

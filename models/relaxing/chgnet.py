@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from materials.flat import FlatCrystals
 from materials.soundness import FloatArray, IntArray
-from models.relaxing.batched import Answers
-from models.relaxing.pairs import Pairs, find_bond_pairs, find_pairs
+from models.relaxing.batched import Answers, spread
+from models.relaxing.pairs import Pairs, find_bond_pairs, find_pairs, pairs_expected
 
 _HEAVIEST = 94  # Pu; CHGNet has no embedding beyond
 _BUDGET_CPU = 20_000  # pairs; measured, see benchmarks/relaxation.py
@@ -55,10 +55,7 @@ class BatchedChgnet:
 
     def costs(self, crystals: FlatCrystals) -> IntArray:
         """Pairs within the cutoff, estimated from the density, ``(n,)``."""
-        volume = np.abs(np.linalg.det(crystals.lattice))
-        around = 2.0 / 3.0 * np.pi * self._cutoff**3 / volume  # half of the sphere
-        pairs: IntArray = np.ceil(crystals.n_sites**2 * around).astype(np.int64)
-        return pairs + crystals.n_sites
+        return pairs_expected(crystals, self._cutoff)
 
     def __call__(self, crystals: FlatCrystals) -> Answers:
         """Ask the network once; crystals that it cannot take have faults."""
@@ -66,7 +63,7 @@ class BatchedChgnet:
         faults = self._faults(crystals, pairs)
         if faults:
             kept = np.array([row not in faults for row in range(len(crystals))])
-            return _spread(self(crystals.select(kept)), crystals, kept, faults)
+            return spread(self(crystals.select(kept)), crystals, kept, faults)
         if not len(crystals):
             return Answers(np.empty(0), np.empty((0, 3)), np.empty((0, 3, 3)))
         graph = _Graph.of(crystals, pairs, self._bond_cutoff, self.device)
@@ -272,15 +269,3 @@ def _linears(mlp: Any) -> list[Any]:
 def _matrix(mlp: Any) -> Tensor:
     weight: Tensor = _linears(mlp)[0].weight.detach()
     return weight.T.contiguous()
-
-
-def _spread(
-    found: Answers, crystals: FlatCrystals, kept: Any, faults: dict[int, str]
-) -> Answers:
-    """The answers for all crystals, from those for some."""
-    energy = np.full(len(crystals), np.nan)
-    stress = np.full((len(crystals), 3, 3), np.nan)
-    forces = np.full((len(crystals.atomic_numbers), 3), np.nan)
-    energy[kept], stress[kept] = found.energy, found.stress
-    forces[np.repeat(kept, crystals.n_sites)] = found.forces
-    return Answers(energy, forces, stress, faults)

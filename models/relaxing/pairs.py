@@ -57,6 +57,14 @@ def find_bond_pairs(first: IntArray, second: IntArray, n_atoms: int) -> BondPair
     return BondPairs(*_find_bond_pairs(first, second, n_atoms))
 
 
+def pairs_expected(crystals: FlatCrystals, cutoff: float) -> IntArray:
+    """About how many pairs each crystal has, from its density; at least its atoms, ``(n,)``."""
+    volume = np.abs(np.linalg.det(crystals.lattice))
+    around = 2.0 / 3.0 * np.pi * cutoff**3 / volume  # half a sphere
+    pairs: IntArray = np.ceil(crystals.n_sites**2 * around).astype(np.int64)
+    return pairs + crystals.n_sites
+
+
 def closest(crystals: FlatCrystals, cutoff: float) -> FloatArray:
     """The shortest distance in each crystal in Å, infinite above ``cutoff``, ``(n,)``."""
     pairs = find_pairs(crystals, cutoff)

@@ -79,9 +79,7 @@ def check(structure: Structure, potential: Potential) -> ElasticRecord:
 
 
 def _tensor(structure: Structure, potential: Potential) -> ElasticTensor:
-    strained = DeformedStructureSet(
-        structure, norm_strains=_STRAINS, shear_strains=_SHEARS
-    )
+    strained = DeformedStructureSet(structure, norm_strains=_STRAINS, shear_strains=_SHEARS)
     records = list(relax_many(strained, potential, _SETTINGS))
     relaxed = []
     for record in records:
