@@ -11,6 +11,7 @@ import contextlib
 import io
 import warnings
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +72,17 @@ def from_file(path: Path, *, name: str, device: str) -> Potential:
 def _network(path: Path) -> Any:
     """Build the network of a checkpoint, which is loaded without unpickling."""
     import torch
-    from sevenn import checkpoint
 
-    rebuild = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-    allowed = [
+    checkpoint: Any = import_module("sevenn.checkpoint")  # in parts without types
+    rebuild: Any = np.zeros(0).__reduce__()[0]
+    allowed: list[Any] = [
         (rebuild, "numpy.core.multiarray._reconstruct"),
         np.ndarray,
         np.dtype,
         *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
     ]
 
-    def load(file: Any, **_: Any) -> Any:
+    def load(file: Any) -> Any:
         with torch.serialization.safe_globals(allowed):
             return torch.load(file, map_location="cpu", weights_only=True)
 

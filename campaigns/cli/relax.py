@@ -95,7 +95,7 @@ def relax(
     """
     from campaigns.lock import held
     from campaigns.relaxing import run
-    from campaigns.relaxing.folder import begun, clear, work_folder
+    from campaigns.relaxing.folder import JOURNAL, begun, remove, work_folder
     from campaigns.relaxing.journal import Journal
     from campaigns.relaxing.sources import given_crystals
     from campaigns.relaxing.table import write_table
@@ -114,9 +114,9 @@ def relax(
     chosen = load_potential(potential, device=device, trust=trust)
     with held(folder, "relaxation", "--output"):
         if force:
-            clear(folder)
+            (folder / JOURNAL).unlink(missing_ok=True)
         header = run.header(chosen, settings, wanted)
-        with Journal(folder / "journal.jsonl", header) as journal:
+        with Journal(folder / JOURNAL, header) as journal:
             n_before = len(journal)
             with show.counting("relaxing", total) as tell:
                 run.relax_given(
@@ -128,8 +128,7 @@ def relax(
                         given_crystals(sources), chosen, wanted, journal, tell=tell
                     )
             outcome = write_table(given_crystals(sources), journal, output, wanted)
-        clear(folder)
-    folder.rmdir()
+        remove(folder)
     if as_json:
         show.print_json(_document(outcome, output, chosen.origin))
     else:

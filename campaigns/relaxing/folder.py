@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from campaigns.lock import LOCK_FILES
 
-_OURS = ("journal.jsonl", *LOCK_FILES)
+JOURNAL = "journal.jsonl"
 
 
 def work_folder(output: Path) -> Path:
@@ -16,10 +17,12 @@ def work_folder(output: Path) -> Path:
 
 def begun(output: Path) -> bool:
     """Whether a relaxation into this table waits to be gone on with."""
-    return (work_folder(output) / "journal.jsonl").exists()
+    return (work_folder(output) / JOURNAL).exists()
 
 
-def clear(folder: Path) -> None:
-    """Remove what a relaxation has in its folder, and nothing else."""
-    for name in _OURS:
+def remove(folder: Path) -> None:
+    """Remove a folder that is no longer needed; whatever else is in it keeps it."""
+    for name in (JOURNAL, *LOCK_FILES):
         (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
