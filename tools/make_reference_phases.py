@@ -48,6 +48,7 @@ LIMITS = OracleConfig.model_validate(
     }
 )
 """At least a campaign's own limits, so that the records serve every campaign."""
+_TOGETHER = 8  # systems whose phases are relaxed at once; what a stop loses
 _PATIENCE = 8  # structures of a nonmetal: a predictor knows little of molecules
 
 
@@ -107,11 +108,14 @@ def main() -> None:
         )
 
     usual, patient = references_for(limits), references_for(_patient(limits))
-    for system in track(systems[part - 1 :: parts], description="competing phases"):
+    mine = [s for s in systems[part - 1 :: parts] if usual.lacks(s)]
+    for start in track(range(0, len(mine), _TOGETHER), description="competing phases"):
         if time.monotonic() > deadline:
             break
-        alone = known is not None and len(system) == 1 and ionic(system)
-        (patient if alone else usual).ensure(system)
+        block = mine[start : start + _TOGETHER]
+        alone = [s for s in block if known is not None and len(s) == 1 and ionic(s)]
+        patient.ensure_many(alone)
+        usual.ensure_many([s for s in block if s not in alone])
 
 
 def _patient(limits: OracleConfig) -> OracleConfig:

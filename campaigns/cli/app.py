@@ -8,7 +8,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from campaigns.cli import bench, campaign, hull, model, predict, screen, train, ui, version
+from campaigns.cli import (
+    bench,
+    campaign,
+    hull,
+    model,
+    predict,
+    relax,
+    screen,
+    train,
+    ui,
+    version,
+)
 from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
@@ -64,6 +75,7 @@ crystals failed and are named; 130 stopped by Ctrl-C.
 )
 app.command()(predict.predict)
 app.command()(screen.screen)
+app.command()(relax.relax)
 app.command()(hull.hull)
 app.add_typer(campaign.app, name="campaign")
 app.command()(train.train)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from pymatgen.core import Structure
+
 from campaigns.config import OracleConfig
 from campaigns.oracles.choice import Chooser
 from campaigns.oracles.records import (
@@ -28,9 +30,10 @@ from materials.errors import GalenaError, InputError
 from materials.hull import MixedOriginsError, Phase
 from materials.hull.tables import read_phases
 from materials.known import KnownFormulas
-from materials.relaxation import RelaxationSettings, relax
+from materials.relaxation import RelaxationRecord, RelaxationSettings
 from models.inference import Predictor
 from models.potentials import Potential
+from models.relaxing.many import relax_many
 
 
 def cache_file() -> Path:
@@ -71,7 +74,7 @@ class References:
         """Subsystems of ``elements`` that would have to be computed, small ones first."""
         if self._table is not None:
             return []
-        return [s for s in self._subsystems(elements) if "-".join(s) not in self._records]
+        return [s for s in self._subsystems(elements) if self.lacks(s)]
 
     def competing(
         self, elements: Sequence[str], *, note: Callable[[str], None] | None = None
@@ -86,7 +89,7 @@ class References:
         phases = []
         for subsystem in self._subsystems(elements):
             name = "-".join(subsystem)
-            if name not in self._records and note:
+            if note and self.lacks(subsystem):
                 note(name)
             found = self.ensure(subsystem).phases
             if len(subsystem) == 1 and not found:
@@ -99,46 +102,54 @@ class References:
 
     def ensure(self, elements: Sequence[str]) -> SystemRecord:
         """The record of exactly this system, computed and kept if there is none."""
-        name = "-".join(sorted(elements))
-        if name not in self._records:
-            self._records[name] = self.compute(elements)
-            append_record(self.cache, self._records[name])
-        return self._records[name]
+        self.ensure_many([elements])
+        return self._records["-".join(sorted(elements))]
 
-    def compute(self, elements: Sequence[str]) -> SystemRecord:
-        """Screen and relax the phases of exactly this system."""
-        choice = self.chooser.choose(elements)
+    def lacks(self, elements: Sequence[str]) -> bool:
+        """Whether there is no record of exactly this system."""
+        return "-".join(sorted(elements)) not in self._records
+
+    def ensure_many(self, systems: Sequence[Sequence[str]]) -> None:
+        """Compute and keep the records of these systems that there are none of."""
+        absent = [s for s in systems if self.lacks(s)]
+        for record in self.compute(absent) if absent else ():
+            self._records[record.system] = record
+            append_record(self.cache, record)
+
+    def compute(self, systems: Sequence[Sequence[str]]) -> list[SystemRecord]:
+        """Screen and relax the phases of each of these systems, all of them together."""
+        choices = [self.chooser.choose(elements) for elements in systems]
         settings = RelaxationSettings(
             max_force=self.config.relaxation.max_force,
             max_steps=self.config.relaxation.max_steps,
             time_limit=self.config.relaxation.time_limit,
         )
-        phases = []
-        for prototype, structure in choice.structures:
-            record = relax(structure, self.potential.calculator, settings, name=self.origin)
-            if record.error is None and record.energy_per_atom is not None:
-                phases.append(
-                    ReferencePhase(
-                        structure.composition.reduced_formula,
-                        prototype,
-                        round(record.energy_per_atom, 6),
-                        len(structure),
-                        record.converged,
-                    )
+        chosen = [pair for choice in choices for pair in choice.structures]
+        found = relax_many((crystal for _, crystal in chosen), self.potential, settings)
+        phases = [
+            _phase(label, crystal, record)
+            for (label, crystal), record in zip(chosen, found, strict=True)
+        ]
+        records, start = [], 0
+        for elements, choice in zip(systems, choices, strict=True):
+            own = phases[start : start + len(choice.structures)]
+            start += len(choice.structures)
+            records.append(
+                SystemRecord(
+                    "-".join(sorted(elements)),
+                    self.origin,
+                    settings.max_force,
+                    settings.max_steps,
+                    self.config.references.max_sites,
+                    limit_for(elements, self.config),
+                    polymorphs_for(elements, self.config),
+                    self.predictor.version,
+                    choice.n_screened,
+                    tuple(phase for phase in own if phase is not None),
+                    self.chooser.guide,
                 )
-        return SystemRecord(
-            "-".join(sorted(elements)),
-            self.origin,
-            settings.max_force,
-            settings.max_steps,
-            self.config.references.max_sites,
-            limit_for(elements, self.config),
-            polymorphs_for(elements, self.config),
-            self.predictor.version,
-            choice.n_screened,
-            tuple(phases),
-            self.chooser.guide,
-        )
+            )
+        return records
 
     def _own_table(self) -> tuple[Phase, ...] | None:
         """The phases of the table that the campaign names, all from the potential.
@@ -170,3 +181,18 @@ class References:
             for subset in combinations(ordered, size)
             if size == 1 or limit_for(subset, self.config) > 0
         ]
+
+
+def _phase(
+    label: str, crystal: Structure, record: RelaxationRecord
+) -> ReferencePhase | None:
+    """A relaxed phase, or nothing where relaxing failed."""
+    if record.error is not None or record.energy_per_atom is None:
+        return None
+    return ReferencePhase(
+        crystal.composition.reduced_formula,
+        label,
+        round(record.energy_per_atom, 6),
+        len(crystal),
+        record.converged,
+    )
