@@ -49,7 +49,7 @@ LIMITS = OracleConfig.model_validate(
 )
 """At least a campaign's own limits, so that the records serve every campaign."""
 _TOGETHER = 8  # systems whose phases are relaxed at once; what a stop loses
-_PATIENCE = 8  # structures of a nonmetal: a predictor knows little of molecules
+_PATIENCE = 10  # structures of a nonmetal: a predictor knows little of molecules
 
 
 def tiered_systems() -> list[tuple[str, ...]]:

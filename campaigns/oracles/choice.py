@@ -34,6 +34,7 @@ from materials.screens.validity import charge_neutrality, minimum_distance
 from models.inference import Predictor
 
 _LARGEST_OWN_CELL = 48
+_DIATOMIC = ("H", "N", "O", "F", "Cl", "Br", "I")
 _SAME_ENERGY = 1e-4  # eV/atom; predictions of one crystal written in two ways are closer
 
 
@@ -180,8 +181,12 @@ class Chooser:
 
 
 def _named(prototype: Prototype, element: str) -> bool:
-    """Whether it is called after the element: ``alpha (Mn)``, ``N2 type``."""
-    return re.search(rf"(\(|^){element}2?(\)| type)$", prototype.name) is not None
+    """Whether it is called after the element: ``alpha (Mn)``, ``N2 type``.
+
+    Elements of two-atom molecules share their structures: fluorine has none to its name.
+    """
+    names = "|".join(_DIATOMIC) if element in _DIATOMIC else element
+    return re.search(rf"(\(|^)({names})2?(\)| type)$", prototype.name) is not None
 
 
 def _cell_of(elements: Sequence[str], stoichiometry: Sequence[int]) -> Structure:

@@ -6,7 +6,7 @@ import json
 import lzma
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,13 @@ class SystemRecord:
             and self.limit >= limit_for(self.system.split("-"), config)
             and self.polymorphs >= polymorphs_for(self.system.split("-"), config)
         )
+
+    def joined(self, other: SystemRecord | None) -> SystemRecord:
+        """This record with the phases of another one of the same system added to its own."""
+        more = (
+            () if other is None else tuple(p for p in other.phases if p not in self.phases)
+        )
+        return replace(self, phases=self.phases + more)
 
 
 def limit_for(elements: Sequence[str], config: OracleConfig) -> int:

@@ -68,7 +68,8 @@ class References:
         for path in (*files, self.cache):
             for record in read_records(path):
                 if record.serves(self.origin, config):
-                    self._records[record.system] = record
+                    before = self._records.get(record.system)
+                    self._records[record.system] = record.joined(before)
 
     def missing(self, elements: Sequence[str]) -> list[tuple[str, ...]]:
         """Subsystems of ``elements`` that would have to be computed, small ones first."""

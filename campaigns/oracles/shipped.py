@@ -12,8 +12,8 @@ from materials.hull import Phase
 
 _DATA = Path(__file__).parents[1] / "data"
 SHIPPED = (_DATA / "reference_phases_wide.jsonl.xz", _DATA / "reference_phases.jsonl")
-"""Many elements, and those of the example campaign. Where both know a system, a campaign
-takes the record of the later file."""
+"""Many elements, and once more those of the example campaign, without the guidance of known
+formulas. Where both know a system, the phases of both compete."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import pytest
 
 from campaigns.config import OracleConfig
 from campaigns.oracles.mlip import MlipOracle
-from campaigns.oracles.references import References, read_records
+from campaigns.oracles.records import append_record, read_records
+from campaigns.oracles.references import References
 from campaigns.protocols import Candidate
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
@@ -184,3 +185,18 @@ def test_a_crystal_the_potential_cannot_take_is_a_failed_verdict(cache: Path) ->
     verdict = oracle(cache)(replace(asked, structure=collapsed))
     assert verdict.error
     assert verdict.energy_above_hull is None
+
+
+def test_records_of_one_system_are_put_together(cache: Path, tmp_path: Path) -> None:
+    first = next(r for r in read_records(cache) if r.system == "Au-Cu")
+    lower = replace(first.phases[0], prototype="other", energy_per_atom=-9.0)
+    append_record(tmp_path / "more.jsonl", replace(first, phases=(lower, first.phases[0])))
+    both = References(
+        load_potential("emt"),
+        FakePredictor(),  # type: ignore[arg-type]
+        CONFIG,
+        files=(cache, tmp_path / "more.jsonl"),
+        cache=tmp_path / "none.jsonl",
+    )
+    energies = [p.energy_per_atom for p in both.ensure(["Cu", "Au"]).phases]
+    assert sorted(energies) == sorted([-9.0, *(p.energy_per_atom for p in first.phases)])
