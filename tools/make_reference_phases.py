@@ -1,4 +1,4 @@
-"""Compute the competing phases that Galena ships, or those of one campaign.
+r"""Compute the competing phases that Galena ships, or those of one campaign.
 
     python tools/make_reference_phases.py OUT.jsonl
     python tools/make_reference_phases.py OUT.jsonl --spec campaign.yaml
@@ -8,21 +8,28 @@ first stopped. Without ``--spec`` the systems of the elements below come in tier
 every stop leaves a coherent set: all elements, then the pairs of one tier after the other,
 those with a nonmetal first, and the triples in between. Compositions are taken from the
 formulas known to exist (``materials.known``). ``--share 1/2`` takes every second system, for
-two processes with a file each; their lines can simply be put together.
+two processes with a file each; their lines can simply be put together. ``--pack`` writes the
+records so far as Galena ships them, one of each system, compressed:
+
+    python tools/make_reference_phases.py OUT.jsonl \
+        --pack campaigns/data/reference_phases_wide.jsonl.xz
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import lzma
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 
 from rich.progress import track
 
 from campaigns.config import CampaignConfig, OracleConfig
-from campaigns.oracles.records import ionic
+from campaigns.oracles.records import ionic, read_records
 from campaigns.oracles.references import References
 from materials.known import KnownFormulas
 from models.inference import Predictor
@@ -90,7 +97,11 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="stop after so long"
     )
+    parser.add_argument("--pack", type=Path, help="compress OUTPUT into this file, and end")
     arguments = parser.parse_args()
+    if arguments.pack:
+        pack(arguments.output, arguments.pack)
+        return
     part, parts = (int(n) for n in arguments.share.split("/"))
     deadline = time.monotonic() + 60 * arguments.minutes
     if arguments.spec:
@@ -116,6 +127,14 @@ def main() -> None:
         alone = [s for s in block if known is not None and len(s) == 1 and ionic(s)]
         patient.ensure_many(alone)
         usual.ensure_many([s for s in block if s not in alone])
+
+
+def pack(source: Path, target: Path) -> None:
+    """Write the last record of each system, ordered by size and name, as ``.xz``."""
+    last = {record.system: record for record in read_records(source)}
+    ordered = sorted(last.values(), key=lambda r: (r.system.count("-"), r.system))
+    lines = "".join(json.dumps(asdict(record)) + "\n" for record in ordered)
+    target.write_bytes(lzma.compress(lines.encode(), preset=9))
 
 
 def _patient(limits: OracleConfig) -> OracleConfig:
