@@ -174,8 +174,13 @@ class Relaxation(Frozen):
 
 
 class References(Frozen):
-    """Competing phases: the best of the decorated prototypes of every chemical subsystem."""
+    """Competing phases: the best of the decorated prototypes of every chemical subsystem,
+    or a table of one's own.
+    """
 
+    table: Path | None = None
+    """Phases to compete with instead: a table with ``formula``, ``energy_per_atom`` (eV/atom)
+    and ``origin``, which must be the potential's; nothing is computed then."""
     per_element: int = Field(default=4, ge=1)
     """Structures relaxed per element."""
     per_binary: int = Field(default=3, ge=0)

@@ -14,9 +14,11 @@ from campaigns.cli import (
     compare,
     explain,
     generate,
+    hull,
     model,
     novelty,
     predict,
+    relax,
     screen,
     sustainability,
     train,
@@ -83,6 +85,8 @@ app.command()(sustainability.sustainability)
 app.command()(compare.compare)
 app.command()(generate.generate)
 app.command()(novelty.novelty)
+app.command()(relax.relax)
+app.command()(hull.hull)
 app.add_typer(campaign.app, name="campaign")
 app.command()(explain.explain)
 app.add_typer(data.app, name="data")
