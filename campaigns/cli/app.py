@@ -12,6 +12,7 @@ from campaigns.cli import (
     bench,
     campaign,
     compare,
+    data,
     explain,
     generate,
     hull,
@@ -25,7 +26,6 @@ from campaigns.cli import (
     ui,
     version,
 )
-from campaigns.cli import bench, campaign, data, model, predict, screen, train, ui, version
 from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
