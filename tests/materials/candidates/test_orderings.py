@@ -31,7 +31,9 @@ def test_face_centred_superstructures_are_as_many_as_published(size, count):
 
 
 def test_no_two_orderings_are_the_same_crystal():
-    found = [one.filled("Zn", "Sn") for one in orderings(INP, "In", numbers=(1, 1), max_sites=8)]
+    found = [
+        one.filled("Zn", "Sn") for one in orderings(INP, "In", numbers=(1, 1), max_sites=8)
+    ]
     assert len(found) == 7
     matcher = StructureMatcher(scale=False, stol=0.1)
     assert not any(matcher.fit(a, b) for a, b in combinations(found, 2))
@@ -66,7 +68,9 @@ def test_shares_are_as_asked(numbers):
 
 
 def test_an_ordering_that_repeats_comes_in_its_own_cell():
-    sizes = [len(one.structure) for one in orderings(INP, "In", numbers=(1, 1), max_sites=8)]
+    sizes = [
+        len(one.structure) for one in orderings(INP, "In", numbers=(1, 1), max_sites=8)
+    ]
     assert sizes.count(4) == 2
     for one in orderings(INP, "In", numbers=(1, 1), max_sites=8):
         crystal = one.filled("Zn", "Sn")

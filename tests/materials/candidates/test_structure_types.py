@@ -88,7 +88,9 @@ def test_orbits_are_those_of_the_prototype():
         for orbit, species in zip(prototype.orbits, prototype.orbit_species, strict=True):
             counts[species] += len(orbit)
             assert len({prototype.structure[i].specie for i in orbit}) == 1
-        assert tuple(counts[i] for i in range(prototype.n_species)) == prototype.stoichiometry
+        assert (
+            tuple(counts[i] for i in range(prototype.n_species)) == prototype.stoichiometry
+        )
 
 
 def test_limits_leave_crystals_out():
@@ -162,6 +164,8 @@ def test_amounts_are_those_of_a_formula_unit():
 
 def test_a_crystal_without_symmetry_is_a_type_too():
     rng = np.random.default_rng(3)
-    odd = Structure([[5, 0, 0], [1, 6, 0], [0.5, 1.2, 7]], ["Li", "O", "F"], rng.random((3, 3)))
+    odd = Structure(
+        [[5, 0, 0], [1, 6, 0], [0.5, 1.2, 7]], ["Li", "O", "F"], rng.random((3, 3))
+    )
     (found,) = prototypes_from([("odd", odd)])
     assert found.prototype.spacegroup == 1

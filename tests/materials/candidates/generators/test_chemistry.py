@@ -36,14 +36,15 @@ def within(*elements: str, seed: int = 0) -> Scope:
 
 def test_substitution_puts_ions_where_their_like_were():
     (first, *_) = SubstitutionGenerator(types(), within("Ag", "In", "S")).stream()
-    assert first.formula == "AgInS2" or first.formula == "InAgS2"
+    assert first.formula == "InAgS2"
     assert first.parent in ("CuInSe2", "CuGaS2")
     assert StructureMatcher().fit(first.structure, chalcopyrite("Ag", "In", "S"))
 
 
 def test_its_score_is_the_product_of_conditional_probabilities():
     generator = SubstitutionGenerator(
-        prototypes_from([("parent", chalcopyrite("Cu", "In", "Se"))]), within("Ag", "Ga", "S")
+        prototypes_from([("parent", chalcopyrite("Cu", "In", "Se"))]),
+        within("Ag", "Ga", "S"),
     )
     table = ion_table()
     pairs = ((("Ag", 1), ("Cu", 1)), (("Ga", 3), ("In", 3)), (("S", -2), ("Se", -2)))
@@ -89,7 +90,7 @@ def test_one_element_for_another_of_the_same_charge():
 def test_two_elements_whose_charges_compensate():
     found = list(swaps("La", "Al", "O", kind=SwapKind.TWO).stream())
     assert {one.parent for one in found} == {"SrTiO3"}
-    assert {one.formula for one in found} == {"LaAlO3", "AlLaO3"} - {"AlLaO3"}
+    assert {one.formula for one in found} == {"LaAlO3"}
     assert list(swaps("La", "Al", "O", kind=SwapKind.ONE).stream()) == []
 
 
@@ -97,7 +98,9 @@ def test_two_indium_for_zinc_and_tin():
     found = list(swaps("Zn", "Sn", "P", kind=SwapKind.SPLIT).stream())
     assert {one.formula for one in found} == {"ZnSnP2"}
     assert {one.parent for one in found} <= {"InP", "GaP"}
-    fits = [StructureMatcher().fit(c.structure, chalcopyrite("Zn", "Sn", "P")) for c in found]
+    fits = [
+        StructureMatcher().fit(c.structure, chalcopyrite("Zn", "Sn", "P")) for c in found
+    ]
     assert any(fits[:2])
 
 
@@ -118,9 +121,7 @@ def test_an_exchanged_crystal_keeps_its_types_own_error_of_volume():
 def test_alloys_lie_between_their_end_members():
     found = list(AlloyGenerator(types(), within("Ga", "In", "P")).stream())
     assert {one.parent for one in found} == {"GaP+InP"}
-    assert {one.formula for one in found} == {"GaInP2", "InGaP2", "Ga3InP4", "In3GaP4"} & {
-        one.formula for one in found
-    }
+    assert {one.formula for one in found} == {"InGaP2", "InGa3P4", "In3GaP4"}
     ends = [known()[name].volume / 8 for name in ("GaP", "InP")]
     for one in found:
         counts = one.structure.composition
@@ -197,7 +198,10 @@ def test_without_pyxtal_the_extra_is_named(monkeypatch):
         (lambda: AlloySettings(min_share=0.3, max_share=0.4), "no multiple of 1/4"),
         (lambda: AlloySettings(max_sites=0), "max_sites is at least 1"),
         (lambda: SymmetricSettings(per_formula=0), "per_formula is at least 1"),
-        (lambda: SymmetricSettings(formulas=("Zn9Sn9P9O9",), max_sites=3), "more than the 3"),
+        (
+            lambda: SymmetricSettings(formulas=("Zn9Sn9P9O9",), max_sites=3),
+            "more than the 3",
+        ),
         (lambda: SymmetricSettings(formulas=("Xy2",)), "Xy2"),
     ],
 )
@@ -212,8 +216,6 @@ def test_formulas_outside_the_scope_are_refused():
         SymmetricGenerator(within("Zn", "S"), SymmetricSettings(formulas=("GaN",)))
 
 
-def test_a_long_stream_is_ranked_system_by_system():
-    """The first eight of each system come before anyone's ninth."""
+def test_where_nobody_knows_two_end_members_there_is_no_alloy():
     scope = Scope(elements=("Zn", "Sn", "P", "Cu"), n_species=(3,))
-    generator = AlloyGenerator(types(), scope)
-    assert list(islice(generator.stream(), 1)) == []  # nobody knows two such end members
+    assert list(islice(AlloyGenerator(types(), scope).stream(), 1)) == []

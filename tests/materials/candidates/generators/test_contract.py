@@ -44,7 +44,9 @@ def make(name: str, seed: int = 0) -> Generator:
         which = PrototypeSet.ENCYCLOPEDIA
         return PrototypeGenerator(aflow_prototypes(max_sites=5, which=which), where)
     if name == "substitution":
-        return SubstitutionGenerator(types(), where, SubstitutionSettings(min_probability=1e-9))
+        return SubstitutionGenerator(
+            types(), where, SubstitutionSettings(min_probability=1e-9)
+        )
     if name == "swaps":
         return SwapGenerator(types(), where)
     if name == "alloys":
