@@ -153,7 +153,7 @@ def chunks(tables: Iterable[Path]) -> Iterator[list[CrystalRow]]:
         for path in tables
         for row in CrystalTable.open(path).rows()
         if row.error is None
-        and len(row.atomic_numbers) <= 4 * MOST_SITES
+        and len(row.atomic_numbers) <= 2 * MOST_SITES
         and len(set(row.atomic_numbers.tolist())) <= 3
     )
     while some := list(islice(rows, 200)):

@@ -55,13 +55,13 @@ def entries(folder: Path) -> Iterator[tuple[str, Structure]]:
             warnings.simplefilter("ignore")
             try:
                 crystal = Structure.from_file(path, primitive=True)
+                crystal.remove_oxidation_states()
             except ValueError as error:
                 print(f"{path.name} left out: {error}")
                 continue
         if not crystal.is_ordered:
             print(f"{path.name} left out: partly occupied")
             continue
-        crystal.remove_oxidation_states()
         yield path.stem, crystal
 
 

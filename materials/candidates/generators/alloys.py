@@ -19,7 +19,7 @@ import numpy as np
 
 from materials.candidates.orderings import Ordering, orderings
 from materials.candidates.protocol import Generated, candidate_name
-from materials.candidates.structure_types import Occupant, StructureType
+from materials.candidates.structure_types import Occupant, StructureType, first_of
 from materials.candidates.systems import Scope, System, stream_rankings
 from materials.errors import InputError
 from materials.known import reduced_formula
@@ -233,11 +233,10 @@ def _hosts(
         if known.prototype.n_species not in n_species:
             continue
         for occupant in known.occupants:
-            for order in {tuple(occupant.elements[i] for i in same) for same in known.same}:
-                for place, element in enumerate(order):
-                    blank = (*order[:place], "", *order[place + 1 :])
-                    ends = found.setdefault((number, blank), {})
-                    ends.setdefault(element, []).append(occupant)
+            for place, element in enumerate(occupant.elements):
+                blank = (*occupant.elements[:place], "", *occupant.elements[place + 1 :])
+                ends = found.setdefault((number, first_of(known.same, blank)), {})
+                ends.setdefault(element, []).append(occupant)
     return found
 
 

@@ -1,7 +1,8 @@
 """Random crystals of chosen formulas that have some symmetry.
 
 PyXtal puts atoms on Wyckoff positions of a random space group: Fredericks, Parrish, Sayre &
-Zhu, Comput. Phys. Commun. 261, 107810 (2021), doi:10.1016/j.cpc.2020.107810. It is an extra:
+Zhu, Comput. Phys. Commun. 261, 107810 (2021), doi:10.1016/j.cpc.2020.107810. The volume is
+PyXtal's own, at which it has seen to it that atoms keep apart. It is an extra:
 ``pip install 'galena-materials[pyxtal]'``.
 """
 
@@ -20,7 +21,6 @@ from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
 from materials.candidates.charges import neutral_charges
-from materials.candidates.fitted_volume import fitted_volume
 from materials.candidates.protocol import Generated, candidate_name
 from materials.candidates.systems import Scope, System, stream_rankings
 from materials.errors import InputError, MissingExtraError
@@ -168,7 +168,6 @@ def random_crystal(
             continue
         crystal = _drawn(pyxtal, group, list(amounts), counts, rng)
         if crystal is not None and len(crystal) <= max_sites:
-            crystal.scale_lattice(fitted_volume(crystal))
             return crystal, group
     raise InputError(f"no random crystal of {formula} was found; allow more sites")
 

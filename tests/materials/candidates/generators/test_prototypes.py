@@ -131,3 +131,15 @@ def test_it_is_a_generator():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_the_best_of_every_system_come_before_anyones_ninth():
+    scope = Scope(elements=ELEMENTS, n_species=(3,))
+    prototypes = aflow_prototypes(n_species=(3,), max_sites=4)
+    systems = [
+        frozenset(e.symbol for e in one.structure.composition)
+        for one in islice(PrototypeGenerator(prototypes, scope).stream(), 10 * 8 + 24)
+    ]
+    assert [len(set(systems[i : i + 8])) for i in range(0, 80, 8)] == [1] * 10
+    assert len(set(systems[:80])) == 10
+    assert len(set(systems[80:])) == 1  # then 24 more of the first
