@@ -37,8 +37,7 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
     ``made_from`` is :func:`tables_hash` of its tables. Raises :class:`InputError` if the disk
     cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = index.store.arrays()._asdict() | {
         "owner": index.store.owners(np.arange(len(index.store.ids))),
@@ -48,10 +47,12 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.partial")
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
-        save_file(plain, part, metadata={"format": _FORMAT, "made_from": made_from})
+        part.write_bytes(save(plain, {"format": _FORMAT, "made_from": made_from}))
         part.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot write {path}: {error}; choose another place") from error
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; choose another place"
+        ) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Reduced:
             crystals,
             cells,
             fingerprints(cells),
-            composition_keys(cells),
+            composition_keys(cells.atomic_numbers, cells.start),
             folded,
             fingerprints(folded),
             np.flatnonzero(smaller),
@@ -69,14 +70,13 @@ class Reduced:
         )
 
 
-def composition_keys(cells: FlatCrystals) -> list[bytes]:
+def composition_keys(numbers: NDArray[np.integer[Any]], start: IntArray) -> list[bytes]:
     """Each crystal's reduced composition as bytes: pairs of atomic number and amount.
 
-    Sites come by atomic number; a crystal without atoms has an empty key.
+    ``numbers`` ``(n_atoms,)`` come in order within each crystal, which begin at ``start``
+    ``(n + 1,)``; a crystal without atoms has an empty key.
     """
-    pairs, ends = _reduced_amounts(
-        np.ascontiguousarray(cells.atomic_numbers, dtype=np.int64), cells.start
-    )
+    pairs, ends = _reduced_amounts(np.ascontiguousarray(numbers, dtype=np.int64), start)
     packed, width = pairs.tobytes(), pairs.itemsize * 2
     cuts = (ends * width).tolist()
     return [packed[first:last] for first, last in zip([0, *cuts], cuts, strict=False)]

@@ -87,13 +87,7 @@ class CrystalStore:
         for grown, rows in zip(store._columns(), columns, strict=True):
             grown.extend(rows)
         store._owner.extend(owner)
-        cells = FlatCrystals(
-            arrays.numbers.astype(np.int64),
-            arrays.frac.astype(np.float64),
-            arrays.lattice,
-            arrays.start,
-        )
-        for row, key in enumerate(composition_keys(cells)):
+        for row, key in enumerate(composition_keys(arrays.numbers, arrays.start)):
             store._buckets[key].append(row)
         return store
 
@@ -124,7 +118,7 @@ class CrystalStore:
         prints: Fingerprints,
         owner: IntArray,
     ) -> None:
-        keys = composition_keys(cells)
+        keys = composition_keys(cells.atomic_numbers, cells.start)
         there = np.flatnonzero(cells.n_sites)
         base = len(self.ids)
         for offset, row in enumerate(there.tolist()):
