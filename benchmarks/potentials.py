@@ -170,9 +170,7 @@ def measure(
     }
 
 
-def formed(
-    crystal: Structure, energy: float, pure: dict[str, RelaxationRecord]
-) -> float:
+def formed(crystal: Structure, energy: float, pure: dict[str, RelaxationRecord]) -> float:
     """Formation energy in eV/atom; NaN where a reference is missing."""
     parts = crystal.composition.fractional_composition
     known = [pure[e.symbol].energy_per_atom for e in parts]
@@ -212,7 +210,9 @@ def formation_errors(
     }
 
 
-def geometry(crystals: list[Structure], records: list[RelaxationRecord]) -> dict[str, float]:
+def geometry(
+    crystals: list[Structure], records: list[RelaxationRecord]
+) -> dict[str, float]:
     """How well relaxed geometries agree."""
     matcher = StructureMatcher()
     change, same, apart = [], 0, []

@@ -34,7 +34,9 @@ def pretend(monkeypatch, made, **modules) -> None:
 
 def test_chgnet_from_a_file_is_chgnet(tmp_path):
     pytest.importorskip("chgnet")
-    shipped = files("chgnet").joinpath("pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar")
+    shipped = files("chgnet").joinpath(
+        "pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar"
+    )
     path = tmp_path / "mine.pth.tar"
     path.write_bytes(shipped.read_bytes())
     found = load_potential(f"chgnet:{path}", device="cpu")

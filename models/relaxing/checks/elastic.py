@@ -88,9 +88,7 @@ def _tensor(structure: Structure, potential: Potential) -> ElasticTensor:
         if record.structure is None:
             raise InputError(f"a strained cell failed: {record.error}")
         relaxed.append(record.structure)
-    stresses = [
-        answer.stress * _GPA for answer in ask_many([rest, *relaxed], potential)
-    ]
+    stresses = [answer.stress * _GPA for answer in ask_many([rest, *relaxed], potential)]
     strains = [Strain.from_deformation(d) for d in strained.deformations]
     return ElasticTensor.from_independent_strains(
         strains,
