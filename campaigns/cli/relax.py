@@ -22,7 +22,7 @@ def relax(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SOURCES…",
+            metavar="SOURCES",
             help="Crystal tables (.parquet), crystal files, folders of them, or zips.",
         ),
     ],

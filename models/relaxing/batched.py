@@ -100,7 +100,13 @@ class OneByOne:
                 if out_of_memory(failure):
                     raise
                 faults[row] = one_line(failure)
+                self._forget()
         return Answers(energy, forces, stress, faults)
+
+    def _forget(self) -> None:
+        """Start anew after a failure, which may have left half of a crystal behind."""
+        if (reset := getattr(self.calculator, "reset", None)) is not None:
+            reset()
 
     def _ask(self, numbers: IntArray, frac: FloatArray, lattice: FloatArray) -> Any:
         from ase import Atoms

@@ -126,7 +126,7 @@ class BatchedChgnet:
         if has_angles:
             basis_short = net.bond_basis_expansion.rbf_expansion_bg(length[short])
             weights_short = net.bond_weights_bg(basis_short)
-            weights_angle = weights_short[graph.one] * weights_short[graph.other]
+            weights_angle = _at(weights_short, graph.one) * _at(weights_short, graph.other)
             angles = net.angle_embedding(self._angle_basis(graph, vector, length))
         atoms = net.atom_embedding(graph.z - 1)
         n_layers = len(self._atom)
@@ -148,7 +148,7 @@ class BatchedChgnet:
     def _angle_basis(self, graph: _Graph, vector: Tensor, length: Tensor) -> Tensor:
         short = graph.n_short
         unit = vector[:short] / length[:short, None]
-        cosine = (unit[graph.one] * unit[graph.other]).sum(dim=1) * graph.sign
+        cosine = (_at(unit, graph.one) * _at(unit, graph.other)).sum(dim=1) * graph.sign
         angle = torch.acos(cosine * (1 - 1e-6))  # as CHGNet, whose slopes stay finite
         basis: Tensor = self._network.angle_basis_expansion.fourier_expansion(angle)
         return basis
@@ -160,8 +160,8 @@ class BatchedChgnet:
         w_center, w_bond, w_neighbour = gated.parts
         center, neighbour = atoms @ w_center, atoms @ w_neighbour
         bond = torch.addmm(gated.bias, bonds, w_bond)
-        there = center[graph.first] + neighbour[graph.second] + bond
-        back = center[graph.second] + neighbour[graph.first] + bond
+        there = _at(center, graph.first) + _at(neighbour, graph.second) + bond
+        back = _at(center, graph.second) + _at(neighbour, graph.first) + bond
         total = torch.zeros_like(atoms)
         total = total.index_add(0, graph.first, gated.rest(there) * weights)
         total = total.index_add(0, graph.second, gated.rest(back) * weights)
@@ -246,20 +246,25 @@ class _Gated:
         (bonds, one), (_, other), (atoms, atom) = gathered
         w_one, w_other, w_angle, w_atom = self.parts
         hidden = torch.addmm(self.bias, angles, w_angle)
-        hidden = hidden + (bonds @ w_one)[one]
-        hidden = hidden + (bonds @ w_other)[other]
-        return self.rest(hidden + (atoms @ w_atom)[atom])
+        hidden = hidden + _at(bonds @ w_one, one)
+        hidden = hidden + _at(bonds @ w_other, other)
+        return self.rest(hidden + _at(atoms @ w_atom, atom))
 
     def rest(self, hidden: Tensor) -> Tensor:
         """All after the first map."""
         if self._second:
             hidden = F.silu(hidden)
-        core, gate = hidden[:, : self._width], hidden[:, self._width :]
+        core, gate = hidden.split(self._width, dim=1)
         if self._second:
             (w_core, b_core), (w_gate, b_gate) = self._second
             core = torch.addmm(b_core, core, w_core)
             gate = torch.addmm(b_gate, gate, w_gate)
         return F.silu(self._norms[0](core)) * torch.sigmoid(self._norms[1](gate))
+
+
+def _at(rows: Tensor, places: Tensor) -> Tensor:
+    """Those rows; its slope is quicker than that of ``rows[places]``."""
+    return rows.index_select(0, places)
 
 
 def _linears(mlp: Any) -> list[Any]:

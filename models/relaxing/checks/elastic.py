@@ -22,6 +22,7 @@ from pymatgen.analysis.elasticity import (
 from materials.errors import InputError
 from materials.relaxation import RelaxationSettings, one_line
 from models.relaxing.asking import ask_many
+from models.relaxing.checks.rest import tightly_relaxed
 from models.relaxing.many import relax_many
 
 if TYPE_CHECKING:
@@ -79,16 +80,15 @@ def check(structure: Structure, potential: Potential) -> ElasticRecord:
 
 
 def _tensor(structure: Structure, potential: Potential) -> ElasticTensor:
-    strained = DeformedStructureSet(structure, norm_strains=_STRAINS, shear_strains=_SHEARS)
+    rest = tightly_relaxed(structure, potential)
+    strained = DeformedStructureSet(rest, norm_strains=_STRAINS, shear_strains=_SHEARS)
     records = list(relax_many(strained, potential, _SETTINGS))
     relaxed = []
     for record in records:
         if record.structure is None:
             raise InputError(f"a strained cell failed: {record.error}")
         relaxed.append(record.structure)
-    stresses = [
-        answer.stress * _GPA for answer in ask_many([structure, *relaxed], potential)
-    ]
+    stresses = [answer.stress * _GPA for answer in ask_many([rest, *relaxed], potential)]
     strains = [Strain.from_deformation(d) for d in strained.deformations]
     return ElasticTensor.from_independent_strains(
         strains,

@@ -15,6 +15,7 @@ import numpy as np
 from materials.errors import InputError, MissingExtraError
 from materials.relaxation import one_line
 from models.relaxing.asking import ask_many
+from models.relaxing.checks.rest import tightly_relaxed
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -67,7 +68,8 @@ def check(structure: Structure, potential: Potential) -> PhononRecord:
         raise MissingExtraError("phonopy", "phonons") from error
     cells = supercell(structure)
     try:
-        return PhononRecord(_lowest(structure, cells, potential), cells, None)
+        rest = tightly_relaxed(structure, potential)
+        return PhononRecord(_lowest(rest, cells, potential), cells, None)
     except InputError as failure:
         return PhononRecord(None, None, str(failure))
     except Exception as failure:  # noqa: BLE001 - a failure is the crystal's record

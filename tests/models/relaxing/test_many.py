@@ -222,6 +222,14 @@ def test_the_keyboard_gets_through():
         list(relax_many([alloy(0)], Potential("strange", "0", Stop())))
 
 
+def test_a_calculator_starts_anew_after_a_failure():
+    iron = Structure(Lattice.cubic(2.87), ["Fe"], [[0, 0, 0]])
+    records = list(relax_many([alloy(0), iron, iron], load_potential("emt"), BRIEF))
+    assert [r.error for r in records] == [None] + 2 * [
+        "NotImplementedError: No EMT-potential for Fe"
+    ]
+
+
 def test_any_potential_without_a_batch_of_its_own_works_too():
     emt = load_potential("emt")
     assert emt.batched is None
