@@ -160,18 +160,19 @@ def _plot(good: Sequence[NamedFormula], found: Sensitivity, path: Path) -> None:
 def _frame(
     good: Sequence[NamedFormula], weights: Weights, found: Sensitivity | None
 ) -> pd.DataFrame:
-    """One row for each material: the index, then each column and its coverage."""
+    """One row for each material: the index, each column, its coverage and worst element."""
     import pandas as pd
 
     from materials.sustainability.columns import COLUMNS
     from materials.sustainability.index import Burdens
-    from materials.sustainability.table import columns_of
+    from materials.sustainability.table import columns_of, worst_of
 
-    columns = columns_of([item.formula or "" for item in good])
+    formulas = [item.formula or "" for item in good]
+    columns, worst = columns_of(formulas), worst_of(formulas)
     index = Burdens.of(columns).index(weights)
     data: dict[str, Any] = {
         "name": [item.name for item in good],
-        "formula": [item.formula for item in good],
+        "formula": formulas,
         "burden": index.central,
         "burden_low": index.low,
         "burden_high": index.high,
@@ -180,6 +181,7 @@ def _frame(
     for place, column in enumerate(COLUMNS):
         data[column.key] = columns.values[:, place]
         data[f"{column.key}_coverage"] = columns.coverage[:, place]
+        data[f"{column.key}_worst"] = worst[:, place]
     if found is not None:
         data[f"top_{found.k}"] = found.share
     return pd.DataFrame(data)
@@ -239,9 +241,21 @@ def _print_one(item: NamedFormula, weights: Weights) -> None:
     console.print()
     for line in sentences(found):
         console.print(line, highlight=False)
+    for line in _prices(found):
+        console.print(line, highlight=False)
     console.print()
     for key, years in _sources(found).items():
         console.print(f"{key} ({years}): {_citation(key)}", style="dim", highlight=False)
+
+
+def _prices(found: Assessment) -> list[str]:
+    """What each price is a price of, since few are of the element as it is used."""
+    parts = [
+        f"{fact.element} {show_value(float(fact.value))} "
+        f"({fact.note.split(';')[0]}, {fact.year or 'undated'})"
+        for fact in found.columns["cost"].facts
+    ]
+    return [f"Prices in USD/kg: {', '.join(parts)}."] if parts else []
 
 
 def _tells(value: Value) -> bool:

@@ -10,7 +10,7 @@ from materials.sustainability.assessment import assess
 from materials.sustainability.columns import AXES, COLUMNS, KEYS, Column, by_key, places
 from materials.sustainability.facts import load_facts
 from materials.sustainability.fractions import element_amounts
-from materials.sustainability.table import columns_of
+from materials.sustainability.table import columns_of, worst_of
 from tests.compositions import formulas
 
 
@@ -62,12 +62,15 @@ def test_a_column_is_the_average_by_mass_of_what_is_known(formula: str) -> None:
         assert set(value.missing) == set(found.mass_shares) - set(known)
         if not known:
             assert value.value is None
+            assert np.isnan(worst_of([formula])[0, KEYS.index(column.key)])
             continue
         total = sum(found.mass_shares[e] * v for e, v in known.items())
         assert value.value == pytest.approx(total / share, rel=1e-9, abs=1e-12)
         assert min(known.values()) - 1e-9 <= value.value <= max(known.values()) + 1e-9
         pick = min if column.higher_is_better else max
         assert value.worst_value == pick(known.values())
+        place = KEYS.index(column.key)
+        assert worst_of([formula])[0, place] == pytest.approx(value.worst_value)
 
 
 @settings(deadline=None, max_examples=40)
