@@ -17,6 +17,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pymatgen.core import Composition
+
 _TARGET = Path(__file__).parents[1] / "materials" / "sustainability" / "data"
 
 TABLES = {
@@ -78,6 +80,18 @@ groups (``Cd compounds``) are among the elements; precursors (``AsH3``) are no m
 FORMS = {"TiO2", "SiC whiskers", "SiC, fibrous", "crystalline silica"}
 """Classified as a dust or a fibre only, not as a crystal or a film."""
 
+PRICED_AS = {
+    "Li": "Li2CO3",
+    "Sc": "Sc2O3",
+    "La": "La2O3",
+    "Ce": "CeO2",
+    "Eu": "Eu2O3",
+    "Tb": "Tb4O7",
+    "Dy": "Dy2O3",
+    "Ta": "Ta2O5",
+}
+"""Elements whose USGS price is of a kilogram of a compound; kept per kilogram of element."""
+
 Row = dict[str, str]
 
 
@@ -102,10 +116,17 @@ def main(folder: Path) -> None:
 
 def _fact(row: Row) -> Row:
     keys = ("element", "indicator", "value", "unit", "year")
-    return {key: row[key] for key in keys} | {
-        "source": row["source_key"],
-        "note": row["note"],
-    }
+    fact = {key: row[key] for key in keys}
+    fact |= {"source": row["source_key"], "note": row["note"]}
+    compound = PRICED_AS.get(row["element"])
+    if row["indicator"] == "price_usd_kg_usgs2024" and compound:
+        share = Composition(compound).get_wt_fraction(row["element"])
+        fact["value"] = f"{float(row['value']) / share:.4g}"
+        fact["note"] = (
+            f"per kg of contained {row['element']}, from {row['value']} USD per kg of "
+            f"{compound}; {row['note']}"
+        )
+    return fact
 
 
 def _element_hazards(facts: Sequence[Row]) -> Iterable[Row]:
