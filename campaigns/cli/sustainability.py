@@ -15,6 +15,7 @@ from materials.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from campaigns.cli.formulas import NamedFormula
     from materials.sustainability.assessment import Assessment, Value
@@ -290,32 +291,41 @@ def _citation(key: str) -> str:
     return load_facts().sources[key].citation
 
 
+_HEADINGS = {
+    "burden": "burden\n0–1",
+    "toxicity": "listed\nhazards",
+    "carbon": "carbon\nkg/kg",
+    "energy": "energy\nMJ/kg",
+    "cost": "cost\nUSD/kg",
+    "hhi_production": "HHI\nmined",
+    "hhi_reserves": "HHI\nreserves",
+    "eu_critical": "EU\ncrit.",
+    "eu_strategic": "EU\nstrat.",
+    "us_critical": "US\ncrit.",
+    "companion": "by-\nproduct",
+    "recycling": "recy-\ncled",
+    "conflict": "con-\nflict",
+}
+
+
 def _print_many(
     good: Sequence[NamedFormula], weights: Weights, found: Sensitivity | None
 ) -> None:
+    """One table, or two where the screen is too narrow for one."""
+    from rich.measure import Measurement
+
     frame = _frame(good, weights, found).sort_values("burden", kind="stable")
-    headings = {
-        "burden": "burden\n0–1",
-        "toxicity": "listed\nhazards",
-        "carbon": "carbon\nkg/kg",
-        "energy": "energy\nMJ/kg",
-        "cost": "cost\nUSD/kg",
-        "hhi_production": "HHI\nmined",
-        "hhi_reserves": "HHI\nreserves",
-        "eu_critical": "EU\ncrit.",
-        "eu_strategic": "EU\nstrat.",
-        "us_critical": "US\ncrit.",
-        "companion": "by-\nproduct",
-        "recycling": "recy-\ncled",
-        "conflict": "con-\nflict",
-    }
-    top = [] if found is None else [f"in top {found.k}"]
-    grid = show.table(["material", *headings.values(), *top])
-    for _, row in frame.head(_FIRST).iterrows():
-        cells = [_cell(row[key], row[f"{key}_coverage"]) for key in headings]
-        stays = [] if found is None else [_percent(row[f"top_{found.k}"])]
-        grid.add_row(str(row["formula"]), *cells, *stays)
-    show.console().print(grid)
+    console = show.console()
+    keys = [*(() if found is None else (f"top_{found.k}",)), *_HEADINGS]
+    grid = _grid(frame.head(_FIRST), keys)
+    endless = console.options.update(width=10_000)
+    if Measurement.get(console, endless, grid).maximum <= console.width:
+        console.print(grid)
+    else:
+        middle = keys.index("hhi_production")
+        for part in (keys[:middle], keys[middle:]):
+            console.print(_grid(frame.head(_FIRST), part))
+            console.print()
     side = show.side_console()
     if len(frame) > _FIRST:
         side.print(f"{len(frame) - _FIRST:,} more; --csv or --json has all", style="dim")
@@ -325,6 +335,20 @@ def _print_many(
         style="dim",
         highlight=False,
     )
+
+
+def _grid(frame: pd.DataFrame, keys: Sequence[str]) -> Table:
+    headings = [_HEADINGS.get(key, f"in top\n{key.removeprefix('top_')}") for key in keys]
+    grid = show.table(["material", *headings])
+    for _, row in frame.iterrows():
+        cells = [
+            _cell(row[key], row[f"{key}_coverage"])
+            if key in _HEADINGS
+            else _percent(row[key])
+            for key in keys
+        ]
+        grid.add_row(str(row["formula"]), *cells)
+    return grid
 
 
 def _cell(value: float, coverage: float) -> str:

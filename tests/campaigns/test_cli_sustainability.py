@@ -50,9 +50,23 @@ def test_several_come_best_first_with_gaps_marked() -> None:
     assert names == ["Si", "GaN", "GaAs", "RaPo"]
     cells = {row[0]: row for row in rows}
     assert cells["RaPo"][1:] == ["–"] * 14
-    assert cells["GaN"][3] == "205*"  # nitrogen is unknown
-    assert cells["Si"][3] == "–"
-    assert cells["Si"][-2:] == ["100", "%"]
+    assert cells["GaN"][5] == "205*"  # nitrogen is unknown
+    assert cells["Si"][6] == "–"
+    assert cells["Si"][1:3] == ["100", "%"]
+
+
+def test_a_narrow_screen_loses_no_column() -> None:
+    wide, narrow = (
+        galena("sustainability", "GaAs", "Si", "--top-k", 1, width=width)
+        for width in (160, 80)
+    )
+    assert all(len(line) <= 80 for line in narrow.stdout.splitlines())
+
+    def cells(text: str) -> list[str]:
+        rows = [line.split() for line in text.splitlines() if line.startswith("GaAs")]
+        return [cell for row in rows for cell in row[1:]]
+
+    assert cells(narrow.stdout) == cells(wide.stdout)
 
 
 def test_csv_has_a_row_for_each_in_the_order_that_was_asked() -> None:
