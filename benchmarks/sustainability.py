@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.cli.sustainability import show_value
+from campaigns.cli.burdens import show_value
 from materials.known import KnownFormulas
 from materials.sustainability.assessment import Assessment, assess
 from materials.sustainability.columns import COLUMNS

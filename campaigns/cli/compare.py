@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import show
+from campaigns.cli.burdens import show_value
 from campaigns.cli.model import MODEL_HELP, STORE_HELP
-from campaigns.cli.sustainability import WEIGHTS_HELP, show_value
+from campaigns.cli.sustainability import WEIGHTS_HELP
 from campaigns.tracking.store import model_store
 from materials.errors import InputError
 
