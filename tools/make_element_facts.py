@@ -95,23 +95,23 @@ PRICED_AS = {
 Row = dict[str, str]
 
 
-def main(folder: Path) -> None:
-    """Read the collection in ``folder`` and write the tables."""
+def main(folder: Path, target: Path = _TARGET) -> None:
+    """Read the collection in ``folder`` and write the tables into ``target``."""
     facts = _read(folder / "facts.csv")
     for name, indicators in TABLES.items():
         rows = [_fact(row) for row in facts if row["indicator"] in indicators]
         rows.sort(key=lambda row: (indicators.index(row["indicator"]), row["element"]))
-        _write(name, rows)
+        _write(target / name, rows)
     hazards = list(_element_hazards(facts))
-    _write("element_hazards.csv", hazards)
+    _write(target / "element_hazards.csv", hazards)
     compounds = [
         *_compound_hazards(_read(folder / "compounds_hazard.csv")),
         *_basis_substances(facts),
     ]
-    _write("compound_hazards.csv", compounds)
-    used = {row["source"] for name in TABLES for row in _read(_TARGET / name)}
+    _write(target / "compound_hazards.csv", compounds)
+    used = {row["source"] for name in TABLES for row in _read(target / name)}
     used |= {row["source"] for row in (*hazards, *compounds)}
-    _write("sources.csv", _sources(folder / "SOURCES.md", used))
+    _write(target / "sources.csv", _sources(folder / "SOURCES.md", used))
 
 
 def _fact(row: Row) -> Row:
@@ -236,13 +236,12 @@ def _read(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def _write(name: str, rows: Sequence[Row]) -> None:
-    with (_TARGET / name).open("w", newline="", encoding="utf-8") as file:
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    size = (_TARGET / name).stat().st_size / 1024
-    print(f"{len(rows):5,} rows, {size:4.0f} kB: {name}")
+    print(f"{len(rows):5,} rows, {path.stat().st_size / 1024:4.0f} kB: {path.name}")
 
 
 if __name__ == "__main__":

@@ -120,6 +120,16 @@ def test_files_of_every_kind_and_names_of_what_is_in_use(tmp_path: Path) -> None
     assert "none.csv: no such file or folder" in done.stderr
 
 
+def test_a_table_without_formulas_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("name,gap\na,1\n")
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00GaAs")
+    done = galena("sustainability", tmp_path / "other.csv", tmp_path / "bytes.txt", "GaAs")
+    assert done.exit_code == ExitCode.PARTIAL
+    assert "no column 'formula'" in done.stderr
+    assert "cannot be read as text" in done.stderr
+    assert "Arsenic is listed" in done.stdout
+
+
 def test_nothing_that_can_be_read_is_an_error() -> None:
     done = galena("sustainability", "Xx", "gaas2")
     assert done.exit_code == ExitCode.ERROR
