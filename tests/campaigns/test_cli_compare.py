@@ -110,6 +110,7 @@ def test_a_broken_crystal_and_a_file_of_several_are_told(tmp_path: Path) -> None
     assert broken.exit_code == several.exit_code == ExitCode.ERROR
     assert "broken.cif" in broken.stderr
     assert "holds several crystals" in several.stderr
+    assert "is a folder" in galena("compare", tmp_path, "--to", "GaAs").stderr
 
 
 def test_without_a_model_of_measured_gaps_the_gap_is_unknown(
