@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from campaigns.cli.burdens import show_value
+from campaigns.reports.sensitivity import save_sensitivity
 from materials.known import KnownFormulas
 from materials.sustainability.assessment import Assessment, assess
 from materials.sustainability.columns import COLUMNS
@@ -87,7 +88,8 @@ def main(
         "speed": speed,
     }
     output.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    console.print(f"written: {output.name}")
+    save_sensitivity(list(found), stays, output.with_suffix(".png"))
+    console.print(f"written: {output.name} and a picture beside it")
 
 
 def _table(found: dict[str, Assessment], stays: Sensitivity) -> Table:
