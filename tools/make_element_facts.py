@@ -17,6 +17,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pymatgen.core import Composition
+
 _TARGET = Path(__file__).parents[1] / "materials" / "sustainability" / "data"
 
 TABLES = {
@@ -78,34 +80,53 @@ groups (``Cd compounds``) are among the elements; precursors (``AsH3``) are no m
 FORMS = {"TiO2", "SiC whiskers", "SiC, fibrous", "crystalline silica"}
 """Classified as a dust or a fibre only, not as a crystal or a film."""
 
+PRICED_AS = {
+    "Li": "Li2CO3",
+    "Sc": "Sc2O3",
+    "La": "La2O3",
+    "Ce": "CeO2",
+    "Eu": "Eu2O3",
+    "Tb": "Tb4O7",
+    "Dy": "Dy2O3",
+    "Ta": "Ta2O5",
+}
+"""Elements whose USGS price is of a kilogram of a compound; kept per kilogram of element."""
+
 Row = dict[str, str]
 
 
-def main(folder: Path) -> None:
-    """Read the collection in ``folder`` and write the tables."""
+def main(folder: Path, target: Path = _TARGET) -> None:
+    """Read the collection in ``folder`` and write the tables into ``target``."""
     facts = _read(folder / "facts.csv")
     for name, indicators in TABLES.items():
         rows = [_fact(row) for row in facts if row["indicator"] in indicators]
         rows.sort(key=lambda row: (indicators.index(row["indicator"]), row["element"]))
-        _write(name, rows)
+        _write(target / name, rows)
     hazards = list(_element_hazards(facts))
-    _write("element_hazards.csv", hazards)
+    _write(target / "element_hazards.csv", hazards)
     compounds = [
         *_compound_hazards(_read(folder / "compounds_hazard.csv")),
         *_basis_substances(facts),
     ]
-    _write("compound_hazards.csv", compounds)
-    used = {row["source"] for name in TABLES for row in _read(_TARGET / name)}
+    _write(target / "compound_hazards.csv", compounds)
+    used = {row["source"] for name in TABLES for row in _read(target / name)}
     used |= {row["source"] for row in (*hazards, *compounds)}
-    _write("sources.csv", _sources(folder / "SOURCES.md", used))
+    _write(target / "sources.csv", _sources(folder / "SOURCES.md", used))
 
 
 def _fact(row: Row) -> Row:
     keys = ("element", "indicator", "value", "unit", "year")
-    return {key: row[key] for key in keys} | {
-        "source": row["source_key"],
-        "note": row["note"],
-    }
+    fact = {key: row[key] for key in keys}
+    fact |= {"source": row["source_key"], "note": row["note"]}
+    compound = PRICED_AS.get(row["element"])
+    if row["indicator"] == "price_usd_kg_usgs2024" and compound:
+        share = Composition(compound).get_wt_fraction(row["element"])
+        fact["value"] = f"{float(row['value']) / share:.4g}"
+        fact["note"] = (
+            f"per kg of contained {row['element']}, from {row['value']} USD per kg of "
+            f"{compound}; {row['note']}"
+        )
+    return fact
 
 
 def _element_hazards(facts: Sequence[Row]) -> Iterable[Row]:
@@ -215,13 +236,12 @@ def _read(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def _write(name: str, rows: Sequence[Row]) -> None:
-    with (_TARGET / name).open("w", newline="", encoding="utf-8") as file:
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    size = (_TARGET / name).stat().st_size / 1024
-    print(f"{len(rows):5,} rows, {size:4.0f} kB: {name}")
+    print(f"{len(rows):5,} rows, {path.stat().st_size / 1024:4.0f} kB: {path.name}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import show
+from campaigns.cli.burdens import show_value
 from campaigns.cli.model import MODEL_HELP, STORE_HELP
-from campaigns.cli.sustainability import WEIGHTS_HELP, show_value
+from campaigns.cli.sustainability import WEIGHTS_HELP
 from campaigns.tracking.store import model_store
 from materials.errors import InputError
 
@@ -110,6 +111,8 @@ def _read(material: str) -> Structure | str:
     path = Path(material)
     if path.is_file():
         return _one_crystal(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name one crystal file in it, or a formula")
     found = next(read_formulas([material]), None)
     if found is None or found.formula is None:
         raise InputError(f"{material}: {found.error if found else 'holds no crystal'}")

@@ -14,10 +14,7 @@ from campaigns.cli.show import ExitCode
 from materials.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from campaigns.cli.formulas import NamedFormula
-    from materials.sustainability.assessment import Assessment, Value
     from materials.sustainability.index import Weights
     from materials.sustainability.sensitivity import Sensitivity
 
@@ -25,7 +22,6 @@ WEIGHTS_HELP = (
     "How much each axis counts: 'toxicity=3,carbon=0'; axes left out keep theirs. Axes: "
     "toxicity, supply_risk, carbon, energy, cost, criticality, recycling, companion, conflict."
 )
-_FIRST = 40  # rows that a screen shows
 
 
 class Output(StrEnum):
@@ -83,6 +79,7 @@ def sustainability(
 
     Exit codes: 0 all assessed; 3 some could not be read; 1 none could.
     """
+    from campaigns.cli.burdens import burden_frame, print_many, print_one
     from campaigns.cli.formulas import read_formulas
     from materials.sustainability.index import Weights
 
@@ -101,11 +98,11 @@ def sustainability(
         case Output.JSON:
             show.print_json(_document(named, given, found))
         case Output.CSV:
-            typer.echo(_frame(good, given, found).to_csv(index=False), nl=False)
+            typer.echo(burden_frame(good, given, found).to_csv(index=False), nl=False)
         case Output.TABLE if len(good) == 1:
-            _print_one(good[0], given)
+            print_one(good[0], given)
         case Output.TABLE if good:
-            _print_many(good, given, found)
+            print_many(good, given, found)
     _end(named)
 
 
@@ -157,34 +154,6 @@ def _plot(good: Sequence[NamedFormula], found: Sensitivity, path: Path) -> None:
     show.side_console().print(f"picture: {path}", style="dim", highlight=False)
 
 
-def _frame(
-    good: Sequence[NamedFormula], weights: Weights, found: Sensitivity | None
-) -> pd.DataFrame:
-    """One row for each material: the index, then each column and its coverage."""
-    import pandas as pd
-
-    from materials.sustainability.columns import COLUMNS
-    from materials.sustainability.index import Burdens
-    from materials.sustainability.table import columns_of
-
-    columns = columns_of([item.formula or "" for item in good])
-    index = Burdens.of(columns).index(weights)
-    data: dict[str, Any] = {
-        "name": [item.name for item in good],
-        "formula": [item.formula for item in good],
-        "burden": index.central,
-        "burden_low": index.low,
-        "burden_high": index.high,
-        "burden_coverage": index.coverage,
-    }
-    for place, column in enumerate(COLUMNS):
-        data[column.key] = columns.values[:, place]
-        data[f"{column.key}_coverage"] = columns.coverage[:, place]
-    if found is not None:
-        data[f"top_{found.k}"] = found.share
-    return pd.DataFrame(data)
-
-
 def _document(
     named: Sequence[NamedFormula], weights: Weights, found: Sensitivity | None
 ) -> dict[str, Any]:
@@ -215,117 +184,3 @@ def _document(
     if found is not None:
         document["sensitivity"] = dataclasses.asdict(found)
     return document
-
-
-def _print_one(item: NamedFormula, weights: Weights) -> None:
-    from materials.sustainability.assessment import assess
-    from materials.sustainability.wording import sentences
-
-    found = assess(item.formula or "", weights=weights)
-    console = show.console()
-    grid = show.table(["column", "value", "unit", "coverage", "most by", "no data for"])
-    grid.columns[2].justify = grid.columns[4].justify = grid.columns[5].justify = "left"
-    for value in found.columns.values():
-        grid.add_row(
-            value.title,
-            show_value(value.value),
-            value.unit,
-            f"{100 * value.coverage:.0f} %",
-            f"{value.worst} {show_value(value.worst_value)}" if _tells(value) else "",
-            " ".join(value.missing),
-        )
-    console.print(f"{found.formula}: {_index_line(found)}", highlight=False)
-    console.print(grid)
-    console.print()
-    for line in sentences(found):
-        console.print(line, highlight=False)
-    console.print()
-    for key, years in _sources(found).items():
-        console.print(f"{key} ({years}): {_citation(key)}", style="dim", highlight=False)
-
-
-def _tells(value: Value) -> bool:
-    """Whether it is worth saying which element a value is due to."""
-    worst = value.worst_value
-    return worst is not None and (value.key == "recycling" or worst > 0)
-
-
-def _index_line(found: Assessment) -> str:
-    index = found.index
-    central = "unknown" if index.central is None else f"{index.central:.2f}"
-    return (
-        f"burden {central} of 1, between {index.low:.2f} and {index.high:.2f}, "
-        f"{100 * index.coverage:.0f} % known"
-    )
-
-
-def _sources(found: Assessment) -> dict[str, str]:
-    """Each source that was used, and the years its values speak of."""
-    years: dict[str, set[str]] = {}
-    for value in found.columns.values():
-        for fact in value.facts:
-            years.setdefault(fact.source, set()).add(fact.year or "undated")
-    for finding in found.hazards:
-        years.setdefault(finding.source, set()).add(finding.year or "undated")
-    return {key: ", ".join(sorted(years[key])) for key in sorted(years)}
-
-
-def _citation(key: str) -> str:
-    from materials.sustainability.facts import load_facts
-
-    return load_facts().sources[key].citation
-
-
-def _print_many(
-    good: Sequence[NamedFormula], weights: Weights, found: Sensitivity | None
-) -> None:
-    frame = _frame(good, weights, found).sort_values("burden", kind="stable")
-    headings = {
-        "burden": "burden\n0–1",
-        "toxicity": "listed\nhazards",
-        "carbon": "carbon\nkg/kg",
-        "energy": "energy\nMJ/kg",
-        "cost": "cost\nUSD/kg",
-        "hhi_production": "HHI\nmined",
-        "hhi_reserves": "HHI\nreserves",
-        "eu_critical": "EU\ncrit.",
-        "eu_strategic": "EU\nstrat.",
-        "us_critical": "US\ncrit.",
-        "companion": "by-\nproduct",
-        "recycling": "recy-\ncled",
-        "conflict": "con-\nflict",
-    }
-    top = [] if found is None else [f"in top {found.k}"]
-    grid = show.table(["material", *headings.values(), *top])
-    for _, row in frame.head(_FIRST).iterrows():
-        cells = [_cell(row[key], row[f"{key}_coverage"]) for key in headings]
-        stays = [] if found is None else [_percent(row[f"top_{found.k}"])]
-        grid.add_row(str(row["formula"]), *cells, *stays)
-    show.console().print(grid)
-    side = show.side_console()
-    if len(frame) > _FIRST:
-        side.print(f"{len(frame) - _FIRST:,} more; --csv or --json has all", style="dim")
-    side.print(
-        "lower is better, but for recycling; * data for less than all of the mass, ? for less "
-        "than half, – for none; `galena sustainability MATERIAL` has the details of one",
-        style="dim",
-        highlight=False,
-    )
-
-
-def _cell(value: float, coverage: float) -> str:
-    mark = "" if coverage > 0.995 else "*" if coverage >= 0.5 else "?"
-    return show_value(None if value != value else value) + (mark if value == value else "")
-
-
-def _percent(share: float) -> str:
-    return "–" if share != share else f"{100 * share:.0f} %"
-
-
-def show_value(value: float | None) -> str:
-    """Two digits where they mean something; a dash for what is unknown."""
-    if value is None:
-        return "–"
-    if abs(value) >= 100:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"

@@ -52,11 +52,6 @@ class Value:
     facts: tuple[Fact, ...]
     """What the value was made from, element by element; empty for hazards."""
 
-    @property
-    def years(self) -> str:
-        """Years of the facts, ``2013 (data ~2011), 2024``."""
-        return ", ".join(sorted({fact.year or "undated" for fact in self.facts}))
-
 
 @dataclass(frozen=True, kw_only=True)
 class IndexValue:

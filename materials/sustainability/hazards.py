@@ -28,30 +28,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.sustainability.facts import read_table
 from materials.sustainability.fractions import FloatArray, atom_fractions
 
+BoolArray = NDArray[np.bool_]
+
 WHOLE_LISTS = ("rohs", "radioactive", "iarc", "ntp", "trgs561")
 PARTIAL_LISTS = ("svhc", "classification")
 LISTS = (*WHOLE_LISTS, *PARTIAL_LISTS)
-
-LIST_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "rohs": "RoHS (Directive 2011/65/EU)",
-        "radioactive": "no stable isotope",
-        "iarc": "IARC Monographs",
-        "ntp": "US NTP Report on Carcinogens",
-        "trgs561": "TRGS 561",
-        "svhc": "REACH candidate list",
-        "classification": "CLP or UN GHS classification",
-        "rac": "opinion of ECHA's RAC",
-    }
-)
 
 CONDITIONAL = 0.25
 """Weight of an entry for other compounds or forms than the one at hand, at most."""
@@ -114,7 +104,7 @@ def substance_findings() -> Mapping[str, tuple[Finding, ...]]:
     return MappingProxyType({k: _gravest_first(v) for k, v in found.items()})
 
 
-def matching_substances(atoms: FloatArray) -> list[tuple[str, NDArrayBool]]:
+def matching_substances(atoms: FloatArray) -> list[tuple[str, BoolArray]]:
     """Each listed substance, and which rows of atomic fractions ``(n, 119)`` it is."""
     return [
         (
@@ -125,16 +115,13 @@ def matching_substances(atoms: FloatArray) -> list[tuple[str, NDArrayBool]]:
     ]
 
 
-NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-
-
-def _is_formula(atoms: FloatArray, fractions: FloatArray) -> NDArrayBool:
-    same: NDArrayBool = np.abs(atoms - fractions).max(axis=1) < 1e-3
+def _is_formula(atoms: FloatArray, fractions: FloatArray) -> BoolArray:
+    same: BoolArray = np.abs(atoms - fractions).max(axis=1) < 1e-3
     return same
 
 
-def _is_system(atoms: FloatArray, fractions: FloatArray) -> NDArrayBool:
-    same: NDArrayBool = ((atoms > 0) == (fractions > 0)).all(axis=1)
+def _is_system(atoms: FloatArray, fractions: FloatArray) -> BoolArray:
+    same: BoolArray = ((atoms > 0) == (fractions > 0)).all(axis=1)
     return same
 
 
@@ -155,12 +142,19 @@ def _finding(row: Mapping[str, str], subject: str) -> Finding:
         subject=subject,
         list=name,
         value=row["value"],
-        scope=row["scope"],  # type: ignore[arg-type]
+        scope=_scope(row["scope"]),
         weight=_weight(name, row["value"]),
         year=row["year"],
         source=row["source"],
         note=row["note"],
     )
+
+
+def _scope(text: str) -> Scope:
+    for scope in get_args(Scope):
+        if scope == text:
+            return cast(Scope, scope)
+    raise InputError(f"'{text}' is no scope of a hazard: {', '.join(get_args(Scope))}")
 
 
 def _weight(name: str, value: str) -> float:

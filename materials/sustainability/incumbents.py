@@ -77,7 +77,7 @@ INCUMBENTS = (
         formula="SiC",
         uses="power electronics",
         gap=3.3,
-        gap_source="Levinshtein 2001, Properties of Advanced Semiconductor Materials",
+        gap_source="materials pages of TU Graz, Microelectronics and Micromechanics",
         also=("silicon carbide", "4H-SiC"),
         note="4H, which power devices use; 6H has 3.0 eV",
     ),
@@ -88,7 +88,7 @@ INCUMBENTS = (
         gap=3.1,
         gap_source="Kamiya 2010, doi 10.1088/1468-6996/11/4/044305",
         also=("a-IGZO",),
-        note="amorphous; reports range from 3.0 to 3.6 eV",
+        note="amorphous; reports range from 3.0 to 3.6 eV (Gotoh 2012, J. Non-Cryst. Solids)",
     ),
     Incumbent(
         name="HfO2",

@@ -88,6 +88,19 @@ class ElementTable:
         coverage[:, TOXICITY] = mass @ self.lists
         return ColumnValues(values, np.clip(coverage, 0.0, 1.0))
 
+    def worst(self, atoms: FloatArray) -> FloatArray:
+        """Highest value of any element, of recycling the lowest, ``(n, n_columns)``.
+
+        NaN where no element has data. Hazards of whole substances do not count here.
+        """
+        present = atoms > 0  # (n, 119)
+        found = np.full((len(atoms), len(COLUMNS)), np.nan)
+        for place, column in enumerate(COLUMNS):
+            sign = -1.0 if column.higher_is_better else 1.0
+            each = np.where(present, sign * self.values[:, place], np.nan)
+            found[:, place] = sign * np.fmax.reduce(each, axis=1)
+        return found
+
     def _hazards(self, atoms: FloatArray, mass: FloatArray, values: FloatArray) -> None:
         """Hazards of elements as such and of whole substances, into ``values``."""
         pure = np.count_nonzero(atoms, axis=1) == 1
@@ -112,3 +125,13 @@ def columns_of(
     Raises :class:`InputError` for what is not a formula of elements, naming it.
     """
     return element_table(facts).average(atom_fractions(formulas))
+
+
+def worst_of(
+    formulas: Sequence[str | Composition | IStructure], *, facts: Facts | None = None
+) -> FloatArray:
+    """The worst element's value in each column, ``(n, n_columns)``; NaN: unknown.
+
+    Raises :class:`InputError` for what is not a formula of elements, naming it.
+    """
+    return element_table(facts).worst(atom_fractions(formulas))

@@ -31,7 +31,7 @@ def sentences(found: Assessment, *, facts: Facts | None = None) -> list[str]:
         *_hazardous(found),
         *_conflict(found),
         *_critical(found),
-        *_by_products(found),
+        *_by_products(found, facts),
         *_concentrated(found, facts),
         *_scarce(found, facts),
         *_unknown(found),
@@ -173,15 +173,27 @@ def _in_form(symbol: str, form: str) -> str:
     return name if form in ("", name, _pymatgen_name(symbol)) else f"{name} ({form})"
 
 
-def _by_products(found: Assessment) -> Iterator[str]:
-    listed = [
-        (fact.element, float(fact.value))
-        for fact in found.columns["companion"].facts
-        if float(fact.value) >= 100 * BY_PRODUCT
+def _by_products(found: Assessment, facts: Facts) -> Iterator[str]:
+    companions = {
+        fact.element: float(fact.value) for fact in found.columns["companion"].facts
+    }
+    each = [
+        f"{element_name(symbol)} ({share:.0f} %{_hosts(symbol, facts)})"
+        for symbol, share in companions.items()
+        if share >= 100 * BY_PRODUCT
     ]
-    if listed:
-        each = [f"{element_name(symbol)} ({share:.0f} %)" for symbol, share in listed]
+    if each:
         yield f"Mined mostly as a by-product of other metals: {joined(each)}."
+    for symbol in found.elements:
+        if symbol not in companions and (hosts := _hosts(symbol, facts)):
+            name = _capital(element_name(symbol))
+            yield f"{name} is named as a by-product{hosts[1:]}; how much of it is not known."
+
+
+def _hosts(symbol: str, facts: Facts) -> str:
+    """``, of copper and zinc``, or nothing where no host is named."""
+    hosts = facts.get(symbol, "byproduct_hosts")
+    return f", of {joined(map(element_name, str(hosts.value).split()))}" if hosts else ""
 
 
 def _concentrated(found: Assessment, facts: Facts) -> Iterator[str]:

@@ -15,6 +15,8 @@ from campaigns.cli.show import ExitCode
 COMMANDS = (
     ("predict",),
     ("screen",),
+    ("sustainability",),
+    ("compare",),
     ("campaign", "run"),
     ("campaign", "status"),
     ("campaign", "report"),

@@ -59,7 +59,7 @@ def test_a_formula_alone_has_a_predicted_gap_and_no_stability() -> None:
 
 
 def test_of_a_crystal_gap_and_stability_are_predicted(tmp_path: Path, model: Path) -> None:
-    write(tmp_path / "mine.cif", rocksalts(1)[0])
+    rocksalts(1)[0].to(filename=str(tmp_path / "mine.cif"))
     done = galena(
         *("compare", tmp_path / "mine.cif", "--to", "GaAs", "--model", model, "--json"),
     )
@@ -104,12 +104,13 @@ def test_what_cannot_be_compared_is_told(arguments: list[str], told: str) -> Non
 
 def test_a_broken_crystal_and_a_file_of_several_are_told(tmp_path: Path) -> None:
     (tmp_path / "broken.cif").write_text("nothing")
-    write(tmp_path / "two.extxyz", rocksalts(2))
+    write(tmp_path / "two.extxyz", [crystal.to_ase_atoms() for crystal in rocksalts(2)])
     broken = galena("compare", tmp_path / "broken.cif", "--to", "GaAs")
     several = galena("compare", tmp_path / "two.extxyz", "--to", "GaAs")
     assert broken.exit_code == several.exit_code == ExitCode.ERROR
     assert "broken.cif" in broken.stderr
     assert "holds several crystals" in several.stderr
+    assert "is a folder" in galena("compare", tmp_path, "--to", "GaAs").stderr
 
 
 def test_without_a_model_of_measured_gaps_the_gap_is_unknown(

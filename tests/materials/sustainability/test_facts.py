@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import runpy
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +24,20 @@ from materials.sustainability.fractions import atomic_numbers
 def folder(tmp_path: Path) -> Path:
     shipped = Path(str(files("materials.sustainability") / "data"))
     return Path(shutil.copytree(shipped, tmp_path / "data"))
+
+
+COLLECTION = Path(__file__).parents[4] / "shared" / "data" / "elements"
+
+
+@pytest.mark.skipif(not COLLECTION.is_dir(), reason="the collection of facts is not here")
+def test_the_tables_are_what_the_tool_makes(tmp_path: Path) -> None:
+    path = Path(__file__).parents[3] / "tools" / "make_element_facts.py"
+    runpy.run_path(str(path))["main"](COLLECTION, tmp_path)
+    shipped = files("materials.sustainability") / "data"
+    made = sorted(tmp_path.iterdir())
+    assert len(made) == 7
+    for table in made:
+        assert table.read_text() == (shipped / table.name).read_text()
 
 
 def test_every_value_names_a_source_that_is_cited_with_its_terms() -> None:

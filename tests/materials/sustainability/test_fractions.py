@@ -42,6 +42,7 @@ def test_plain_formulas_are_read_as_pymatgen_reads_them(amounts: dict[str, float
         assert share[element.Z] == pytest.approx(expected.get_wt_fraction(element))
 
 
+@pytest.mark.filterwarnings("ignore:No Pauling electronegativity")
 @settings(deadline=None)
 @given(AMOUNTS, st.integers(2, 9))
 def test_only_ratios_count(amounts: dict[str, float], times: int) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from materials.errors import InputError
@@ -42,6 +43,19 @@ def test_elements_weigh_by_mass_and_less_in_compounds_they_are_not_listed_for() 
     assert found.columns["toxicity"].value == pytest.approx(cadmium + 0.25 * tellurium)
     neighbour = assess("Cd51Te49").columns["toxicity"].value
     assert neighbour == pytest.approx(found.columns["toxicity"].value, abs=0.02)
+
+
+def test_a_mild_entry_of_a_substance_takes_nothing_from_its_elements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mild = substance_findings()["Sb2S3"]  # IARC 3
+    before = columns_of(["CdTe"]).column("toxicity")[0][0]
+    home = "materials.sustainability.table"
+    monkeypatch.setattr(f"{home}.substance_findings", lambda: {"CdTe": mild})
+    monkeypatch.setattr(
+        f"{home}.matching_substances", lambda _: [("CdTe", np.array([True]))]
+    )
+    assert columns_of(["CdTe"]).column("toxicity")[0][0] == before
 
 
 def test_chromium_counts_little_unless_it_is_hexavalent_for_certain() -> None:
