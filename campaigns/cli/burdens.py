@@ -25,11 +25,12 @@ def burden_frame(
     """One row for each material: the index, each column, its coverage and worst element."""
     import pandas as pd
 
+    from campaigns.cli.formulas import formulas_of
     from materials.sustainability.columns import COLUMNS
     from materials.sustainability.index import Burdens
     from materials.sustainability.table import columns_of, worst_of
 
-    formulas = [item.formula or "" for item in good]
+    formulas = formulas_of(good)
     columns, worst = columns_of(formulas), worst_of(formulas)
     index = Burdens.of(columns).index(weights)
     data: dict[str, Any] = {
@@ -49,12 +50,12 @@ def burden_frame(
     return pd.DataFrame(data)
 
 
-def print_one(item: NamedFormula, weights: Weights) -> None:
+def print_one(formula: str, weights: Weights) -> None:
     """Every column of one material, what is notable of it, and the sources."""
     from materials.sustainability.assessment import assess
     from materials.sustainability.wording import sentences
 
-    found = assess(item.formula or "", weights=weights)
+    found = assess(formula, weights=weights)
     console = show.console()
     grid = show.table(["column", "value", "unit", "coverage", "most by", "no data for"])
     grid.columns[2].justify = grid.columns[4].justify = grid.columns[5].justify = "left"

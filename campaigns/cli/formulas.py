@@ -44,6 +44,11 @@ def read_formulas(materials: Sequence[str]) -> Iterator[NamedFormula]:
             yield _checked(material, material)
 
 
+def formulas_of(named: Iterable[NamedFormula]) -> list[str]:
+    """The formulas of those that have one, in order."""
+    return [item.formula for item in named if item.formula is not None]
+
+
 def _looks_like_path(text: str) -> bool:
     return "/" in text or "\\" in text or (not _FORMULA.fullmatch(text) and "." in text)
 

@@ -23,6 +23,8 @@ WEIGHTS_HELP = (
     "toxicity, supply_risk, carbon, energy, cost, criticality, recycling, companion, conflict."
 )
 
+_AT_ONCE = 256  # materials between two looks at the progress bar
+
 
 class Output(StrEnum):
     """What is printed."""
@@ -80,14 +82,19 @@ def sustainability(
     Exit codes: 0 all assessed; 3 some could not be read; 1 none could.
     """
     from campaigns.cli.burdens import burden_frame, print_many, print_one
-    from campaigns.cli.formulas import read_formulas
+    from campaigns.cli.formulas import formulas_of, read_formulas
     from materials.sustainability.index import Weights
 
     given = Weights.parse(weights)
     output = _output(as_json=as_json, as_csv=as_csv)
     if plot is not None and not top_k:
         raise InputError("--plot shows how often materials stay in the top; add --top-k 3")
-    named = list(read_formulas(materials))
+    named: list[NamedFormula] = []
+    with show.counting("reading", None) as tell:
+        for item in read_formulas(materials):
+            named.append(item)
+            if len(named) % _AT_ONCE == 0:
+                tell(_AT_ONCE)
     good = [item for item in named if item.formula is not None]
     found = _sensitivity(good, top_k, given, draws=draws, seed=seed) if good else None
     if good:
@@ -100,7 +107,7 @@ def sustainability(
         case Output.CSV:
             typer.echo(burden_frame(good, given, found).to_csv(index=False), nl=False)
         case Output.TABLE if len(good) == 1:
-            print_one(good[0], given)
+            print_one(formulas_of(good)[0], given)
         case Output.TABLE if good:
             print_many(good, given, found)
     _end(named)
@@ -139,18 +146,19 @@ def _warn_absent() -> None:
 def _sensitivity(
     good: Sequence[NamedFormula], k: int, weights: Weights, *, draws: int, seed: int
 ) -> Sensitivity | None:
+    from campaigns.cli.formulas import formulas_of
     from materials.sustainability.sensitivity import top_k
 
     if not k:
         return None
-    formulas = [item.formula or "" for item in good]
-    return top_k(formulas, k, weights=weights, draws=draws, seed=seed)
+    return top_k(formulas_of(good), k, weights=weights, draws=draws, seed=seed)
 
 
 def _plot(good: Sequence[NamedFormula], found: Sensitivity, path: Path) -> None:
+    from campaigns.cli.formulas import formulas_of
     from campaigns.reports.sensitivity import save_sensitivity
 
-    save_sensitivity([item.formula or "" for item in good], found, path)
+    save_sensitivity(formulas_of(good), found, path)
     show.side_console().print(f"picture: {path}", style="dim", highlight=False)
 
 
@@ -159,12 +167,13 @@ def _document(
 ) -> dict[str, Any]:
     import dataclasses
 
+    from campaigns.cli.formulas import formulas_of
     from campaigns.sustainability import assessment_dict
     from materials.sustainability.assessment import assess
     from materials.sustainability.facts import load_facts
 
     good = [item for item in named if item.formula is not None]
-    assessed = [assess(item.formula or "", weights=weights) for item in good]
+    assessed = [assess(formula, weights=weights) for formula in formulas_of(good)]
     document: dict[str, Any] = {
         "weights": dataclasses.asdict(weights),
         "materials": [

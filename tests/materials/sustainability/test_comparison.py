@@ -152,9 +152,9 @@ def test_errors_name_what_is_wrong() -> None:
         better_than_many(["GaAs", "Qq"], "CdTe")
 
 
-def test_ten_thousand_formulas_take_seconds_at_most() -> None:
+def test_ten_thousand_formulas_take_seconds_of_one_core_at_most() -> None:
     several = [f"Cu{i % 97 + 1}Zn{i % 89 + 1}SnS{i % 83 + 1}" for i in range(10_000)]
-    begun = time.perf_counter()
+    begun = time.process_time()  # whatever else the machine does
     found = better_than_many(several, "CdTe", ("toxicity", "supply_risk"))
-    assert time.perf_counter() - begun < 5.0
+    assert time.process_time() - begun < 5.0
     assert np.isin(found, (-1, 0, 1)).all()
