@@ -11,20 +11,29 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import norm
 
-from campaigns.config import Targets
+from campaigns.config import Sustainability, Targets
 from campaigns.protocols import FloatArray, Scores
+from materials.sustainability.index import Burdens
+from materials.sustainability.table import columns_of
 
+_LEAST_GOOD = 1e-3  # keeps the worst of materials from having no worth at all
 _LEAST_STD = 1e-3  # eV or eV/atom; keeps a certain prediction from dividing by zero
 
 
 def probability_of_success(
-    scores: Scores, targets: Targets, n_elements: FloatArray, n_sites: FloatArray
+    scores: Scores,
+    targets: Targets,
+    n_elements: FloatArray,
+    n_sites: FloatArray,
+    goodness: FloatArray | None = None,
 ) -> FloatArray:
     """Return ``(n,)`` log worth: the weighted sum of log probabilities of meeting each target.
 
     The gap is normal around its prediction and must lie in the window; the energy above hull
     must lie below its limit (Gardner et al., ICML 2014, use such products for constraints).
     Uncertainty counts both ways: it spoils a safe hit and gives a near miss a chance.
+    ``goodness``, ``(n,)`` from 0 to 1, is how sustainable each is; without it, it does not
+    count.
     """
     gap = targets.band_gap
     gap_std = np.maximum(scores.band_gap_std, _LEAST_STD)
@@ -36,7 +45,21 @@ def probability_of_success(
     stable = norm.logcdf((hull.max - scores.energy_above_hull) / hull_std)
     worth = gap.weight * inside + hull.weight * stable
     worth += targets.simplicity.weight * log_simplicity(n_elements, n_sites)
+    if goodness is not None:
+        worth += targets.sustainability.weight * np.log(np.maximum(goodness, _LEAST_GOOD))
     return np.asarray(worth, dtype=np.float64)
+
+
+def sustainable_share(formulas: Sequence[str], target: Sustainability) -> FloatArray:
+    """Return ``(n,)``, one minus the burden index: 1 costs people and planet nothing.
+
+    What has too little data is taken for the worst it may be.
+    """
+    if not formulas:
+        return np.zeros(0)
+    index = Burdens.of(columns_of(formulas)).index(target.weights())
+    burden = np.where(np.isfinite(index.central), index.central, index.high)
+    return np.asarray(1.0 - burden, dtype=np.float64)
 
 
 def log_simplicity(n_elements: FloatArray, n_sites: FloatArray) -> FloatArray:

@@ -9,43 +9,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from ase.data import chemical_symbols
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from campaigns.elements import Elements
+from campaigns.generators import GeneratorSpec
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
-from materials.errors import did_you_mean
-
-_SYMBOLS = tuple(chemical_symbols[1:])
-
-
-def _element(symbol: str) -> str:
-    if symbol not in _SYMBOLS:
-        raise ValueError(
-            f"'{symbol}' is not an element symbol.{did_you_mean(symbol, _SYMBOLS)}"
-        )
-    return symbol
+from materials.errors import InputError, did_you_mean
+from materials.screens.incumbent import Unknown
+from materials.sustainability.columns import AXES
+from materials.sustainability.comparison import COMPARABLE
+from materials.sustainability.incumbents import incumbent_formula
+from materials.sustainability.index import Weights
 
 
-Element = Annotated[str, AfterValidator(_element)]
+def _one_of(names: tuple[str, ...], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(
+                f"'{name}' is no {what}; there are {', '.join(names)}."
+                f"{did_you_mean(name, names)}"
+            )
+        return name
+
+    return AfterValidator(check)
 
 
-class Elements(Frozen):
-    """Which chemistry may be proposed."""
-
-    allowed: tuple[Element, ...] = Field(min_length=1)
-    """Elements to decorate prototypes with."""
-    forbidden: tuple[Element, ...] = ()
-    """Elements that must not appear, stated so that the reader sees the wish."""
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        both = sorted(set(self.allowed) & set(self.forbidden))
-        if both:
-            raise ValueError(f"{', '.join(both)} both allowed and forbidden; remove one")
-        twice = sorted({e for e in self.allowed if self.allowed.count(e) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} listed more than once in allowed")
-        return self
+Axis = Annotated[str, _one_of(AXES, "axis of sustainability")]
+Comparable = Annotated[str, _one_of(COMPARABLE, "axis of sustainability")]
 
 
 class GapWindow(Frozen):
@@ -83,12 +73,58 @@ class Simplicity(Frozen):
     """Exponent of this target in the score."""
 
 
+class Sustainability(Frozen):
+    """Preference for materials that cost people and planet little: one minus the burden index.
+
+    Elements without data count as if they were the worst.
+    """
+
+    weight: float = Field(default=0.0, ge=0.0)
+    """Exponent of this target in the score."""
+    axes: dict[Axis, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
+    """How much each axis counts in the index, in place of its default:
+    ``{toxicity: 2, cost: 0}``."""
+
+    @model_validator(mode="after")
+    def _weighable(self) -> Self:
+        try:
+            self.weights()
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def weights(self) -> Weights:
+        """The axes' weights."""
+        return Weights(**self.axes)
+
+
+class BetterThan(Frozen):
+    """The material in use, and on which axes a candidate has to beat it."""
+
+    incumbent: str
+    """A name such as ``CdTe``, ``CIGS`` or ``IGZO``, or any formula."""
+    on: tuple[Comparable, ...] = Field(min_length=1)
+    """Axes of sustainability; a candidate must be better on every one."""
+    unknown: Unknown = Unknown.REJECT
+    """What becomes of candidates that cannot be compared for want of data."""
+
+    @field_validator("incumbent")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            incumbent_formula(name)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+
 class Targets(Frozen):
     """What makes a candidate good. The score is the product of the parts to their weights."""
 
     band_gap: GapWindow
     energy_above_hull: Stability = Stability()
     simplicity: Simplicity = Simplicity()
+    sustainability: Sustainability = Sustainability()
 
     @model_validator(mode="after")
     def _something_counts(self) -> Self:
@@ -113,6 +149,8 @@ class Search(Frozen):
     """Proposals scored together before the sampler learns from them."""
     explore: float = Field(default=0.7, ge=0.0, le=1.0)
     """Share of a round's proposals drawn at random, before the sampler uses what it knows."""
+    per_generator: int = Field(default=200, ge=1)
+    """Candidates that each of ``generators`` gives per round, in its order."""
     minimum_distance: float = Field(default=0.6, gt=0.0, le=1.0)
     """Smallest allowed distance, as a fraction of the sum of atomic radii."""
 
@@ -136,8 +174,13 @@ class Relaxation(Frozen):
 
 
 class References(Frozen):
-    """Competing phases: the best of the decorated prototypes of every chemical subsystem."""
+    """Competing phases: the best of the decorated prototypes of every chemical subsystem,
+    or a table of one's own.
+    """
 
+    table: Path | None = None
+    """Phases to compete with instead: a table with ``formula``, ``energy_per_atom`` (eV/atom)
+    and ``origin``, which must be the potential's; nothing is computed then."""
     per_element: int = Field(default=4, ge=1)
     """Structures relaxed per element."""
     per_binary: int = Field(default=3, ge=0)
@@ -174,7 +217,12 @@ class CampaignConfig(Frozen):
     description: str = ""
     elements: Elements
     targets: Targets
+    better_than: BetterThan | None = None
+    """Turn down whatever is not better than the material in use."""
     search: Search = Search()
+    generators: tuple[GeneratorSpec, ...] = ()
+    """What proposes candidates beside the sampler; their files are relative to the working
+    folder."""
     rounds: int = Field(default=5, ge=1)
     batch_size: int = Field(default=10, ge=1)
     """Oracle calls per round."""

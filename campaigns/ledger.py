@@ -13,17 +13,18 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pymatgen.core import Structure
 
-from campaigns.protocols import Candidate, FloatArray, Verdict
+from campaigns.protocols import SAMPLER, Candidate, Verdict
+from campaigns.records import Ask, Proposal, Proposed, Standing
 from materials.errors import GalenaError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -44,50 +45,17 @@ CREATE TABLE verdicts (
     round INTEGER NOT NULL, content TEXT NOT NULL
 );
 """
+_STANDINGS = """
+CREATE TABLE standings (
+    id TEXT NOT NULL, round INTEGER NOT NULL, rank INTEGER NOT NULL,
+    acquisition REAL NOT NULL, PRIMARY KEY (id, round)
+);
+CREATE TABLE sources (round INTEGER PRIMARY KEY, content TEXT NOT NULL)
+"""
 
 
 class LedgerError(GalenaError):
     """The ledger is missing, damaged, or belongs to another campaign."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One proposal of the sampler and what became of it."""
-
-    params: dict[str, str]
-    state: str  # "scored" | "rejected" | "repeated"
-    score: float | None = None
-    candidate_id: str | None = None
-    formula: str = ""
-    prototype: str = ""
-    filter: str = ""
-    value: str = ""
-    limit: str = ""
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """One distinct valid candidate with what was predicted when it was first seen."""
-
-    candidate: Candidate
-    round: int
-    known: bool
-    acquisition: float
-    predictions: dict[str, float]  # the surrogate's, physical units, with _std
-    network: dict[str, float]  # the network's before any correction, with _std
-    embedding: FloatArray  # (d,) float32 values
-    chosen: int | None = None  # place in the round's batch
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """All that a round decided before its first oracle call."""
-
-    asks: tuple[Ask, ...]
-    pool: tuple[Proposed, ...]  # candidates not seen in earlier rounds
-    batch: tuple[str, ...]  # candidate ids, in order; may name earlier candidates
-    rescored: dict[str, Proposed] = field(default_factory=dict)  # earlier ones now chosen
-    summary: dict[str, float] = field(default_factory=dict)
 
 
 class Ledger:
@@ -114,14 +82,34 @@ class Ledger:
         }
         if not tables:
             with self._transaction():
-                for statement in _TABLES.split(";"):
+                for statement in (_TABLES + _STANDINGS).split(";"):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
                 self._put("campaign_id", uuid.uuid4().hex)
+        elif self.get("schema_version") == 1 and not self._from_first_schema():
+            return
         if (found := self.get("schema_version")) != SCHEMA_VERSION:
             raise LedgerError(
                 f"{self.path}: ledger schema {found}, this Galena reads {SCHEMA_VERSION}"
             )
+
+    def _from_first_schema(self) -> bool:
+        """Make room for standings and sources, which a first ledger did not keep.
+
+        False where nothing can be written: then it can still be read.
+        """
+        statements = _STANDINGS.split(";")
+        try:
+            with self._transaction():
+                if self.get("schema_version") == 1:  # nobody was quicker
+                    for statement in statements:
+                        self._db.execute(statement)
+                    self._put("schema_version", SCHEMA_VERSION)
+        except LedgerError:
+            for statement in statements:
+                self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+            return False
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -195,6 +183,18 @@ class Ledger:
                     for name, p in proposal.rescored.items()
                 ],
             )
+            self._db.executemany(
+                "INSERT INTO standings VALUES (?, ?, ?, ?)",
+                [
+                    (name, number, rank, acquisition)
+                    for rank, (name, acquisition) in enumerate(proposal.standings, start=1)
+                ],
+            )
+            if proposal.sources != self._sources_before(number + 1):
+                self._db.execute(
+                    "INSERT INTO sources VALUES (?, ?)",
+                    (number, json.dumps(proposal.sources)),
+                )
 
     def close_round(self, number: int, summary: dict[str, float], when: str) -> None:
         """Mark a round finished, with its figures."""
@@ -209,11 +209,45 @@ class Ledger:
         rows = self._db.execute("SELECT round, summary, closed FROM rounds ORDER BY round")
         return [(n, json.loads(summary), closed is not None) for n, summary, closed in rows]
 
-    def asks(self) -> Iterator[tuple[int, int, Ask]]:
-        """Every proposal of the sampler: round, position, what became of it."""
-        rows = self._db.execute("SELECT * FROM asks ORDER BY round, position")
+    def asks(self, *, named: str | None = None) -> Iterator[tuple[int, int, Ask]]:
+        """Every proposal: round, position, what became of it.
+
+        With ``named``, only those of that candidate or formula.
+        """
+        condition = (
+            ""
+            if named is None
+            else "WHERE json_extract(content, '$.candidate_id') = :name "
+            "OR json_extract(content, '$.formula') = :name"
+        )
+        rows = self._db.execute(
+            f"SELECT * FROM asks {condition} ORDER BY round, position",  # noqa: S608
+            {"name": named},
+        )
         for number, position, content in rows:
-            yield number, position, Ask(**json.loads(content))
+            fields = json.loads(content)
+            passed = tuple(tuple(entry) for entry in fields.pop("passed", ()))
+            yield number, position, Ask(**fields, passed=passed)
+
+    def standings(self, candidate_id: str) -> list[Standing]:
+        """The candidate's places among the best of each round that it waited in."""
+        rows = self._db.execute(
+            "SELECT round, id, rank, acquisition FROM standings WHERE id = ? ORDER BY round",
+            (candidate_id,),
+        )
+        return [Standing(*row) for row in rows]
+
+    def sources(self, number: int) -> dict[str, str]:
+        """What decided in a round, and in which version: the newest on record by then."""
+        return self._sources_before(number + 1)
+
+    def _sources_before(self, number: int) -> dict[str, str]:
+        row = self._db.execute(
+            "SELECT content FROM sources WHERE round < ? ORDER BY round DESC LIMIT 1",
+            (number,),
+        ).fetchone()
+        found: dict[str, str] = json.loads(row[0]) if row else {}
+        return found
 
     def batch(self, number: int) -> list[Proposed]:
         """The round's chosen candidates, in order."""
@@ -276,6 +310,7 @@ def _pack(p: Proposed) -> str:
             "prototype": p.candidate.prototype,
             "elements": p.candidate.elements,
             "structure": _dump(p.candidate.structure),
+            "generator": p.candidate.generator,
             "known": p.known,
             "acquisition": p.acquisition,
             "predictions": p.predictions,
@@ -290,7 +325,8 @@ def _unpack(number: int, chosen: int | None, content: str, embedding: bytes) -> 
     if structure is None:
         raise LedgerError(f"candidate {c['id']} has no structure; the ledger is damaged")
     candidate = Candidate(
-        c["id"], c["formula"], c["prototype"], tuple(c["elements"]), structure
+        *(c["id"], c["formula"], c["prototype"], tuple(c["elements"]), structure),
+        c.get("generator", SAMPLER),
     )
     return Proposed(
         candidate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,16 +12,19 @@ import numpy as np
 
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.ledger import Ledger, Proposed, pending
+from campaigns.learned import is_hit, oracle_scores
+from campaigns.ledger import Ledger, pending
 from campaigns.progress import Silent, Watcher
-from campaigns.propose import Proposer, oracle_scores
+from campaigns.propose import Proposer
 from campaigns.protocols import Oracle, Verdict
-from campaigns.results import is_hit, read_view
+from campaigns.records import Proposed
+from campaigns.results import read_view
+from campaigns.sources import decision_sources
 from campaigns.space import write_study
 from campaigns.tracking.resolve import local_model
 from campaigns.tracking.store import model_store
 from campaigns.versions import galena_version
-from campaigns.view import CampaignView, agreement
+from campaigns.view import CampaignView, agreement, judged
 from materials.errors import InputError
 from models.inference import Predictor
 
@@ -103,7 +106,9 @@ def build_machinery(config: CampaignConfig, watcher: Watcher, store: str) -> Mac
         "potential": potential.origin,
         "python": platform.python_version(),
     }
-    return Machinery(Proposer.build(config, predictor), oracle, versions)
+    proposer = Proposer.build(config, predictor)
+    sources = decision_sources(config, predictor, potential)
+    return Machinery(replace(proposer, sources=sources), oracle, versions)
 
 
 def _round(
@@ -120,17 +125,15 @@ def _round(
     if _spent(config, ledger):
         return number in state and _close(number, ledger)
     if number not in state:
-        watcher.proposing(number, config.rounds, config.search.asks)
+        watcher.proposing(number, config.rounds, machinery.proposer.per_round)
         started = datetime.now(UTC)
         proposal = machinery.proposer.propose(number, ledger, watcher.asked)
         proposal.summary["proposal_seconds"] = (datetime.now(UTC) - started).total_seconds()
         ledger.commit_proposal(number, proposal)
     batch = ledger.batch(number)
-    judged = ledger.judged()
-    watcher.judging(
-        number, config.rounds, len(batch), len(batch) - len(pending(batch, judged))
-    )
-    for chosen in pending(batch, judged):
+    waiting = pending(batch, ledger.judged())
+    watcher.judging(number, config.rounds, len(batch), len(batch) - len(waiting))
+    for chosen in waiting:
         if _spent(config, ledger):
             _close(number, ledger)
             return False
@@ -160,12 +163,17 @@ def _judge(oracle: Oracle, chosen: Proposed) -> Verdict:
 def _close(number: int, ledger: Ledger) -> bool:
     """Sum the round up and mark it closed; always False, for the caller that stops."""
     summary = next(s for n, s, _ in ledger.rounds() if n == number)
-    verdicts = read_view(ledger).verdicts
+    view = read_view(ledger)
+    verdicts = view.verdicts
     of_round = verdicts[verdicts["round"] == number]
     residual, coverage = agreement(of_round)
+    relaxed = judged(of_round)
+    stable = relaxed["energy_above_hull"] <= view.targets.energy_above_hull.max
     summary |= {
         "n_evaluated": len(of_round),
         "n_failed": int(of_round["error"].notna().sum()),
+        "n_relaxed": len(relaxed),
+        "n_stable": int(stable.sum()),
         "n_hits": int(of_round["hit"].astype(bool).sum()),
         "n_hits_total": int(verdicts["hit"].astype(bool).sum()),
         "best_score": float(verdicts["score"].max()) if len(verdicts) else float("nan"),

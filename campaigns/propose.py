@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from optuna import Study
 from optuna.trial import TrialState
 
-from campaigns.acquisition import best_distinct, probability_of_success
+from campaigns.acquisition import best_distinct, sustainable_share
 from campaigns.config import CampaignConfig
-from campaigns.ledger import Ask, Ledger, Proposal, Proposed
-from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
+from campaigns.generators import build_generator
+from campaigns.learned import (
+    base_of,
+    fit_surrogate,
+    oracle_scores,
+    settled_formulas,
+    worth_of,
+)
+from campaigns.ledger import Ledger
+from campaigns.protocols import Candidate, FloatArray, Scores
+from campaigns.records import Ask, Proposal, Proposed
 from campaigns.space import Space, new_study, random_sampler
-from campaigns.surrogate import NOISE, TARGETS, Base, CorrectedPredictor
-from materials.candidates.prototypes import Prototype, aflow_prototypes, decorate
+from campaigns.surrogate import CorrectedPredictor
+from campaigns.vetting import Draft, Vetting, decorated, generated, turned_down_by_network
+from materials.candidates.protocol import Generator
+from materials.candidates.prototypes import Prototype, aflow_prototypes
 from materials.known import KnownFormulas
 from materials.screens.duplicates import DuplicateIndex
+from materials.screens.incumbent import better_than_filter
 from materials.screens.validity import (
     Filter,
-    Rejection,
     allowed_elements,
     charge_neutrality,
     electronegativity_order,
-    first_rejection,
     minimum_distance,
 )
 from models.inference import Predictor
 
 Advance = Callable[[int], None]
 
-_TRIES = 2  # structures of one formula that the oracle sees at the most
+_RUNNERS_UP = 5  # places kept on record, as a multiple of the batch
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A generator, and how many of its candidates a round takes, in its order."""
+
+    generator: Generator
+    per_round: int
+
+    def drafts(self, number: int) -> list[Draft]:
+        """What round ``number``, counted from 1, is given."""
+        first = (number - 1) * self.per_round
+        stream = islice(self.generator.stream(first), self.per_round)
+        return [generated(found, place) for place, found in enumerate(stream, first)]
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,9 @@ class Proposer:
     prototypes: dict[str, Prototype]
     space: Space
     filters: tuple[Filter, ...]
+    generators: tuple[Drawn, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """What decides, and in which version: for the record."""
 
     @classmethod
     def build(cls, config: CampaignConfig, predictor: Predictor) -> Proposer:
@@ -63,14 +90,24 @@ class Proposer:
             {label: p.n_species for label, p in prototypes.items()},
             config.elements.allowed,
         )
-        filters = (
+        filters = [
             allowed_elements(config.elements.allowed, config.elements.forbidden),
             charge_neutrality(),
             electronegativity_order(),
             minimum_distance(search.minimum_distance),
-        )
+        ]
+        if (wish := config.better_than) is not None:  # before what needs neighbours
+            cheap = better_than_filter(wish.incumbent, wish.on, unknown=wish.unknown)
+            filters.insert(-1, cheap)
         known = KnownFormulas.load(config.known)
-        return cls(config, predictor, known, prototypes, space, filters)
+        drawn = tuple(
+            Drawn(
+                build_generator(spec, config.elements.allowed, config.seed, Path()),
+                search.per_generator,
+            )
+            for spec in config.generators
+        )
+        return cls(config, predictor, known, prototypes, space, tuple(filters), drawn)
 
     def propose(self, number: int, ledger: Ledger, advance: Advance) -> Proposal:
         """Decide round ``number`` from what the ledger holds; ``advance`` counts the asks."""
@@ -84,21 +121,50 @@ class Proposer:
             seed=(self.config.seed, number),
         )
         settled = settled_formulas(self.config, earlier, verdicts)
-        asks, fresh = self._ask(study, surrogate, number, earlier, settled, advance)
+        vetting = Vetting(self.filters, settled, DuplicateIndex())
+        for p in earlier:
+            vetting.index.add(p.candidate.id, p.candidate.structure)
+        asks, fresh = self._draw(vetting, surrogate, number, advance)
+        more_asks, more = self._ask(study, vetting, surrogate, number, advance)
         waiting = [
             p
             for p in earlier
             if p.candidate.id not in verdicts and p.candidate.formula not in settled
         ]
-        return self._choose(surrogate, asks, waiting, fresh)
+        return self._choose(
+            surrogate, [*asks, *more_asks], waiting, [*fresh, *more], vetting.stages
+        )
+
+    @property
+    def per_round(self) -> int:
+        """Proposals that a round looks at, at the most."""
+        drawn = sum(source.per_round for source in self.generators)
+        return self.config.search.asks + drawn
+
+    def _draw(
+        self,
+        vetting: Vetting,
+        surrogate: CorrectedPredictor,
+        number: int,
+        advance: Advance,
+    ) -> tuple[list[Ask], list[Proposed]]:
+        """Take the next candidates of every generator."""
+        asks: list[Ask] = []
+        fresh: list[Proposed] = []
+        for source in self.generators:
+            drafts = source.drafts(number)
+            answers, scored = self._vet(drafts, vetting, surrogate, number)
+            asks += answers
+            fresh += scored
+            advance(len(drafts))
+        return asks, fresh
 
     def _ask(
         self,
         study: Study,
+        vetting: Vetting,
         surrogate: CorrectedPredictor,
         number: int,
-        earlier: Sequence[Proposed],
-        settled: AbstractSet[str],
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
         """Ask in chunks, first at random, then the sampler, told every chunk's scores.
@@ -109,9 +175,6 @@ class Proposer:
         learning = study.sampler
         study.sampler = random_sampler(seed=(self.config.seed, number))
         exploring = self.config.search.explore * self.config.search.asks
-        index = DuplicateIndex()
-        for p in earlier:
-            index.add(p.candidate.id, p.candidate.structure)
         asks: list[Ask] = []
         fresh: list[Proposed] = []
         while len(asks) < self.config.search.asks:
@@ -120,73 +183,58 @@ class Proposer:
             size = min(self.config.search.chunk, self.config.search.asks - len(asks))
             trials = [study.ask() for _ in range(size)]
             params = [self.space.suggest(trial) for trial in trials]
-            answers, new = self._screen(params, index, settled)
-            scored = self._score(new, surrogate, number)
-            worth = {p.candidate.id: p.acquisition for p in scored}
+            drafts = [decorated(p, self.prototypes[p["prototype"]]) for p in params]
+            answers, scored = self._vet(drafts, vetting, surrogate, number)
             for trial, answer in zip(trials, answers, strict=True):
-                if answer.state == "scored" and answer.candidate_id in worth:
-                    score = worth[str(answer.candidate_id)]
-                    asks.append(replace(answer, score=score))
-                    study.tell(trial, score)
+                if answer.score is not None:
+                    study.tell(trial, answer.score)
                 else:
-                    asks.append(answer)
                     rejected = answer.state == "rejected"
                     study.tell(
                         trial, state=TrialState.PRUNED if rejected else TrialState.FAIL
                     )
+            asks += answers
             fresh += scored
             advance(size)
         return asks, fresh
 
-    def _screen(
+    def _vet(
         self,
-        params: Sequence[dict[str, str]],
-        index: DuplicateIndex,
-        settled: AbstractSet[str],
-    ) -> tuple[list[Ask], list[Candidate]]:
-        """Build what was asked for and turn down what is impossible or not new."""
-        answers: list[Ask] = []
-        new: list[Candidate] = []
-        for point in params:
-            prototype = self.prototypes[point["prototype"]]
-            elements = tuple(point[f"species_{i}"] for i in range(prototype.n_species))
-            if len(set(elements)) < len(elements):
-                once = Rejection("distinct_elements", "-".join(elements), "each once")
-                answers.append(_rejected(point, "", once))
-                continue
-            structure = decorate(prototype, elements)
-            formula = structure.composition.reduced_formula
-            rejection = first_rejection(structure, self.filters)
-            if rejection is not None:
-                answers.append(_rejected(point, formula, rejection))
-                continue
-            twin = None if formula in settled else index.find(structure)
-            if formula in settled or twin is not None:
-                again = (
-                    Rejection("duplicate", twin, "not proposed before")
-                    if twin
-                    else Rejection(
-                        "settled", formula, "no verdict that settles the formula"
-                    )
-                )
-                answers.append(replace(_rejected(point, formula, again), state="repeated"))
-                continue
-            name = f"{formula}-{_digest(prototype.label, elements)}"
-            index.add(name, structure)
-            new.append(Candidate(name, formula, prototype.label, elements, structure))
-            answers.append(Ask(point, "scored", None, name, formula, prototype.label))
-        return answers, new
+        drafts: Sequence[Draft],
+        vetting: Vetting,
+        surrogate: CorrectedPredictor,
+        number: int,
+    ) -> tuple[list[Ask], list[Proposed]]:
+        """Turn down what is impossible or not new, and score the rest."""
+        vetted = [vetting(draft) for draft in drafts]
+        new = [candidate for _, candidate in vetted if candidate is not None]
+        scored, errors = self._score(new, surrogate, number)
+        worth = {p.candidate.id: p.acquisition for p in scored}
+        asks = []
+        for ask, candidate in vetted:
+            if candidate is not None and candidate.id in errors:
+                asks.append(turned_down_by_network(ask, errors[candidate.id]))
+            elif candidate is not None:
+                asks.append(replace(ask, score=worth[candidate.id]))
+            else:
+                asks.append(ask)
+        return asks, scored
 
     def _score(
         self, new: Sequence[Candidate], surrogate: CorrectedPredictor, number: int
-    ) -> list[Proposed]:
-        """Predict and weigh new candidates; one the network cannot take is dropped."""
+    ) -> tuple[list[Proposed], dict[str, str]]:
+        """Predict and weigh new candidates.
+
+        Also returns why the network cannot take some, by their names.
+        """
         if not new:
-            return []
+            return [], {}
         predictions = self.predictor.predict([c.structure for c in new])
-        found = []
+        found, errors = [], {}
         for row, candidate in enumerate(new):
-            if predictions.errors[row] is not None:
+            error = predictions.errors[row]
+            if error is not None:
+                errors[candidate.id] = error
                 continue
             network: dict[str, float] = {}
             for column, target in enumerate(predictions.targets):
@@ -195,7 +243,7 @@ class Proposer:
             embedding = predictions.embedding[row].astype(np.float32).astype(np.float64)
             known = candidate.formula in self.known
             found.append(Proposed(candidate, number, known, 0.0, {}, network, embedding))
-        return self._rescore(found, surrogate)
+        return self._rescore(found, surrogate), errors
 
     def _rescore(
         self, pool: Sequence[Proposed], surrogate: CorrectedPredictor
@@ -205,6 +253,11 @@ class Proposer:
             return []
         scores = surrogate.score(base_of(pool))
         worth = self.worth(scores, pool)
+        target = self.config.targets.sustainability
+        good: dict[str, FloatArray] = {}
+        if target.weight > 0:
+            formulas = [p.candidate.formula for p in pool]
+            good = {"sustainability": sustainable_share(formulas, target)}
         return [
             replace(
                 p,
@@ -214,6 +267,7 @@ class Proposer:
                     "band_gap_std": float(scores.band_gap_std[i]),
                     "energy_above_hull": float(scores.energy_above_hull[i]),
                     "energy_above_hull_std": float(scores.energy_above_hull_std[i]),
+                    **{name: float(values[i]) for name, values in good.items()},
                 },
             )
             for i, p in enumerate(pool)
@@ -221,9 +275,7 @@ class Proposer:
 
     def worth(self, scores: Scores, pool: Sequence[Proposed]) -> FloatArray:
         """Log worth of candidates, ``(n,)``."""
-        return probability_of_success(
-            scores, self.config.targets, *_sizes([p.candidate for p in pool])
-        )
+        return worth_of(scores, self.config.targets, [p.candidate for p in pool])
 
     def _choose(
         self,
@@ -231,6 +283,7 @@ class Proposer:
         asks: Sequence[Ask],
         waiting: Sequence[Proposed],
         fresh: Sequence[Proposed],
+        stages: Sequence[str],
     ) -> Proposal:
         """The batch, among what is new and what earlier rounds left waiting."""
         pool = [*self._rescore(waiting, surrogate), *fresh]
@@ -243,7 +296,10 @@ class Proposer:
         plain = self.worth(unlearned.score(base_of(pool)), pool) if pool else worth
         without = best_distinct(formulas, plain, k=k, allowed=free)
         old = len(waiting)
+        order = np.argsort(-worth, kind="stable")[: _RUNNERS_UP * k]
+        shown = dict.fromkeys([*order.tolist(), *chosen])
         states = [ask.state for ask in asks]
+        turned_down = Counter(ask.filter for ask in asks)
         return Proposal(
             asks=tuple(asks),
             pool=tuple(fresh),
@@ -256,106 +312,10 @@ class Proposer:
                 "n_valid": len(fresh),
                 "n_chosen": len(chosen),
                 "n_changed_by_update": len(set(chosen) - set(without)),
+                "n_pool": len(pool),
+                "acquisition_cutoff": float(np.exp(worth[chosen[-1]])) if chosen else 0.0,
+                **{f"n_rejected_{stage}": turned_down[stage] for stage in stages},
             },
+            standings=tuple((pool[i].candidate.id, float(worth[i])) for i in shown),
+            sources=dict(self.sources),
         )
-
-
-def base_of(pool: Sequence[Proposed]) -> Base:
-    """The network's view of candidates, as arrays."""
-    return Base(
-        {t: np.array([p.network[t] for p in pool]) for t in TARGETS},
-        {t: np.array([p.network[f"{t}_std"] for p in pool]) for t in TARGETS},
-        np.array([p.embedding for p in pool]),
-    )
-
-
-def fit_surrogate(
-    candidates: Sequence[Proposed], verdicts: dict[str, Verdict]
-) -> CorrectedPredictor:
-    """Learn from every verdict so far."""
-    judged = [p for p in candidates if p.candidate.id in verdicts]
-    if not judged:
-        return CorrectedPredictor.fit(None, {})
-    said = [verdicts[p.candidate.id] for p in judged]
-    truth = {
-        "band_gap": _column([v.band_gap for v in said]),
-        "energy_above_hull": _column([v.energy_above_hull for v in said]),
-    }
-    return CorrectedPredictor.fit(base_of(judged), truth)
-
-
-def settled_formulas(
-    config: CampaignConfig,
-    candidates: Sequence[Proposed],
-    verdicts: dict[str, Verdict],
-) -> set[str]:
-    """Formulas on which no more oracle calls are spent.
-
-    One verdict within the stability limit settles a formula: another structure of it would
-    be the same find. One above the limit leaves room for one more structure.
-    """
-    tried = Counter(p.candidate.formula for p in candidates if p.candidate.id in verdicts)
-    stable = {
-        p.candidate.formula
-        for p in candidates
-        if (v := verdicts.get(p.candidate.id)) is not None
-        and v.energy_above_hull is not None
-        and v.energy_above_hull <= config.targets.energy_above_hull.max
-    }
-    return stable | {formula for formula, n in tried.items() if n >= _TRIES}
-
-
-def oracle_scores(
-    config: CampaignConfig,
-    candidates: Sequence[Proposed],
-    verdicts: dict[str, Verdict],
-) -> dict[str, float | None]:
-    """Log worth of each judged candidate by the oracle's numbers; None where it failed."""
-    judged = [p for p in candidates if p.candidate.id in verdicts]
-    found: dict[str, float | None] = {p.candidate.id: None for p in judged}
-    good = [
-        (p, v)
-        for p in judged
-        if (v := verdicts[p.candidate.id]).error is None
-        and v.band_gap is not None
-        and v.energy_above_hull is not None
-    ]
-    if good:
-        scores = Scores(
-            _column([v.band_gap for _, v in good]),
-            _column([v.band_gap_std for _, v in good]),
-            _column([v.energy_above_hull for _, v in good]),
-            np.full(len(good), NOISE),
-        )
-        sizes = _sizes([p.candidate for p, _ in good])
-        worth = probability_of_success(scores, config.targets, *sizes)
-        found |= {p.candidate.id: float(w) for (p, _), w in zip(good, worth, strict=True)}
-    return found
-
-
-def _column(values: Sequence[float | None]) -> FloatArray:
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-
-
-def _sizes(candidates: Sequence[Candidate]) -> tuple[FloatArray, FloatArray]:
-    """Number of elements and of sites, ``(n,)`` each."""
-    elements = np.array([len(set(c.elements)) for c in candidates], dtype=np.float64)
-    sites = np.array([len(c.structure) for c in candidates], dtype=np.float64)
-    return elements, sites
-
-
-def _digest(prototype: str, elements: Sequence[str]) -> str:
-    """Eight hexadecimal digits that tell decorations apart."""
-    return hashlib.sha256("|".join([prototype, *elements]).encode()).hexdigest()[:8]
-
-
-def _rejected(point: dict[str, str], formula: str, why: Rejection) -> Ask:
-    return Ask(
-        point,
-        "rejected",
-        formula=formula,
-        prototype=point["prototype"],
-        filter=why.filter,
-        value=why.value,
-        limit=why.limit,
-    )

@@ -1,4 +1,6 @@
-"""The four seams of a campaign, and what passes through them.
+"""Three of the four seams of a campaign, and what passes through them.
+
+The fourth, the generator of candidates, is :mod:`materials.candidates.protocol`.
 
 Plain functions and small classes satisfy the protocols; nothing needs to be subclassed.
 """
@@ -15,6 +17,9 @@ from pymatgen.core import Structure
 
 FloatArray = NDArray[np.float64]
 
+SAMPLER = "sampler"
+"""What proposes decorations of prototypes; other candidates bear their generator's name."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -25,6 +30,8 @@ class Candidate:
     prototype: str
     elements: tuple[str, ...]
     structure: Structure = field(repr=False)
+    generator: str = SAMPLER
+    """What proposed it: the sampler of decorations, or a generator by name."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,8 @@ class Verdict:
     converged: bool = False
     seconds: float = 0.0
     origin: str = ""
+    references: str = ""  # sha256 of the competing phases and their energies
     error: str | None = None
-
-
-class Generator(Protocol):
-    """Candidates for one round, deterministic in the seed."""
-
-    def __call__(self, seed: int) -> Sequence[Candidate]: ...
 
 
 class Surrogate(Protocol):

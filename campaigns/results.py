@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from pymatgen.core import Structure
 
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.ledger import Ledger, LedgerError, Proposed
-from campaigns.propose import oracle_scores
+from campaigns.learned import is_hit, oracle_scores
+from campaigns.ledger import Ledger, LedgerError
 from campaigns.protocols import Verdict
+from campaigns.records import Ask, Proposed
+from campaigns.trace import Teller, Trace
 from campaigns.view import (
     CANDIDATE_COLUMNS,
     REJECTION_COLUMNS,
@@ -24,6 +26,7 @@ from campaigns.view import (
     empty_table,
     ranked_shortlist,
 )
+from materials.errors import InputError, did_you_mean
 
 _PREDICTED = (
     "band_gap",
@@ -60,6 +63,10 @@ def read_view(ledger: Ledger) -> CampaignView:
     scores = oracle_scores(config, candidates, judged)
     rows = _verdict_rows(config, {p.candidate.id: p for p in candidates}, verdicts, scores)
     table = _table(rows, VERDICT_COLUMNS)
+    shortlist = ranked_shortlist(table)
+    ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
+    teller = Teller(ledger, config, candidates, verdicts, ranks)
+    rejections, shortlisted = _split_asks(ledger, ranks)
     relaxed = {i: v.structure for i, v in judged.items() if v.structure is not None}
     return CampaignView(
         name=config.name,
@@ -68,23 +75,34 @@ def read_view(ledger: Ledger) -> CampaignView:
         status="finished" if ledger.get("finished") else "running",
         candidates=_table([_candidate_row(p) for p in candidates], CANDIDATE_COLUMNS),
         verdicts=table,
-        rejections=_table(_rejection_rows(ledger), REJECTION_COLUMNS),
+        rejections=_table(rejections, REJECTION_COLUMNS),
         rounds=_table(_round_rows(ledger), ROUND_COLUMNS),
-        shortlist=ranked_shortlist(table),
+        shortlist=shortlist,
         load_structure=_loader(candidates, relaxed),
+        traces=tuple(teller.traces(shortlisted, list(ranks))),
     )
 
 
-def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
-    """Within the stability limit, and the relaxed crystal's gap inside the window."""
-    gap, hull = config.targets.band_gap, config.targets.energy_above_hull
-    return (
-        verdict.error is None
-        and verdict.band_gap is not None
-        and verdict.energy_above_hull is not None
-        and verdict.energy_above_hull <= hull.max
-        and gap.min <= verdict.band_gap <= gap.max
-    )
+def explain(ledger: Ledger, name: str) -> list[Trace]:
+    """Trace a candidate by its identifier, or all candidates of a formula, oldest first.
+
+    Whatever was proposed can be asked for, also what a filter turned down at once. Raises
+    :class:`InputError` if the campaign never saw it; the message names what is near.
+    """
+    config = CampaignConfig.model_validate(ledger.get("spec"))
+    candidates = ledger.candidates()
+    asks = list(ledger.asks(named=name))
+    if not asks:
+        names = {n for p in candidates for n in (p.candidate.id, p.candidate.formula)}
+        raise InputError(
+            f"{ledger.path.parent}: no candidate or formula '{name}' was proposed."
+            f"{did_you_mean(name, sorted(names))} Identifiers are in the report and in "
+            "galena campaign status FOLDER --json"
+        )
+    shortlist = read_view(ledger).shortlist
+    ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
+    teller = Teller(ledger, config, candidates, ledger.verdicts(), ranks)
+    return teller.traces(asks, [ask.candidate_id for _, _, ask in asks if ask.candidate_id])
 
 
 def _verdict_rows(
@@ -132,19 +150,19 @@ def _candidate_row(p: Proposed) -> dict[str, Any]:
     }
 
 
-def _rejection_rows(ledger: Ledger) -> list[dict[str, Any]]:
-    return [
-        {
-            "round": number,
-            "formula": ask.formula,
-            "prototype": ask.prototype,
-            "filter": ask.filter,
-            "value": ask.value,
-            "limit": ask.limit,
-        }
-        for number, _, ask in ledger.asks()
-        if ask.filter
-    ]
+def _split_asks(
+    ledger: Ledger, names: Collection[str]
+) -> tuple[list[dict[str, Any]], list[tuple[int, int, Ask]]]:
+    """Rows of all that was turned down, and the proposals of some candidates."""
+    rows, kept = [], []
+    for number, position, ask in ledger.asks():
+        if ask.candidate_id in names:
+            kept.append((number, position, ask))
+        if ask.filter:
+            row = {"round": number, "formula": ask.formula, "prototype": ask.prototype}
+            why = {"filter": ask.filter, "value": ask.value, "limit": ask.limit}
+            rows.append(row | why)
+    return rows, kept
 
 
 def _round_rows(ledger: Ledger) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from campaigns.ledger import Ask
+from campaigns.records import Ask
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -74,7 +74,7 @@ def new_study(
     sampler = optuna.samplers.TPESampler(seed=state, n_startup_trials=64)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials(
-        _frozen(space, entry, scores) for entry in history if entry[2].state == "scored"
+        _frozen(space, entry, scores) for entry in history if _is_trial(entry[2])
     )
     return study
 
@@ -108,10 +108,15 @@ def write_study(
             for t in study.get_trials(deepcopy=False)
         }
         for entry in history:
-            if entry[2].state == "scored" and (entry[0], entry[1]) not in held:
+            if _is_trial(entry[2]) and (entry[0], entry[1]) not in held:
                 study.add_trial(_frozen(space, entry, scores))
     finally:
         storage.engine.dispose()
+
+
+def _is_trial(ask: Ask) -> bool:
+    """Whether the sampler asked, not a generator, and learns of the answer."""
+    return ask.state == "scored" and "generator" not in ask.params
 
 
 def _frozen(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from materials.errors import InputError, did_you_mean
 
+_BOOL = "tag:yaml.org,2002:bool"
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -18,6 +22,33 @@ class Frozen(BaseModel):
     """Values that do not change and keys that are known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which ``on``, ``no`` and ``No``, nobelium, are words; no key comes twice.
+
+    YAML 1.1 took them for truths; 1.2 has but true and false.
+    """
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; raises :class:`yaml.YAMLError` for a key given twice."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, n in Counter(keys).items():
+            if n > 1 and key != "<<":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key}' is given twice", node.start_mark
+                )
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [entry for entry in entries if entry[0] != _BOOL]
+    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    _BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def read_text(path: Path) -> str:
@@ -36,7 +67,7 @@ def parse_spec(kind: type[M], text: str, *, name: str, keys: str) -> M:
             message names file and field.
     """
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, made stricter
     except yaml.YAMLError as error:
         raise InputError(f"{name}: not valid YAML: {error}") from error
     if not isinstance(content, dict):

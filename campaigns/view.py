@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from pymatgen.core.structure import Structure
 
 from campaigns.config import CampaignConfig, Targets
 from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from campaigns.trace import Trace
 
 CANDIDATE_COLUMNS = (
     *("candidate_id", "formula", "prototype", "n_sites", "round"),
@@ -62,6 +65,7 @@ class CampaignView:
     rounds: pd.DataFrame  # one row per round
     shortlist: pd.DataFrame  # the hits, best first
     load_structure: Callable[[str], Structure] = field(repr=False, compare=False)
+    traces: tuple[Trace, ...] = ()  # of the shortlist, best first
 
     def __post_init__(self) -> None:
         wanted = {

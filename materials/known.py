@@ -48,7 +48,7 @@ class KnownFormulas:
         formulas = set(_shipped())
         skipped: list[str] = []
         for path in user_tables:
-            for place, text in _entries(path):
+            for place, text in formula_entries(path):
                 try:
                     formulas.add(reduced_formula(text))
                 except InputError as error:
@@ -119,8 +119,11 @@ def _shipped() -> frozenset[str]:
     return frozenset(lzma.decompress(packed).decode("ascii").split("\n"))
 
 
-def _entries(path: Path) -> Iterator[tuple[str, str]]:
-    """Each entry of a user's file with its place, ``row 4``."""
+def formula_entries(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield each formula of a crystal table or a CSV file with its place, ``row 4``.
+
+    Raises :class:`InputError` for a file that cannot be read or has no such column.
+    """
     if path.suffix.lower() == ".csv":
         return _csv_entries(path)
     return _table_entries(path)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # ASE's methods carry no types, so its objects are ``Any`` here.
 _LARGEST_CHANGE = 3.0  # of the volume, either way; beyond, the start was not this crystal
-_CLOSEST = 0.5  # Å; the shortest bond there is, H-H, has 0.74
-_LONGEST_STEP = 0.2  # Å
+CLOSEST = 0.5  # Å; the shortest bond there is, H-H, has 0.74
+LONGEST_STEP = 0.2  # Å
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def relax(
     except _Broken as broken:
         error = str(broken)
     except Exception as failure:  # noqa: BLE001 - any calculator may fail in any way
-        error = _one_line(failure)
+        error = one_line(failure)
     if error is not None:
         final, energy, force, converged = None, None, None, False
     seconds = time.monotonic() - start
@@ -157,7 +157,7 @@ def _optimizer(atoms: Any, settings: RelaxationSettings) -> Any:
 
     frechet: Any = filters.FrechetCellFilter
     target = frechet(atoms) if settings.relax_cell else atoms
-    return BFGS(target, logfile=None, maxstep=_LONGEST_STEP)
+    return BFGS(target, logfile=None, maxstep=LONGEST_STEP)
 
 
 def _check(atoms: Any, first_volume: float) -> None:
@@ -165,32 +165,57 @@ def _check(atoms: Any, first_volume: float) -> None:
     from ase import neighborlist
 
     volume = atoms.get_volume()
-    if not (np.isfinite(volume) and np.isfinite(atoms.positions).all()):
-        raise _Broken("positions or cell are no longer numbers")
+    if not np.isfinite(atoms.positions).all():
+        volume = np.nan
+    _raise(volume_fault(volume, first_volume))
+    pairs: Any = neighborlist.neighbor_list
+    distances = pairs("d", atoms, CLOSEST)
+    _raise(distance_fault(distances.min(initial=np.inf)))
+
+
+def volume_fault(volume: float, first_volume: float) -> str | None:
+    """Say why a volume in Å3 is no longer that of this crystal, or return None.
+
+    NaN stands for a geometry that is lost.
+    """
+    if not np.isfinite(volume):
+        return "positions or cell are no longer numbers"
     change = volume / first_volume
     if not 1.0 / _LARGEST_CHANGE <= change <= _LARGEST_CHANGE:
-        raise _Broken(
-            f"volume changed {change:.2f}-fold, allowed is {_LARGEST_CHANGE:g}-fold"
-        )
-    pairs: Any = neighborlist.neighbor_list
-    distances = pairs("d", atoms, _CLOSEST)
-    if len(distances):
-        raise _Broken(
-            f"two atoms are {distances.min():.2f} Å apart, allowed is {_CLOSEST:g} Å"
-        )
+        return f"volume changed {change:.2f}-fold, allowed is {_LARGEST_CHANGE:g}-fold"
+    return None
+
+
+def distance_fault(closest: float) -> str | None:
+    """Say why atoms so many Å apart are no crystal, or return None."""
+    if closest < CLOSEST:
+        return f"two atoms are {closest:.2f} Å apart, allowed is {CLOSEST:g} Å"
+    return None
+
+
+def number_fault(energy_per_atom: float, max_force: float) -> str | None:
+    """Say why these are no results in eV/atom and eV/Å, or return None."""
+    if not np.isfinite(energy_per_atom):
+        return f"energy is {energy_per_atom} eV/atom"
+    if not np.isfinite(max_force):
+        return f"largest force is {max_force} eV/Å"
+    return None
+
+
+def _raise(fault: str | None) -> None:
+    if fault is not None:
+        raise _Broken(fault)
 
 
 def _energy(atoms: Any) -> float:
     energy = float(atoms.get_potential_energy()) / len(atoms)
-    if not np.isfinite(energy):
-        raise _Broken(f"energy is {energy} eV/atom")
+    _raise(number_fault(energy, 0.0))
     return energy
 
 
 def _largest_force(atoms: Any) -> float:
     largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-    if not np.isfinite(largest):
-        raise _Broken(f"largest force is {largest} eV/Å")
+    _raise(number_fault(0.0, largest))
     return largest
 
 
@@ -214,6 +239,7 @@ def _structure(atoms: Any, like: Structure) -> Structure:
     )
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What went wrong, for a record."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,33 +1,20 @@
-"""Functions compiled for the processor on first use, and kept on disk.
-
-Numba knows what it kept by the content of the file that holds the function, and by nothing
-else: whoever changes options here must change those files too, or old code goes on running.
-"""
+"""Functions compiled for the processor in looser arithmetic; see :mod:`materials.compiling`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TypeVar, cast
+from typing import cast
 
 from numba import njit
 
-F = TypeVar("F", bound=Callable[..., object])
+from materials.compiling import F, compiled
 
-
-def compiled(function: F) -> F:
-    """Compile with Numba: without the GIL, kept beside the source or in the user's cache.
-
-    Where neither can be written to, it is compiled again by every process.
-    """
-    try:
-        return cast("F", njit(function, nogil=True, cache=True))
-    except RuntimeError:  # no place to keep it
-        return cast("F", njit(function, nogil=True))
+__all__ = ["compiled", "compiled_loosely"]
 
 
 def compiled_loosely(function: F) -> F:
-    """The same, free to reorder sums and products: for single precision, never for counts.
+    """As :func:`compiled`, free to reorder sums and products: for single precision, never
+    for counts.
 
     Infinities and NaN are kept as they are: a network that finds none must not make one up;
     dividing by zero gives them, as in torch, and raises nothing.

@@ -2,7 +2,8 @@
 
 Whoever has a calculator of their own needs nothing from here but :class:`Potential`; add a
 function to :data:`POTENTIALS` to make it known by name to campaign files and the command
-line.
+line. Weights that are not part of a package come from a file, named with their kind:
+``mace:medium.model``; nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from materials.errors import InputError, MissingExtraError, did_you_mean
@@ -19,6 +23,8 @@ from materials.provenance import file_sha256
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
+
+    from models.relaxing.batched import BatchedPotential
 
 _CHGNET_VERSION = "0.3.0"
 _CHGNET_WEIGHTS = f"pretrained/{_CHGNET_VERSION}/chgnet_0.3.0_e29f68s314m37.pth.tar"
@@ -32,9 +38,11 @@ class Potential:
     """``CHGNet``."""
     version: str
     """Version of the model, and of its weights where it has any: ``0.3.0+ab12cd34``."""
-    calculator: BaseCalculator
+    calculator: BaseCalculator = field(repr=False)
     """Gives eV per cell, eV/Å and eV/Å3. It remembers the last crystal it saw, so one
     calculator serves one thread."""
+    batched: Callable[[], BatchedPotential] | None = field(default=None, repr=False)
+    """Makes what answers for many crystals at once; None where only the calculator does."""
 
     @property
     def origin(self) -> str:
@@ -42,13 +50,31 @@ class Potential:
         return f"{self.name} {self.version}"
 
 
-def load_potential(name: str, *, device: str = "auto") -> Potential:
+class Trust(Enum):
+    """Which weights files may be loaded."""
+
+    TENSORS = "tensors"
+    """Those that hold numbers alone and can do nothing."""
+    ANY = "any"
+    """Also pickles, which can run any code when they are loaded."""
+
+
+def load_potential(
+    name: str, *, device: str = "auto", trust: Trust = Trust.TENSORS
+) -> Potential:
     """Return a potential by its name in :data:`POTENTIALS`, in any case of letters.
 
-    ``device`` is ``auto``, ``cpu``, ``cuda`` or another name torch knows; potentials without
-    a network have no use for it. Raises :class:`InputError` for an unknown name and
-    :class:`MissingExtraError` where a package is not installed.
+    ``KIND:FILE`` loads weights from a file; the kinds are those of
+    :data:`models.potential_files.KINDS`. ``device`` is ``auto``, ``cpu``, ``cuda`` or another
+    name torch knows; potentials without a network have no use for it. Raises
+    :class:`InputError` for an unknown name, a file that cannot be read or is not trusted,
+    and :class:`MissingExtraError` where a package is not installed.
     """
+    kind, colon, file = name.partition(":")
+    if colon:
+        from models.potential_files import load_file
+
+        return load_file(kind.lower(), Path(file), device=device, trust=trust)
     factory = POTENTIALS.get(name.lower())
     if factory is None:
         near = did_you_mean(name.lower(), POTENTIALS)
@@ -63,8 +89,21 @@ def _chgnet(device: str) -> Potential:
     """CHGNet: Deng et al., Nat. Mach. Intell. 5, 1031 (2023).
 
     Weights trained on MPtrj (PBE and PBE+U, with the corrections of the Materials Project,
-    2020), as its package carries them. The network is built here instead of by
-    ``CHGNet.load``, which would unpickle whatever the weights file holds.
+    2020), as its package carries them.
+    """
+    try:
+        weights = files("chgnet").joinpath(_CHGNET_WEIGHTS)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("chgnet", "chgnet") from error
+    with as_file(weights) as path:
+        return chgnet_from(path, version=_CHGNET_VERSION, device=device)
+
+
+def chgnet_from(path: Path, *, version: str, device: str) -> Potential:
+    """CHGNet with the weights of a file.
+
+    The network is built here instead of by ``CHGNet.load``, which would unpickle whatever
+    the file holds. Raises as :func:`load_potential`.
     """
     import torch
 
@@ -73,18 +112,18 @@ def _chgnet(device: str) -> Potential:
         from chgnet.model.model import CHGNet
     except ModuleNotFoundError as error:
         raise MissingExtraError("chgnet", "chgnet") from error
+    from models.relaxing.chgnet import BatchedChgnet
 
-    with as_file(files("chgnet").joinpath(_CHGNET_WEIGHTS)) as path:
-        digest = file_sha256(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+    digest = file_sha256(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     chosen = None if device == "auto" else device
     with contextlib.redirect_stdout(io.StringIO()):  # both announce themselves
-        network = CHGNet.from_dict(
-            state["model"], mlp_out_bias=False, version=_CHGNET_VERSION
-        )
+        network = CHGNet.from_dict(state["model"], mlp_out_bias=False, version=version)
         network.eval()
         calculator = CHGNetCalculator(network, use_device=chosen, on_isolated_atoms="error")
-    return Potential("CHGNet", f"{_CHGNET_VERSION}+{digest[:8]}", calculator)
+    return Potential(
+        "CHGNet", f"{version}+{digest[:8]}", calculator, partial(BatchedChgnet, network)
+    )
 
 
 def _emt(device: str) -> Potential:  # noqa: ARG001 - runs on the processor whatever is asked
@@ -109,9 +148,23 @@ def _lennard_jones(device: str) -> Potential:  # noqa: ARG001 - as above
     return Potential("Lennard-Jones", f"ase-{__version__}", calculator)
 
 
+def _sevennet_0(device: str) -> Potential:
+    from models.sevennet import packaged
+
+    return packaged("SevenNet-0", device=device)
+
+
+def _sevennet_l3i5(device: str) -> Potential:
+    from models.sevennet import packaged
+
+    return packaged("SevenNet-l3i5", device=device)
+
+
 POTENTIALS: dict[str, Callable[[str], Potential]] = {
     "chgnet": _chgnet,
     "emt": _emt,
     "lj": _lennard_jones,
+    "sevennet-0": _sevennet_0,
+    "sevennet-l3i5": _sevennet_l3i5,
 }
 """Name in lower case -> function of a device."""

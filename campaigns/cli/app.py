@@ -8,7 +8,24 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from campaigns.cli import bench, campaign, data, model, predict, screen, train, ui, version
+from campaigns.cli import (
+    bench,
+    campaign,
+    compare,
+    data,
+    explain,
+    generate,
+    hull,
+    model,
+    novelty,
+    predict,
+    relax,
+    screen,
+    sustainability,
+    train,
+    ui,
+    version,
+)
 from campaigns.cli.show import ExitCode, side_console
 from materials.errors import GalenaError
 
@@ -64,7 +81,14 @@ crystals failed and are named; 130 stopped by Ctrl-C.
 )
 app.command()(predict.predict)
 app.command()(screen.screen)
+app.command()(sustainability.sustainability)
+app.command()(compare.compare)
+app.command()(generate.generate)
+app.command()(novelty.novelty)
+app.command()(relax.relax)
+app.command()(hull.hull)
 app.add_typer(campaign.app, name="campaign")
+app.command()(explain.explain)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.add_typer(model.app, name="model")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 
 from campaigns.config import OracleConfig
 from campaigns.oracles.references import References
@@ -12,6 +14,12 @@ from materials.relaxation import RelaxationSettings, relax
 from materials.screens.hull import Phase, energy_above_hull
 from models.inference import Predictor
 from models.potentials import Potential
+
+
+def phases_sha256(phases: Sequence[Phase]) -> str:
+    """Hash of competing phases and their energies, in whatever order they come."""
+    rows = sorted((p.formula, p.energy_per_atom, p.origin) for p in phases)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 class MlipOracle:
@@ -42,6 +50,7 @@ class MlipOracle:
         origin = self.references.origin
         elements = sorted({site.specie.symbol for site in candidate.structure})
         competing = self.references.competing(elements, note=self.note)
+        digest = phases_sha256(competing)
         record = relax(
             candidate.structure, self.potential.calculator, self.settings, name=origin
         )
@@ -51,6 +60,7 @@ class MlipOracle:
                 n_steps=record.n_steps,
                 seconds=record.seconds,
                 origin=origin,
+                references=digest,
                 error=record.error or "the relaxation returned no structure",
             )
         try:
@@ -58,7 +68,11 @@ class MlipOracle:
             hull = energy_above_hull(phase, competing)
         except InputError as error:
             return Verdict(
-                candidate.id, seconds=record.seconds, origin=origin, error=str(error)
+                candidate.id,
+                seconds=record.seconds,
+                origin=origin,
+                references=digest,
+                error=str(error),
             )
         predictions = self.predictor.predict([record.structure])
         gap, gap_std = predictions.column("band_gap")
@@ -75,5 +89,6 @@ class MlipOracle:
             converged=record.converged,
             seconds=record.seconds,
             origin=origin,
+            references=digest,
             error=predictions.errors[0],
         )

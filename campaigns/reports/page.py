@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pymatgen.core.structure import Structure
 
+from campaigns.reports.burdens import AXIS_TITLES, burden_table
 from campaigns.reports.crystals import cif, space_group
 from campaigns.reports.style import formula_html, space_group_html
 from campaigns.view import (
@@ -137,6 +138,10 @@ def render(view: CampaignView, figures: Mapping[str, bytes]) -> str:
         coverage=coverage,
         hours=float(view.verdicts["seconds"].astype(float).sum()) / 3600,
         figures={name: data_uri(png, "image/png") for name, png in figures.items()},
+        better_than=view.spec.get("better_than"),
+        burdens=burden_table(view),
+        axis_titles=AXIS_TITLES,
+        traces=view.traces,
         captions=CAPTIONS,
         spec=spec,
         spec_sha256=hashlib.sha256(spec.encode()).hexdigest(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from campaigns.screening.spec import Filters
 
 if TYPE_CHECKING:
+    from campaigns.config import BetterThan
     from materials.flat import FlatCrystals
     from materials.known import KnownFormulas
 
@@ -63,6 +64,8 @@ class Sieve:
                 yield "max_elements", counts.sum(axis=1) <= wanted.max_elements
         if wanted.charge_neutral:
             yield "charge_neutral", _neutral(crystals)
+        if wanted.better_than is not None:
+            yield "better_than", _better(wanted.better_than, formulas)
         if self._known is not None:
             known = self._known.formulas
             yield (
@@ -109,3 +112,19 @@ def _neutral(crystals: FlatCrystals) -> BoolArray:
     unique, which = np.unique(counts, axis=0, return_inverse=True)
     good = np.array([composition_is_ionic(row) for row in unique], dtype=bool)
     return good[which.ravel()]
+
+
+def _better(wish: BetterThan, formulas: Sequence[str]) -> BoolArray:
+    """Which formulas beat the incumbent on every axis; blank ones, of faults, do not."""
+    from materials.screens.incumbent import Unknown
+    from materials.sustainability.comparison import NO, YES, better_than_many
+
+    unique, which = np.unique(np.array(formulas, dtype=object), return_inverse=True)
+    spelled = [formula for formula in unique if formula]
+    verdicts = better_than_many(spelled, wish.incumbent, wish.on)
+    good = (verdicts == YES).all(axis=1)
+    if wish.unknown is Unknown.KEEP:
+        good = (verdicts != NO).all(axis=1)
+    by_formula = dict(zip(spelled, good.tolist(), strict=True))
+    found = np.array([by_formula.get(formula, False) for formula in unique], dtype=bool)
+    return found[which.ravel()]

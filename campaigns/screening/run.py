@@ -88,6 +88,7 @@ def screen(
         n_left = sum(len(s) for s in source.shards if s.number not in store.done)
         tell(sum(len(shard) for shard in source.shards) - n_left)
         made_by = {"model": model, "precision": precision, **source.identity()}
+        made_by["spec"] = header["spec"]
         metadata = {"galena": json.dumps(made_by)}
         with closing(engine(source.tasks(store.done))) as results:
             for result in results:

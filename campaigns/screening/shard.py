@@ -135,7 +135,9 @@ class Screener:
         kept = ["material_id", "formula", *self.spec.columns]
         names = list(dict.fromkeys(kept))
         crystals = FlatCrystals.from_batch(task.rows, task.shard.first)
-        formulas = reduced_formulas(crystals) if self.spec.filters.new else ()
+        filters = self.spec.filters
+        asked = filters.new or filters.better_than is not None
+        formulas = reduced_formulas(crystals) if asked else ()
         return Given(crystals, task.rows.select(names), formulas)
 
     def _rows(self, given: Given, found: Predictions) -> tuple[pa.RecordBatch, Counts]:

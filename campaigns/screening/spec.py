@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_serializer, model_validator
 
-from campaigns.config import Element, Elements
+from campaigns.config import BetterThan
+from campaigns.elements import Element, Elements
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 
 ROWS_PER_SHARD = 4096
@@ -60,6 +61,8 @@ class Filters(Frozen):
     """Different elements."""
     charge_neutral: bool = False
     """Common oxidation states can add up to zero, anions attracting electrons most."""
+    better_than: BetterThan | None = None
+    """The material in use that a composition has to beat, and on which axes."""
     new: bool = False
     """The formula is not among those known."""
 

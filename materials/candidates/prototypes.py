@@ -5,14 +5,17 @@ The prototypes are the AFLOW Encyclopedia's (Mehl et al., Comput. Mater. Sci. 13
 carries them, reduced to primitive cells and symmetry-distinct orbits, and *coloured*: an
 entry with three orbits gives one prototype for each way to put one, two or three species on
 them.
-``tools/make_prototypes.py`` does that once and writes ``materials/data/prototypes.json``.
+``tools/make_prototypes.py`` does that once and writes ``materials/data/prototypes.json``. The
+rest of the Encyclopedia is a second set, see :class:`PrototypeSet`.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from importlib.resources import files
 from typing import TypedDict
@@ -20,7 +23,7 @@ from typing import TypedDict
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
-from materials.candidates.volume import estimate_volume
+from materials.candidates.fitted_volume import VolumeGuess, guessed_volume
 from materials.errors import InputError, did_you_mean
 
 PLACEHOLDERS = ("Na", "Cl", "Ti", "O", "Ca", "F")
@@ -55,6 +58,21 @@ class Prototype:
         return sum(self.stoichiometry)
 
 
+class PrototypeSet(Enum):
+    """Which shipped prototypes."""
+
+    COLOURED = "aflow"
+    """288 entries, and their orbits coloured in every way with one, two or three species."""
+    ENCYCLOPEDIA = "aflow-encyclopedia"
+    """About a thousand entries as they are: ``tools/make_encyclopedia.py``."""
+
+
+_FILES = {
+    PrototypeSet.COLOURED: "prototypes.json",
+    PrototypeSet.ENCYCLOPEDIA: "encyclopedia.json.xz",
+}
+
+
 class _Row(TypedDict):
     """One prototype in ``prototypes.json``."""
 
@@ -68,18 +86,26 @@ class _Row(TypedDict):
 
 
 def aflow_prototypes(
-    *, n_species: tuple[int, ...] = (1, 2, 3), max_sites: int = 16
+    *,
+    n_species: tuple[int, ...] = (1, 2, 3),
+    max_sites: int = 16,
+    which: PrototypeSet = PrototypeSet.COLOURED,
 ) -> tuple[Prototype, ...]:
     """Return the prototypes with so many species and at most ``max_sites`` atoms, by label.
 
-    The file holds primitive cells of up to 48 atoms. No two are the same crystal up to a
-    renaming of the species.
+    The files hold primitive cells of up to 48 atoms. No two of one set are the same crystal
+    up to a renaming of the species.
     """
-    return _select(tuple(sorted(set(n_species))), max_sites)
+    return _select(tuple(sorted(set(n_species))), max_sites, which)
 
 
-def decorate(prototype: Prototype, elements: Sequence[str]) -> Structure:
-    """Put ``elements[i]`` on species ``i`` and scale the cell to the estimated volume.
+def decorate(
+    prototype: Prototype,
+    elements: Sequence[str],
+    *,
+    volume: VolumeGuess = VolumeGuess.TOUCHING,
+) -> Structure:
+    """Put ``elements[i]`` on species ``i`` and scale the cell to the guessed volume.
 
     Raises :class:`InputError` if the number of elements is not the prototype's number of
     species, one is unknown, or one occurs twice (that would be another prototype).
@@ -91,7 +117,7 @@ def decorate(prototype: Prototype, elements: Sequence[str]) -> Structure:
             species[site] = elements[kind]
     parent = prototype.structure
     crystal = Structure(parent.lattice, species, parent.frac_coords)
-    crystal.scale_lattice(estimate_volume(crystal))
+    crystal.scale_lattice(guessed_volume(crystal, volume))
     return crystal
 
 
@@ -113,18 +139,21 @@ def _check(prototype: Prototype, elements: Sequence[str]) -> None:
 
 
 @cache
-def _select(n_species: tuple[int, ...], max_sites: int) -> tuple[Prototype, ...]:
+def _select(
+    n_species: tuple[int, ...], max_sites: int, which: PrototypeSet
+) -> tuple[Prototype, ...]:
     return tuple(
         _prototype(row)
-        for row in _rows()
+        for row in _rows(which)
         if len(row["frac_coords"]) <= max_sites
         and len(set(row["orbit_species"])) in n_species
     )
 
 
 @cache
-def _rows() -> tuple[_Row, ...]:
-    text = files("materials").joinpath("data/prototypes.json").read_text("utf-8")
+def _rows(which: PrototypeSet) -> tuple[_Row, ...]:
+    packed = files("materials").joinpath("data", _FILES[which]).read_bytes()
+    text = lzma.decompress(packed) if _FILES[which].endswith(".xz") else packed
     rows: list[_Row] = json.loads(text)
     return tuple(rows)
 

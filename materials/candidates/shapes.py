@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core.lattice import Lattice
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
+from materials.candidates.contacts import shortest_contacts
 from materials.candidates.prototypes import Prototype
 from materials.soundness import FloatArray, IntArray
 
@@ -89,15 +89,13 @@ class Shapes:
 def shape_of(prototype: Prototype) -> Shape:
     """Look at one prototype; at one of the same label, once."""
     parent = prototype.structure
-    species = np.empty(prototype.n_sites, dtype=np.int64)
-    for orbit, kind in zip(prototype.orbits, prototype.orbit_species, strict=True):
-        species[list(orbit)] = kind
+    species = _species(prototype)
     frac = np.array(parent.frac_coords, dtype=np.float64)
     matrix = np.array(parent.lattice.matrix, dtype=np.float64)
     ways = _arrangements(_swaps(prototype, species), prototype.n_species)
     unit = matrix / abs(np.linalg.det(matrix)) ** (1.0 / 3.0)
     codes = tuple(_code(prototype.label, way) for way in ways)
-    return Shape(species, frac, unit, _shortest(unit, frac, species), ways, codes)
+    return Shape(species, frac, unit, shortest_contacts(unit, frac, species), ways, codes)
 
 
 def _code(label: str, arrangement: tuple[int, ...]) -> str:
@@ -105,17 +103,17 @@ def _code(label: str, arrangement: tuple[int, ...]) -> str:
     return sha256(text.encode()).hexdigest()[:_CODE_DIGITS]
 
 
-def _shortest(lattice: FloatArray, frac: FloatArray, species: IntArray) -> FloatArray:
-    """Shortest distance between two species, an atom's own images included, ``(k, k)``."""
-    cell = Lattice(lattice)
-    distance = cell.get_all_distances(frac, frac)  # (n_sites, n_sites), 0 to itself
-    steps = np.array([s for s in product((-2, -1, 0, 1, 2), repeat=3) if any(s)])
-    image = np.linalg.norm(steps @ cell.get_lll_reduced_lattice().matrix, axis=1).min()
-    np.fill_diagonal(distance, image)
-    n_species = int(species.max()) + 1
-    found = np.full((n_species, n_species), np.inf)
-    np.minimum.at(found, (species[:, None], species[None, :]), distance)
-    return found
+def swaps_of(prototype: Prototype) -> frozenset[tuple[int, ...]]:
+    """Renamings of a prototype's species that leave the crystal what it is."""
+    return _swaps(prototype, _species(prototype))
+
+
+def _species(prototype: Prototype) -> IntArray:
+    """Species of each site, ``(n_sites,)``."""
+    species = np.empty(prototype.n_sites, dtype=np.int64)
+    for orbit, kind in zip(prototype.orbits, prototype.orbit_species, strict=True):
+        species[list(orbit)] = kind
+    return species
 
 
 def _swaps(prototype: Prototype, species: IntArray) -> frozenset[tuple[int, ...]]:

@@ -9,14 +9,21 @@ from math import comb
 import numpy as np
 from pymatgen.core.periodic_table import Element
 
+from materials.candidates.fitted_volume import VolumeGuess, fitted_volumes
 from materials.candidates.formulas import Speller
 from materials.candidates.prototypes import PLACEHOLDERS, Prototype
 from materials.candidates.shapes import Shapes
 from materials.candidates.shuffle import Shuffle
+from materials.candidates.systems import checked_numbers
 from materials.candidates.volume import decorated_volumes
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.soundness import FloatArray, IntArray
+
+_VOLUMES = {
+    VolumeGuess.TOUCHING: decorated_volumes,
+    VolumeGuess.FITTED: fitted_volumes,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class Decorations:
         *,
         limit: int | None = None,
         seed: int = 0,
+        volume: VolumeGuess = VolumeGuess.TOUCHING,
     ) -> None:
         """Look at the prototypes: milliseconds each, remembered for the next time.
 
@@ -66,12 +74,13 @@ class Decorations:
         seed.
         """
         self.prototypes = _checked_prototypes(prototypes)
-        numbers = _checked_elements(elements)
+        numbers = checked_numbers(list(elements))
         _check_enough(self.prototypes, len(numbers))
         if limit is not None and limit < 1:
             raise InputError(f"a limit is at least 1, got {limit}; leave it out for all")
         self.elements = tuple(Element.from_Z(z).symbol for z in numbers)
         self._numbers = np.array(numbers, dtype=np.int64)
+        self._volumes = _VOLUMES[volume]
         self._shapes = shapes = Shapes.of(self.prototypes)
         if len(set(shapes.codes.tolist())) < len(shapes.codes):
             raise InputError(
@@ -150,7 +159,7 @@ class Decorations:
         """Crystals of ``(n,)`` prototypes with ``(n, k)`` atomic numbers on their species."""
         shapes = self._shapes
         amounts = shapes.amounts[row]
-        volume = decorated_volumes(numbers, amounts, shapes.shortest[row])
+        volume = self._volumes(numbers, amounts, shapes.shortest[row])
         sizes = amounts.sum(axis=1)
         start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         site = np.arange(start[-1]) + np.repeat(shapes.first_site[row] - start[:-1], sizes)
@@ -204,19 +213,3 @@ def _check_enough(prototypes: Sequence[Prototype], n_elements: int) -> None:
                 f"elements, only {n_elements} are allowed; allow more, or choose "
                 "prototypes of fewer species"
             )
-
-
-def _checked_elements(elements: Sequence[str]) -> list[int]:
-    """Atomic numbers, sorted; deuterium and tritium are hydrogen."""
-    if not elements:
-        raise InputError("no elements to decorate with; name at least one")
-    found: dict[int, str] = {}
-    for symbol in elements:
-        if not Element.is_valid_symbol(symbol):
-            near = did_you_mean(symbol, [element.symbol for element in Element])
-            raise InputError(f"'{symbol}' is not an element.{near}")
-        number = int(Element(symbol).Z)
-        if number in found:
-            raise InputError(f"{found[number]} and {symbol} are one element; name it once")
-        found[number] = symbol
-    return sorted(found)

@@ -26,8 +26,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _PACKING = 0.55  # filled part of the cell the search starts from; the result is the same
-_LOOSEST = 0.1  # no crystal is given a cell emptier than this; see estimate_volume
-_DENSEST = 5.0  # Å3/atom; the same for fuller cells
+LOOSEST = 0.1  # no crystal is given a cell emptier than this; see estimate_volume
+DENSEST = 5.0  # Å3/atom; the same for fuller cells
 _FIRST_SEARCH = 2.5  # times the largest radius: nearly always holds the tightest pair
 _LAST = 103  # lawrencium; beyond it nothing is known
 _SANE_RADII = (0.2, 3.5)  # Å; outside, a parameter is a fitting accident (argon has -1e11)
@@ -51,7 +51,7 @@ def estimate_volume(structure: Structure) -> float:
     trial = structure.copy()
     trial.scale_lattice(filled / _PACKING)
     touching = filled / _PACKING / _tightest_pair(trial, radii) ** 3
-    return max(min(touching, filled / _LOOSEST), _DENSEST * len(structure))
+    return max(min(touching, filled / LOOSEST), DENSEST * len(structure))
 
 
 def touching_radii(structure: Structure) -> FloatArray:
@@ -74,21 +74,32 @@ def decorated_volumes(
     cell, 0 for an unused species. ``shortest`` are the ``(n, k, k)`` distances between the
     nearest atoms of two species in a cell of volume 1, infinite for unused ones.
     """
+    radii, _, _ = radii_of(atomic_numbers, amounts)
+    filled = (amounts * (4.0 / 3.0 * np.pi * radii**3)).sum(axis=1)
+    ratio = shortest / (radii[:, :, None] + radii[:, None, :])
+    touching = 1.0 / ratio.min(axis=(1, 2)) ** 3
+    least = DENSEST * amounts.sum(axis=1)
+    volumes: FloatArray = np.maximum(np.minimum(touching, filled / LOOSEST), least)
+    return volumes
+
+
+def radii_of(
+    atomic_numbers: IntArray, amounts: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How far atoms reach, ``(n, k)`` Å, in ``n`` compositions of ``k`` species.
+
+    With it, the spread and the mean of their electronegativities, ``(n,)`` each; elements
+    that have none do not count.
+    """
     r0, slope, electronegativity = _parameters()
     x = electronegativity[atomic_numbers]
     weight = np.where(np.isfinite(x), amounts, 0)  # (n, k)
     x = np.where(weight > 0, x, 0.0)
     total = np.maximum(weight.sum(axis=1), 1)
-    mean = (weight * x).sum(axis=1) / total
-    spread = np.sqrt((weight * (x - mean[:, None]) ** 2).sum(axis=1) / total)
+    mean: FloatArray = (weight * x).sum(axis=1) / total
+    spread: FloatArray = np.sqrt((weight * (x - mean[:, None]) ** 2).sum(axis=1) / total)
     radii = r0[atomic_numbers] + slope[atomic_numbers] * spread[:, None]
-    radii = np.clip(radii, *_SANE_RADII)
-    filled = (amounts * (4.0 / 3.0 * np.pi * radii**3)).sum(axis=1)
-    ratio = shortest / (radii[:, :, None] + radii[:, None, :])
-    touching = 1.0 / ratio.min(axis=(1, 2)) ** 3
-    least = _DENSEST * amounts.sum(axis=1)
-    volumes: FloatArray = np.maximum(np.minimum(touching, filled / _LOOSEST), least)
-    return volumes
+    return np.clip(radii, *_SANE_RADII), spread, mean
 
 
 def _tightest_pair(structure: Structure, radii: FloatArray) -> float:

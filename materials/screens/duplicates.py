@@ -1,15 +1,22 @@
-"""Duplicates: a cheap key first, an exact comparison only among those that share it."""
+"""Duplicates among crystals that come one by one, and a key for people to read.
+
+For tables, and by the hundred thousand, see :mod:`materials.novelty`, which compares.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
+from typing import TYPE_CHECKING
 
 import spglib
 from pymatgen.core.structure import Structure
-from pymatgen.core.structure_matcher import StructureMatcher
+
+from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from materials.novelty.reduced import Reduced
 
 _LOOSE = 0.1  # Å; distortions below this count as noise
-_STRICT = 0.02  # Å
 _LEFT_HANDED = (78, 95, 96, 145, 153, 154, 170, 172, 179, 181, 213)
 _RIGHT_HANDED = (76, 91, 92, 144, 151, 152, 169, 171, 178, 180, 212)
 _MIRRORED = dict(zip(_LEFT_HANDED, _RIGHT_HANDED, strict=True))
@@ -21,7 +28,7 @@ def structure_key(structure: Structure) -> str:
     Reduced composition, space group, atoms in the primitive cell, and the size of each
     orbit in that cell. It does not depend on orientation, origin, order of sites, choice of
     cell, volume or handedness. Displacements below about 0.1 Å seldom change it, but can,
-    where a distortion is about as large as that: :class:`DuplicateIndex` looks twice.
+    where a distortion is about as large as that: so :class:`DuplicateIndex` does without.
     Different crystals may share a key.
     """
     return _key(_reduce(structure), _LOOSE)
@@ -30,52 +37,57 @@ def structure_key(structure: Structure) -> str:
 class DuplicateIndex:
     """Crystals by identifier, and whether a new one is among them.
 
-    Two crystals are equal if :class:`StructureMatcher` with its usual tolerances (20 % in
-    lengths, 5° in angles, 0.3 of the mean spacing of atoms in positions) maps one on the
-    other, volumes scaled to agree.
+    Two crystals of one composition are equal if one can be mapped on the other within the
+    usual tolerances of :class:`StructureMatcher` (20 % in lengths, 5° in angles, 0.3 of the
+    mean spacing of atoms in positions), volumes scaled to agree; the search is
+    :mod:`materials.novelty.matching`.
     """
 
     def __init__(self) -> None:
-        self._matcher = StructureMatcher(primitive_cell=False, scale=True)
-        self._buckets: defaultdict[str, list[str]] = defaultdict(list)
-        self._reduced: dict[str, Structure] = {}
+        from materials.novelty.store import CrystalStore  # loads Numba
+
+        self._store = CrystalStore()
+        self._ids: set[str] = set()
 
     def __len__(self) -> int:
         """Crystals added."""
-        return len(self._reduced)
+        return len(self._store)
 
     def find(self, structure: Structure) -> str | None:
-        """Return the identifier of the first crystal added that equals this one."""
-        reduced = _reduce(structure)
-        candidates = {
-            crystal_id: None  # a dictionary, because it keeps their order
-            for key in _both_keys(reduced)
-            for crystal_id in self._buckets.get(key, ())
-        }
-        for crystal_id in candidates:
-            if self._matcher.fit(reduced, self._reduced[crystal_id]):
-                return crystal_id
-        return None
+        """Return the identifier of the crystal added that equals this one, if any.
+
+        Of several, the one with the nearest fingerprint; of equally near ones, the first.
+        Raises :class:`InputError` for what is not an ordered crystal.
+        """
+        from materials.novelty.comparison import Comparison
+        from materials.novelty.index import find_row
+
+        return find_row(self._store, _comparable(structure), 0, Comparison()).equals
 
     def add(self, crystal_id: str, structure: Structure) -> None:
-        """Remember a crystal, whether or not an equal one is known; a known id is kept."""
-        if crystal_id in self._reduced:
+        """Remember a crystal, whether or not an equal one is known; a known id is kept.
+
+        Raises :class:`InputError` for what is not an ordered crystal.
+        """
+        if crystal_id in self._ids:
             return
-        self._reduced[crystal_id] = reduced = _reduce(structure)
-        for key in _both_keys(reduced):
-            self._buckets[key].append(crystal_id)
+        self._store.add([crystal_id], _comparable(structure))
+        self._ids.add(crystal_id)
 
 
-def _both_keys(reduced: Structure) -> tuple[str, ...]:
-    """Keys at two tolerances: on the verge of one is seldom on the verge of the other."""
-    return f"strict {_key(reduced, _STRICT)}", f"loose {_key(reduced, _LOOSE)}"
+def _comparable(structure: Structure) -> Reduced:
+    from materials.novelty.index import flat_crystals
+    from materials.novelty.reduced import Reduced
+
+    crystals = flat_crystals([structure])
+    for fault in crystals.faults.values():
+        raise InputError(fault)
+    return Reduced.of(crystals)
 
 
 def _reduce(structure: Structure) -> Structure:
-    """Niggli-reduced primitive cell.
-
-    The matcher would make it at every comparison; and symmetry that is a matter of tolerance
-    is found or not by the cell it is looked for in.
+    """Niggli-reduced primitive cell: symmetry that is a matter of tolerance is found or not by
+    the cell it is looked for in.
     """
     primitive = structure.get_primitive_structure(tolerance=_LOOSE)
     return primitive.get_reduced_structure()

@@ -1,7 +1,8 @@
 """Validity filters: cheap questions that a candidate must pass before any model sees it.
 
 A filter takes a structure and returns nothing, or a :class:`Rejection` that says which
-question was failed and with what value, so that every loss in a campaign can be counted.
+question was failed and with what value, so that every loss in a campaign can be counted. What
+it measured where it accepts can be asked too, so that every pass can be explained.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from pymatgen.core.structure import Structure
 from materials.candidates.volume import touching_radii
 from materials.errors import InputError, did_you_mean
 
+_NEUTRAL = "charge_neutrality"
+_ORDER = "electronegativity_order"
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -32,7 +36,32 @@ class Rejection:
     """What would have been accepted."""
 
 
-Filter = Callable[[Structure], Rejection | None]
+@dataclass(frozen=True)
+class Finding:
+    """What a filter measured, whether or not it accepts."""
+
+    filter: str
+    """Name of the filter: ``charge_neutrality``."""
+    passed: bool
+    value: str
+    """What was measured, with its unit."""
+    limit: str
+    """What is accepted."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A question to a crystal. Called, it returns a :class:`Rejection` or nothing."""
+
+    name: str
+    """As in its findings."""
+    measure: Callable[[Structure], Finding]
+
+    def __call__(self, structure: Structure) -> Rejection | None:
+        found = self.measure(structure)
+        if found.passed:
+            return None
+        return Rejection(found.filter, found.value, found.limit)
 
 
 class OxidationStates(Enum):
@@ -79,13 +108,25 @@ SUPPLEMENT: Mapping[str, tuple[int, ...]] = {
 """States of common minerals that pymatgen's list of common ones leaves out."""
 
 
-def first_rejection(structure: Structure, filters: Sequence[Filter]) -> Rejection | None:
+def first_rejection(
+    structure: Structure, filters: Sequence[Callable[[Structure], Rejection | None]]
+) -> Rejection | None:
     """Ask the filters in order; return the first rejection, or nothing if all accept."""
     for accept in filters:
         rejection = accept(structure)
         if rejection is not None:
             return rejection
     return None
+
+
+def findings(structure: Structure, filters: Sequence[Filter]) -> tuple[Finding, ...]:
+    """What the filters measured, in order, up to the first that turns the crystal down."""
+    found: list[Finding] = []
+    for question in filters:
+        found.append(question.measure(structure))
+        if not found[-1].passed:
+            break
+    return tuple(found)
 
 
 def allowed_elements(
@@ -105,20 +146,20 @@ def allowed_elements(
     permitted = None if allowed is None else frozenset(allowed)
     banned = frozenset(forbidden)
 
-    def accept(structure: Structure) -> Rejection | None:
-        present = _symbols(structure)
-        strange = sorted(
+    name = "allowed_elements"
+    limit = "any element" if permitted is None else f"of {' '.join(sorted(permitted))}"
+    limit += f" without {' '.join(sorted(banned))}" if banned else ""
+
+    def measure(structure: Structure) -> Finding:
+        present = sorted(_symbols(structure))
+        strange = [
             symbol
             for symbol in present
             if symbol in banned or (permitted is not None and symbol not in permitted)
-        )
-        if not strange:
-            return None
-        limit = "any element" if permitted is None else f"of {' '.join(sorted(permitted))}"
-        without = f" without {' '.join(sorted(banned))}" if banned else ""
-        return Rejection("allowed_elements", " ".join(strange), limit + without)
+        ]
+        return Finding(name, not strange, " ".join(strange or present), limit)
 
-    return accept
+    return Filter(name, measure)
 
 
 def minimum_distance(fraction: float = 0.7) -> Filter:
@@ -133,24 +174,24 @@ def minimum_distance(fraction: float = 0.7) -> Filter:
             f"got {fraction}"
         )
 
-    def accept(structure: Structure) -> Rejection | None:
+    name = "minimum_distance"
+
+    def measure(structure: Structure) -> Finding:
         radii = touching_radii(structure)  # (n_sites,) Å
         reach = fraction * 2.0 * float(radii.max())
         first, second, _, distance = structure.get_neighbor_list(reach)
         if not len(distance):
-            return None
+            return Finding(name, True, f"over {reach:.2f} Å", f"at least {reach:.2f} Å")
         touching = radii[first] + radii[second]  # (n_pairs,) Å
         worst = int((distance / touching).argmin())
         limit = fraction * float(touching[worst])
-        if distance[worst] >= limit:
-            return None
         ends = (int(first[worst]), int(second[worst]))
         pair = "-".join(structure[site].specie.symbol for site in ends)
-        return Rejection(
-            "minimum_distance", f"{pair} {distance[worst]:.2f} Å", f"at least {limit:.2f} Å"
-        )
+        value = f"{pair} {distance[worst]:.2f} Å"
+        passed = bool(distance[worst] >= limit)
+        return Finding(name, passed, value, f"at least {limit:.2f} Å")
 
-    return accept
+    return Filter(name, measure)
 
 
 def charge_neutrality(rules: ChargeRules | None = None) -> Filter:
@@ -159,11 +200,7 @@ def charge_neutrality(rules: ChargeRules | None = None) -> Filter:
     An element alone is neutral as it is. Verdicts are remembered by composition.
     """
     rules = rules or ChargeRules()
-
-    def accept(structure: Structure) -> Rejection | None:
-        return _charge_verdict(_reduced(structure), rules)
-
-    return accept
+    return Filter(_NEUTRAL, lambda structure: _charge_verdict(_reduced(structure), rules))
 
 
 def electronegativity_order(rules: ChargeRules | None = None) -> Filter:
@@ -174,11 +211,7 @@ def electronegativity_order(rules: ChargeRules | None = None) -> Filter:
     composition.
     """
     rules = rules or ChargeRules()
-
-    def accept(structure: Structure) -> Rejection | None:
-        return _order_verdict(_reduced(structure), rules)
-
-    return accept
+    return Filter(_ORDER, lambda structure: _order_verdict(_reduced(structure), rules))
 
 
 def composition_is_ionic(
@@ -194,8 +227,8 @@ def composition_is_ionic(
         sorted((Element.from_Z(int(z)).symbol, int(counts[z] // divisor)) for z in numbers)
     )
     return (
-        _charge_verdict(composition, rules) is None
-        and _order_verdict(composition, rules) is None
+        _charge_verdict(composition, rules).passed
+        and _order_verdict(composition, rules).passed
     )
 
 
@@ -213,41 +246,48 @@ def _reduced(structure: Structure) -> tuple[tuple[str, int], ...]:
 @lru_cache(maxsize=65536)
 def _charge_verdict(
     composition: tuple[tuple[str, int], ...], rules: ChargeRules
-) -> Rejection | None:
-    name = "charge_neutrality"
+) -> Finding:
+    name, limit = _NEUTRAL, "total charge 0"
     if _is_exempt(composition, rules):
-        return None
+        return Finding(name, True, _exemption(composition), limit)
     if rules.alloys is Alloys.REJECT and _only_metals(composition):
-        return Rejection(name, "metals only", "at least one non-metal")
+        return Finding(name, False, "metals only", "at least one non-metal")
     for symbol, _ in composition:
-        if not _states(symbol, rules.states):
-            return Rejection(name, f"{symbol} has no oxidation states", "total charge 0")
+        if not oxidation_states(symbol, rules.states):
+            return Finding(name, False, f"{symbol} has no oxidation states", limit)
     totals = _totals(composition, rules, {s: (-1, 1) for s, _ in composition})
     if 0 in totals:
-        return None
+        ordered = _order_verdict(composition, rules)  # that choice, if there is one
+        value = ordered.value if ordered.passed else _charges(totals[0])
+        return Finding(name, True, value, limit)
     nearest = min(totals, key=lambda charge: (abs(charge), charge))
-    return Rejection(
-        name, f"nearest total charge {nearest:+d} per formula unit", "total charge 0"
-    )
+    value = f"nearest total charge {nearest:+d} per formula unit"
+    return Finding(name, False, value, limit)
 
 
 @lru_cache(maxsize=65536)
-def _order_verdict(
-    composition: tuple[tuple[str, int], ...], rules: ChargeRules
-) -> Rejection | None:
+def _order_verdict(composition: tuple[tuple[str, int], ...], rules: ChargeRules) -> Finding:
+    name = _ORDER
+    limit = "every cation less electronegative than every anion"
     if _is_exempt(composition, rules):
-        return None
+        return Finding(name, True, _exemption(composition), limit)
     strength = {s: float(Element(s).X) for s, _ in composition}
     for boundary in sorted(set(strength.values())):
         signs = {s: (1,) if x < boundary else (-1,) for s, x in strength.items()}
-        if 0 in _totals(composition, rules, signs):
-            return None
+        totals = _totals(composition, rules, signs)
+        if 0 in totals:
+            return Finding(name, True, _charges(totals[0]), limit)
     ordered = " < ".join(sorted(strength, key=lambda s: (strength[s], s)))
-    return Rejection(
-        "electronegativity_order",
-        f"no neutral choice follows {ordered}",
-        "every cation less electronegative than every anion",
-    )
+    return Finding(name, False, f"no neutral choice follows {ordered}", limit)
+
+
+def _exemption(composition: tuple[tuple[str, int], ...]) -> str:
+    return "an element" if len(composition) == 1 else "an alloy"
+
+
+def _charges(chosen: tuple[tuple[str, int], ...]) -> str:
+    """``Sn+2 S-2``: charges of each element, every one once."""
+    return " ".join(f"{symbol}{charge:+d}" for symbol, charge in dict.fromkeys(chosen))
 
 
 def _is_exempt(composition: tuple[tuple[str, int], ...], rules: ChargeRules) -> bool:
@@ -265,26 +305,32 @@ def _totals(
     composition: tuple[tuple[str, int], ...],
     rules: ChargeRules,
     signs: Mapping[str, tuple[int, ...]],
-) -> set[int]:
-    """Every total charge per formula unit that states of the given signs can add up to."""
-    totals = {0}
+) -> dict[int, tuple[tuple[str, int], ...]]:
+    """Every total charge per formula unit that states of the given signs can add up to.
+
+    With each, one choice of states that gives it.
+    """
+    totals: dict[int, tuple[tuple[str, int], ...]] = {0: ()}
     for symbol, count in composition:
         states = [
             q
-            for q in _states(symbol, rules.states)
+            for q in oxidation_states(symbol, rules.states)
             if any(q * sign > 0 for sign in signs[symbol])
         ]
-        if rules.valence is Valence.SINGLE:
-            totals = {total + count * q for total in totals for q in states}
-        else:
-            for _ in range(count):
-                totals = {total + q for total in totals for q in states}
+        single = rules.valence is Valence.SINGLE
+        weight, times = (count, 1) if single else (1, count)
+        for _ in range(times):
+            totals = {
+                total + weight * q: (*chosen, (symbol, q))
+                for total, chosen in totals.items()
+                for q in states
+            }
     return totals
 
 
 @lru_cache(maxsize=256)
-def _states(symbol: str, states: OxidationStates) -> tuple[int, ...]:
-    """Non-zero oxidation states of an element."""
+def oxidation_states(symbol: str, states: OxidationStates) -> tuple[int, ...]:
+    """Non-zero oxidation states of an element, ascending."""
     element = Element(symbol)
     found = {*element.common_oxidation_states, *SUPPLEMENT.get(symbol, ())}
     if states is OxidationStates.OBSERVED:

@@ -8,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from campaigns.acquisition import best_distinct, probability_of_success
-from campaigns.config import GapWindow, Simplicity, Stability, Targets
+from campaigns.acquisition import (
+    best_distinct,
+    probability_of_success,
+    sustainable_share,
+)
+from campaigns.config import GapWindow, Simplicity, Stability, Sustainability, Targets
 from campaigns.protocols import Scores
+from materials.sustainability import AXES
 
 TARGETS = Targets(
     band_gap=GapWindow(min=1.0, max=1.8),
@@ -71,3 +76,30 @@ def test_a_batch_holds_each_formula_once_and_nothing_better_is_left(
     for i in range(n):
         if free[i] and formulas[i] not in taken:
             assert all(worths[i] <= worths[j] for j in chosen)
+
+
+def test_a_sustainable_material_is_worth_more_and_the_unknown_nothing_extra() -> None:
+    share = sustainable_share(["Cu2ZnSnS4", "PtAs2", "AcPo"], Sustainability(weight=1.0))
+    assert share[0] > share[1]
+    assert share[2] < 0.1  # no data: the worst it may be
+    scores = Scores(*(np.full(3, v) for v in (1.4, 0.1, 0.0, 0.1)))
+    two = np.full(3, 2.0)
+    for weight in (0.0, 0.5, 2.0):
+        targets = TARGETS.model_copy(
+            update={"sustainability": Sustainability(weight=weight)}
+        )
+        plain = probability_of_success(scores, TARGETS, two, two)
+        worth = probability_of_success(scores, targets, two, two, share)
+        np.testing.assert_allclose(worth - plain, weight * np.log(np.maximum(share, 1e-3)))
+
+
+def test_the_weights_of_the_axes_decide_what_is_sustainable() -> None:
+    pair = ["CdTe", "PtAs2"]
+    toxic = sustainable_share(
+        pair, Sustainability(axes=dict.fromkeys(AXES, 0) | {"toxicity": 1})
+    )
+    cost = sustainable_share(
+        pair, Sustainability(axes=dict.fromkeys(AXES, 0) | {"cost": 1})
+    )
+    assert cost[0] > cost[1]
+    assert (toxic != cost).all()

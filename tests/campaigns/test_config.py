@@ -45,6 +45,21 @@ def test_shipped_examples_are_valid(path: Path) -> None:
         (("targets", "target"), "Did you mean 'targets'?"),
         (("Sn]", "Sn], forbidden: [Sn]"), "Sn both allowed and forbidden"),
         (("Sn]", "Zn]"), "Zn listed more than once"),
+        (("name: x", "name: x\nbetter_than: {incumbent: CdTe, on: []}"), "better_than.on"),
+        (
+            ("name: x", "name: x\nbetter_than: {incumbent: CdTe, on: [toxcity]}"),
+            "Did you mean 'toxicity'?",
+        ),
+        (
+            ("name: x", "name: x\nbetter_than: {incumbent: Xyz, on: [cost]}"),
+            "neither an incumbent",
+        ),
+        (
+            ("2.0}", "2.0}, sustainability: {axes: {toxcity: 1}}"),
+            "Did you mean 'toxicity'?",
+        ),
+        (("2.0}", "2.0}, sustainability: {axes: {cost: -1}}"), "sustainability.axes"),
+        (("name: x", "name: x\nseed: 1\nseed: 2"), "'seed' is given twice"),
         (("name: x", "name: ../x"), "name: "),
         (("name: x", "name: x\nrounds: many"), "rounds: "),
         (
@@ -75,3 +90,12 @@ def test_python_objects_in_yaml_are_refused() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.yaml"):
         CampaignConfig.load(tmp_path / "nowhere.yaml")
+
+
+def test_words_that_yaml_once_took_for_truths_are_words() -> None:
+    text = GOOD.replace("Zn, S, Sn", "No, S, Y")
+    config = parse(text + "better_than: {incumbent: CdTe, on: [toxicity]}\n")
+    assert config.elements.allowed == ("No", "S", "Y")
+    assert config.better_than is not None
+    assert config.better_than.on == ("toxicity",)
+    assert parse(config.dump()) == config

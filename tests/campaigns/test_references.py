@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 
 from campaigns.config import OracleConfig
 from campaigns.oracles.mlip import MlipOracle
-from campaigns.oracles.references import References, read_records
+from campaigns.oracles.records import append_record, read_records
+from campaigns.oracles.references import References
 from campaigns.protocols import Candidate
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
+from materials.hull import MixedOriginsError
+from materials.known import KnownFormulas
 from models.potentials import load_potential
 from tests.campaigns.fakes import FakePredictor
 
@@ -87,6 +91,61 @@ def test_a_damaged_line_is_named(cache: Path, tmp_path: Path) -> None:
         references(broken)
 
 
+def own_table(path: Path, origin: str, energy: str = "-3.0") -> OracleConfig:
+    rows = [f"Cu,{energy},{origin}", f"Au,-3.5,{origin}", f"CuAu,-4.0,{origin}"]
+    path.write_text("\n".join(["formula,energy_per_atom,origin", *rows]) + "\n")
+    given = CONFIG.references.model_copy(update={"table": path})
+    return CONFIG.model_copy(update={"references": given})
+
+
+def test_a_table_of_ones_own_takes_the_place_of_computing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(References, "compute", lambda *_: pytest.fail("computed"))
+    config = own_table(tmp_path / "own.csv", load_potential("emt").origin)
+    found = references(tmp_path / "cache.jsonl", config)
+    assert found.missing(["Cu", "Au"]) == []
+    assert {(p.formula, p.energy_per_atom) for p in found.competing(["Cu", "Au"])} == {
+        ("Cu", -3.0),
+        ("Au", -3.5),
+        ("CuAu", -4.0),
+    }
+
+
+def test_a_table_of_another_origin_or_with_a_bad_row_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MixedOriginsError, match=r"Cu is from PBE.*relaxed with EMT"):
+        references(tmp_path / "c.jsonl", own_table(tmp_path / "own.csv", "PBE"))
+    config = own_table(tmp_path / "own.csv", load_potential("emt").origin, "no")
+    with pytest.raises(InputError, match=r"own\.csv, row 1: .*'no'"):
+        references(tmp_path / "c.jsonl", config)
+
+
+def test_known_formulas_guide_the_choice(tmp_path: Path) -> None:
+    known = KnownFormulas(frozenset({"Cu3Au"}), ("here",))
+    found = References(
+        load_potential("emt"),
+        FakePredictor(),  # type: ignore[arg-type]
+        CONFIG,
+        files=(),
+        cache=tmp_path / "guided.jsonl",
+        known=known,
+    )
+    assert [p.formula for p in found.ensure(["Cu", "Au"]).phases] == ["Cu3Au"]
+    assert found.ensure(["Cu", "Al"]).phases == ()
+    (record, empty) = read_records(tmp_path / "guided.jsonl")
+    assert record.guide == empty.guide == "known formulas"
+    assert record.serves(found.origin, CONFIG)
+
+
+def test_packed_records_are_read(cache: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "phases.jsonl.xz"
+    packed.write_bytes(lzma.compress(cache.read_bytes()))
+    assert list(read_records(packed)) == list(read_records(cache))
+    packed.write_bytes(b"no")
+    with pytest.raises(InputError, match="not an xz file"):
+        list(read_records(packed))
+
+
 def candidate() -> Candidate:
     prototype = next(p for p in aflow_prototypes(n_species=(2,), max_sites=2))
     structure = decorate(prototype, ("Cu", "Au"))
@@ -126,3 +185,18 @@ def test_a_crystal_the_potential_cannot_take_is_a_failed_verdict(cache: Path) ->
     verdict = oracle(cache)(replace(asked, structure=collapsed))
     assert verdict.error
     assert verdict.energy_above_hull is None
+
+
+def test_records_of_one_system_are_put_together(cache: Path, tmp_path: Path) -> None:
+    first = next(r for r in read_records(cache) if r.system == "Au-Cu")
+    lower = replace(first.phases[0], prototype="other", energy_per_atom=-9.0)
+    append_record(tmp_path / "more.jsonl", replace(first, phases=(lower, first.phases[0])))
+    both = References(
+        load_potential("emt"),
+        FakePredictor(),  # type: ignore[arg-type]
+        CONFIG,
+        files=(cache, tmp_path / "more.jsonl"),
+        cache=tmp_path / "none.jsonl",
+    )
+    energies = [p.energy_per_atom for p in both.ensure(["Cu", "Au"]).phases]
+    assert sorted(energies) == sorted([-9.0, *(p.energy_per_atom for p in first.phases)])

@@ -13,8 +13,10 @@ import pytest
 from pymatgen.core import Structure
 
 from campaigns.reports import ReportError, write_report
+from campaigns.reports.burdens import burden_table
 from campaigns.reports.crystals import _with_faces, space_group
 from campaigns.reports.style import formula_html, formula_text, space_group_html
+from campaigns.trace import Outcome, Step, Trace
 from tests.campaigns.views import delafossite, empty_view, make_view, rocksalt, zincblende
 
 EVIL = '<script>alert("x")</script>&'
@@ -233,3 +235,42 @@ def test_pictures_show_atoms_on_every_face():
         "Mg": 14.0,
         "O": 13.0,
     }  # 8 corners and 6 faces; 12 edges and the middle
+
+
+def test_the_shortlist_stands_beside_what_is_in_use(tmp_path):
+    view = make_view()
+    spec = dict(view.spec) | {
+        "better_than": {"incumbent": "CdTe", "on": ["toxicity", "supply_risk"]}
+    }
+    view = dataclasses.replace(view, spec=spec)
+    text = write_report(view, tmp_path).html.read_text(encoding="utf-8")
+    shown = Page(text).text
+    assert "Better than CdTe on toxicity, supply risk" in shown
+    table = burden_table(view)
+    assert [row.is_incumbent for row in table.rows].count(True) == 1
+    assert len(table.rows) == 1 + view.shortlist["formula"].nunique()
+    assert f"In the top {table.k}" in shown
+    for row in table.rows:
+        assert row.index in shown
+    found = [float(row.in_top.strip("%")) for row in table.rows if row.in_top != "–"]
+    assert sum(found) == pytest.approx(100 * table.k, abs=len(found) / 2 + 0.1)
+
+
+def test_what_has_no_data_is_unknown_in_the_report():
+    view = make_view()
+    shortlist = view.shortlist.assign(formula="AcPo")
+    table = burden_table(dataclasses.replace(view, shortlist=shortlist))
+    (row,) = table.rows
+    assert row.index.startswith("unknown (")
+    assert set(row.axes) == {"unknown"}
+    assert table.k == 0
+
+
+def test_traces_of_the_shortlist_are_in_the_report_and_escaped(tmp_path):
+    step = Step(1, "hull", Outcome.PASSED, EVIL, "at most 0.1 eV/atom", "sha256:ab")
+    trace = Trace("ZnS-1", "ZnS", "AB", "sampler", "a hit", (step,))
+    view = dataclasses.replace(make_view(), traces=(trace,))
+    text = write_report(view, tmp_path).html.read_text(encoding="utf-8")
+    assert EVIL not in text
+    assert EVIL in Page(text).text
+    assert "at most 0.1 eV/atom" in text

@@ -15,6 +15,7 @@ from campaigns.screening.spec import Filters, Order, ScreenSpec
 from materials.errors import InputError
 from materials.flat import FlatCrystals
 from materials.known import KnownFormulas, reduced_formula
+from materials.screens.incumbent import better_than_filter
 from materials.screens.validity import composition_is_ionic
 from tests.campaigns.screening.guesses import Guesser, rocksalt_table, screen
 from tests.strategies import ELEMENTS, structures
@@ -30,6 +31,15 @@ FILTERS = st.fixed_dictionaries(
         "max_sites": st.integers(1, 5),
         "max_elements": st.integers(1, 4),
         "charge_neutral": st.booleans(),
+        "better_than": st.fixed_dictionaries(
+            {
+                "incumbent": st.sampled_from(["CdTe", "GaAs"]),
+                "on": st.lists(
+                    st.sampled_from(["toxicity", "cost"]), min_size=1, unique=True
+                ),
+                "unknown": st.sampled_from(["reject", "keep"]),
+            }
+        ),
         "new": st.booleans(),
     },
 ).map(lambda some: Filters.model_validate(agreeing(some)))
@@ -55,6 +65,10 @@ def slowly(crystal: Structure, wanted: Filters) -> str | None:
     counts = np.bincount(crystal.atomic_numbers, minlength=119)
     if wanted.charge_neutral and not composition_is_ionic(counts):
         return "charge_neutral"
+    if (wish := wanted.better_than) is not None:
+        question = better_than_filter(wish.incumbent, wish.on, unknown=wish.unknown)
+        if question(crystal) is not None:
+            return "better_than"
     if wanted.new and reduced_formula(crystal) in KNOWN.formulas:
         return "new"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from materials.screens.validity import (
     allowed_elements,
     charge_neutrality,
     electronegativity_order,
+    findings,
     first_rejection,
     minimum_distance,
 )
@@ -180,3 +182,27 @@ def test_the_first_rejection_is_the_one_that_counts():
     assert first_rejection(crystal("ZnS"), filters) is no
     assert asked == ["first", "second"]
     assert first_rejection(crystal("ZnS"), []) is None
+
+
+@pytest.mark.parametrize("formula", ["ZnS", "Fe2O3", "CuFeS2", "Cu2ZnSnS4", "Na3PO4"])
+def test_a_pass_tells_charges_that_add_up(formula):
+    composition = crystal(formula).composition
+    for question in (charge_neutrality(), electronegativity_order()):
+        found = question.measure(crystal(formula))
+        charges = dict(
+            re.fullmatch(r"([A-Z][a-z]?)(.+)", c).groups() for c in found.value.split()
+        )
+        assert found.passed
+        assert sum(int(q) * composition[e] for e, q in charges.items()) == 0
+        assert set(charges) == {e.symbol for e in composition}
+
+
+def test_findings_stop_at_the_first_that_fails():
+    filters = [allowed_elements(["Zn", "S"]), charge_neutrality(), minimum_distance(0.5)]
+    passed = findings(crystal("ZnS"), filters)
+    assert [f.filter for f in passed] == [f.name for f in filters]
+    assert all(f.passed for f in passed)
+    failed = findings(crystal("Zn2S"), filters)
+    assert [f.passed for f in failed] == [True, False]
+    again = first_rejection(crystal("Zn2S"), filters)
+    assert again == Rejection(failed[-1].filter, failed[-1].value, failed[-1].limit)

@@ -1,0 +1,103 @@
+"""``galena explain``: why a candidate is on the shortlist, or is not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from campaigns.cli import show
+from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from campaigns.trace import Trace
+
+_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "noted": ("·", "dim")}
+
+
+def explain(
+    candidates: Annotated[
+        list[str] | None,
+        typer.Argument(help="Identifiers or formulas; the whole shortlist if none."),
+    ] = None,
+    *,
+    folder: Annotated[
+        Path,
+        typer.Option("--folder", help="A campaign's folder, or what a screening wrote."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document instead of tables.")
+    ] = False,
+) -> None:
+    """Tell every decision on a candidate: stage, value, threshold, and what decided.
+
+    All of it was put on record when it was decided. Whatever was proposed can be asked for,
+    also what a filter turned down at once and what was valid and never chosen. A screening
+    keeps no more than counts of what it turned down; its rows can be asked for.
+
+    Examples:
+
+    - `galena explain --folder runs/demo`: the shortlist, best first
+
+    - `galena explain Cu2S --folder runs/demo`: every candidate of that formula
+
+    - `galena explain ZnSnP2-1a2b3c4d --folder runs/demo --json`
+
+    - `galena explain mp-1234 --folder screened.parquet`
+    """
+    traces = _traces(candidates or [], folder)
+    if as_json:
+        show.print_json({"candidates": [_plain(trace) for trace in traces]})
+        return
+    for trace in traces:
+        _print(trace)
+    if not traces:
+        show.console().print("Nothing is on the shortlist yet.")
+
+
+def _traces(candidates: list[str], folder: Path) -> list[Trace]:
+    from campaigns.folder import CampaignFolder
+    from campaigns.results import explain as traces_of
+    from campaigns.results import read_view
+    from campaigns.screening.explain import explain_rows, is_screening
+
+    if is_screening(folder):
+        if not candidates:
+            raise InputError(f"{folder}: name a row of this screening, or a formula")
+        return [t for name in candidates for t in explain_rows(folder, name)]
+    ledger = CampaignFolder(folder).open_existing()
+    try:
+        if candidates:
+            return [t for name in candidates for t in traces_of(ledger, name)]
+        return list(read_view(ledger).traces)
+    finally:
+        ledger.close()
+
+
+def _plain(trace: Trace) -> dict[str, Any]:
+    steps = [asdict(step) | {"outcome": step.outcome.value} for step in trace.steps]
+    return asdict(trace) | {"steps": steps}
+
+
+def _print(trace: Trace) -> None:
+    """Steps as a table, and below it what decided, each named once."""
+    out = show.console()
+    out.print(Text.assemble((trace.candidate_id, "bold"), f": {trace.fate}"))
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("round", "", "stage", "found", "wanted", "by"):
+        grid.add_column(title, overflow="fold", no_wrap=title in ("round", "stage"))
+    sources = list(dict.fromkeys(step.source for step in trace.steps if step.source))
+    for step in trace.steps:
+        by = f"[{sources.index(step.source) + 1}]" if step.source else ""
+        mark = Text(*_MARKS[step.outcome.value])
+        texts = (step.stage, step.value, step.threshold, by)
+        grid.add_row(str(step.round or ""), mark, *map(Text, texts))
+    out.print(grid)
+    for place, source in enumerate(sources, start=1):
+        out.print(Text(f"[{place}] {source}", style="dim"), soft_wrap=True)
+    out.print()

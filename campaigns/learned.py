@@ -1,0 +1,117 @@
+"""What verdicts teach: a corrected surrogate, settled formulas, scores by the oracle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from campaigns.acquisition import probability_of_success, sustainable_share
+from campaigns.config import CampaignConfig, Targets
+from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
+from campaigns.records import Proposed
+from campaigns.surrogate import NOISE, TARGETS, Base, CorrectedPredictor
+
+_TRIES = 2  # structures of one formula that the oracle sees at the most
+
+
+def base_of(pool: Sequence[Proposed]) -> Base:
+    """The network's view of candidates, as arrays."""
+    return Base(
+        {t: np.array([p.network[t] for p in pool]) for t in TARGETS},
+        {t: np.array([p.network[f"{t}_std"] for p in pool]) for t in TARGETS},
+        np.array([p.embedding for p in pool]),
+    )
+
+
+def fit_surrogate(
+    candidates: Sequence[Proposed], verdicts: dict[str, Verdict]
+) -> CorrectedPredictor:
+    """Learn from every verdict so far."""
+    judged = [p for p in candidates if p.candidate.id in verdicts]
+    if not judged:
+        return CorrectedPredictor.fit(None, {})
+    said = [verdicts[p.candidate.id] for p in judged]
+    truth = {
+        "band_gap": _column([v.band_gap for v in said]),
+        "energy_above_hull": _column([v.energy_above_hull for v in said]),
+    }
+    return CorrectedPredictor.fit(base_of(judged), truth)
+
+
+def settled_formulas(
+    config: CampaignConfig,
+    candidates: Sequence[Proposed],
+    verdicts: dict[str, Verdict],
+) -> set[str]:
+    """Formulas on which no more oracle calls are spent.
+
+    One verdict within the stability limit settles a formula: another structure of it would
+    be the same find. One above the limit leaves room for one more structure.
+    """
+    tried = Counter(p.candidate.formula for p in candidates if p.candidate.id in verdicts)
+    stable = {
+        p.candidate.formula
+        for p in candidates
+        if (v := verdicts.get(p.candidate.id)) is not None
+        and v.energy_above_hull is not None
+        and v.energy_above_hull <= config.targets.energy_above_hull.max
+    }
+    return stable | {formula for formula, n in tried.items() if n >= _TRIES}
+
+
+def oracle_scores(
+    config: CampaignConfig,
+    candidates: Sequence[Proposed],
+    verdicts: dict[str, Verdict],
+) -> dict[str, float | None]:
+    """Log worth of each judged candidate by the oracle's numbers; None where it failed."""
+    judged = [p for p in candidates if p.candidate.id in verdicts]
+    found: dict[str, float | None] = {p.candidate.id: None for p in judged}
+    good = [
+        (p, v)
+        for p in judged
+        if (v := verdicts[p.candidate.id]).error is None
+        and v.band_gap is not None
+        and v.energy_above_hull is not None
+    ]
+    if good:
+        scores = Scores(
+            _column([v.band_gap for _, v in good]),
+            _column([v.band_gap_std for _, v in good]),
+            _column([v.energy_above_hull for _, v in good]),
+            np.full(len(good), NOISE),
+        )
+        worth = worth_of(scores, config.targets, [p.candidate for p, _ in good])
+        found |= {p.candidate.id: float(w) for (p, _), w in zip(good, worth, strict=True)}
+    return found
+
+
+def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
+    """Within the stability limit, and the relaxed crystal's gap inside the window."""
+    gap, hull = config.targets.band_gap, config.targets.energy_above_hull
+    return (
+        verdict.error is None
+        and verdict.band_gap is not None
+        and verdict.energy_above_hull is not None
+        and verdict.energy_above_hull <= hull.max
+        and gap.min <= verdict.band_gap <= gap.max
+    )
+
+
+def _column(values: Sequence[float | None]) -> FloatArray:
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def worth_of(
+    scores: Scores, targets: Targets, candidates: Sequence[Candidate]
+) -> FloatArray:
+    """Log worth of candidates by predictions or verdicts, ``(n,)``."""
+    elements = np.array([len(set(c.elements)) for c in candidates], dtype=np.float64)
+    sites = np.array([len(c.structure) for c in candidates], dtype=np.float64)
+    goodness = None
+    if targets.sustainability.weight > 0:
+        formulas = [c.formula for c in candidates]
+        goodness = sustainable_share(formulas, targets.sustainability)
+    return probability_of_success(scores, targets, elements, sites, goodness)

@@ -1,0 +1,66 @@
+"""What a campaign's decisions rest on, each with the version or hash that was in force."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from campaigns.config import CampaignConfig
+from campaigns.generators import input_files
+from campaigns.versions import galena_version
+from materials.provenance import file_sha256
+from models.inference import Predictor
+from models.potentials import Potential
+
+GALENA, PREDICTOR, POTENTIAL = "galena", "predictor", "potential"
+TRAINING, PROTOTYPES, KNOWN = "training data", "prototypes", "known formulas"
+FACTS = "element facts"
+CHEMISTRY = "oxidation states and electronegativities"
+
+
+def decision_sources(
+    config: CampaignConfig, predictor: Predictor, potential: Potential
+) -> dict[str, str]:
+    """Name -> version or hash of all that can change what the campaign decides.
+
+    Raises :class:`InputError` if a file that the specification names cannot be read.
+    """
+    training = predictor.manifest.training
+    generators: dict[str, list[str]] = {}
+    for spec in config.generators:
+        generators.setdefault(spec.kind, []).extend(_hashes(input_files(spec)))
+    return {
+        GALENA: galena_version(),
+        PREDICTOR: predictor.version,
+        TRAINING: f"{training.file} sha256:{training.sha256}",
+        POTENTIAL: potential.origin,
+        PROTOTYPES: _shipped("prototypes.json"),
+        KNOWN: "; ".join([_shipped("known_formulas.txt.xz"), *_hashes(config.known)]),
+        FACTS: f"sha256:{_facts_sha256()}",
+        CHEMISTRY: f"pymatgen {version('pymatgen')}",
+        **{
+            kind: "; ".join(found) or galena_version() for kind, found in generators.items()
+        },
+    }
+
+
+def _shipped(name: str) -> str:
+    with as_file(files("materials").joinpath("data", name)) as path:
+        return f"{name} sha256:{file_sha256(path)}"
+
+
+def _hashes(paths: Sequence[Path]) -> list[str]:
+    return [f"{path.name} sha256:{file_sha256(path)}" for path in paths]
+
+
+def _facts_sha256() -> str:
+    """Hash of the element facts that are installed; optional tables may be missing."""
+    digest = hashlib.sha256()
+    folder = files("materials.sustainability") / "data"
+    for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if path.name.endswith(".csv"):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

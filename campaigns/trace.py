@@ -1,0 +1,287 @@
+"""Why a candidate is where it is: every decision on it, with value, threshold and source.
+
+All of it was put on record when it was decided; nothing is computed again, so a trace tells
+what was known then, also after models, data or Galena itself have changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from campaigns.config import CampaignConfig
+from campaigns.learned import is_hit, settled_formulas
+from campaigns.ledger import Ledger
+from campaigns.protocols import SAMPLER, Verdict
+from campaigns.records import Ask, Proposed
+from campaigns.sources import (
+    CHEMISTRY,
+    FACTS,
+    GALENA,
+    KNOWN,
+    POTENTIAL,
+    PREDICTOR,
+    PROTOTYPES,
+    TRAINING,
+)
+from campaigns.view import decomposition_text
+
+
+class Outcome(Enum):
+    """What a stage meant for the candidate."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOTED = "noted"
+    """Decides nothing by itself."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision."""
+
+    round: int
+    stage: str
+    """Filter or step of the funnel: ``charge_neutrality``, ``acquisition``, ``hull``."""
+    outcome: Outcome
+    value: str
+    """What was found, with its unit."""
+    threshold: str
+    """What was wanted; empty where nothing was."""
+    source: str
+    """What found it, with version or hash; empty where none is on record."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One candidate's way through the campaign."""
+
+    candidate_id: str
+    formula: str
+    prototype: str
+    generator: str
+    fate: str
+    """Where it stands, in one sentence."""
+    steps: tuple[Step, ...]
+
+
+_BY_STAGE = {
+    "charge_neutrality": (CHEMISTRY,),
+    "electronegativity_order": (CHEMISTRY,),
+    "better_than": (FACTS,),
+    "prediction": (PREDICTOR, TRAINING),
+    "novelty": (KNOWN,),
+}
+
+
+class Teller:
+    """Tells the traces of one ledger, which it reads once."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        config: CampaignConfig,
+        candidates: Sequence[Proposed],
+        verdicts: Sequence[tuple[int, Verdict]],
+        ranks: Mapping[str, int],
+    ) -> None:
+        """``ranks`` are places on the shortlist by identifier, from 1."""
+        self.ledger, self.config, self.ranks = ledger, config, ranks
+        self.candidates = {p.candidate.id: p for p in candidates}
+        self.verdicts = {v.candidate_id: (n, v) for n, v in verdicts}
+        self.rounds = {n: summary for n, summary, _ in ledger.rounds()}
+        self._of_formula: dict[str, list[Proposed]] = {}
+        for p in candidates:
+            self._of_formula.setdefault(p.candidate.formula, []).append(p)
+        self._calls = Counter(n for n, _ in verdicts)
+        self._versions: dict[str, str] = ledger.get("versions") or {}
+        self._sources = {n: ledger.sources(n) or self._versions for n in self.rounds}
+
+    def traces(
+        self, asks: Iterable[tuple[int, int, Ask]], names: Iterable[str]
+    ) -> list[Trace]:
+        """The traces of some candidates, in the order named; each once."""
+        seen: dict[str, list[tuple[int, Ask]]] = {name: [] for name in names}
+        for number, _, ask in asks:
+            if ask.candidate_id in seen:
+                seen[ask.candidate_id].append((number, ask))
+        return [self.trace(found) for found in seen.values() if found]
+
+    def trace(self, seen: Sequence[tuple[int, Ask]]) -> Trace:
+        """The trace of one candidate that was asked for so often."""
+        number, first = next(
+            ((n, ask) for n, ask in seen if ask.state == "scored"), seen[0]
+        )
+        steps = [self._proposed(number, first), *self._vetted(number, first)]
+        fate = f"turned down in round {number}: {first.filter}" if first.filter else ""
+        name = str(first.candidate_id)
+        if first.state == "scored":
+            p = self.candidates[name]
+            verdict = self.verdicts[name][1] if name in self.verdicts else None
+            steps += [*self._predicted(number, p), self._known(number, p)]
+            chosen, waited = self._choice(number, p, verdict)
+            steps += chosen
+            fate = waited
+            if verdict is not None:
+                steps += self._judged(p, verdict)
+                fate = self._fate(p, verdict)
+        elif first.state == "repeated":
+            fate = f"a repetition in round {number}: {first.value}"
+        generator = first.params.get("generator", SAMPLER)
+        return Trace(name, first.formula, first.prototype, generator, fate, tuple(steps))
+
+    def _proposed(self, number: int, ask: Ask) -> Step:
+        generator = ask.params.get("generator", SAMPLER)
+        told = ", ".join(f"{k} {v}" for k, v in ask.params.items() if k != "generator")
+        source = self._source(number, PROTOTYPES if generator == SAMPLER else generator)
+        return Step(number, "proposal", Outcome.NOTED, f"{generator}: {told}", "", source)
+
+    def _vetted(self, number: int, ask: Ask) -> list[Step]:
+        """Every filter it met, in order."""
+        met = [(*entry, Outcome.PASSED) for entry in ask.passed]
+        if ask.filter:
+            met.append((ask.filter, ask.value, ask.limit, Outcome.FAILED))
+        return [
+            Step(number, stage, outcome, value, limit, self._of_stage(number, stage))
+            for stage, value, limit, outcome in met
+        ]
+
+    def _predicted(self, number: int, p: Proposed) -> list[Step]:
+        """What the acquisition is made of."""
+        said = "; ".join(
+            f"{target} {p.network[target]:.3f} ± {p.network[f'{target}_std']:.3f} {unit}"
+            for target, unit in _UNITS
+        )
+        source = self._source(number, PREDICTOR, TRAINING)
+        steps = [Step(number, "prediction", Outcome.NOTED, said, self._wanted(), source)]
+        if (share := p.predictions.get("sustainability")) is not None:
+            told, facts = f"{share:.3f} of 1, the best", self._source(number, FACTS)
+            steps.append(Step(number, "sustainability", Outcome.NOTED, told, "", facts))
+        return steps
+
+    def _known(self, number: int, p: Proposed) -> Step:
+        value = f"{p.candidate.formula} is {'known' if p.known else 'not among the known'}"
+        return Step(
+            number, "novelty", Outcome.NOTED, value, "", self._source(number, KNOWN)
+        )
+
+    def _choice(
+        self, first: int, p: Proposed, verdict: Verdict | None
+    ) -> tuple[list[Step], str]:
+        """How it fared whenever a batch was chosen, and what that came to."""
+        name, formula = p.candidate.id, p.candidate.formula
+        standings = {s.round: s for s in self.ledger.standings(name)}
+        steps: list[Step] = []
+        for number, summary in self.rounds.items():
+            if number < first or (p.chosen is not None and number > p.round):
+                continue
+            if number > first and self._settled(formula, number):
+                told = f"verdicts on {formula} suffice"
+                limit = "no verdict that settles the formula"
+                steps.append(Step(number, "settled", Outcome.FAILED, told, limit, ""))
+                return steps, f"left in round {number}: {told}"
+            is_chosen = p.chosen is not None and number == p.round
+            standing = standings.get(number)
+            place = f"rank {standing.rank}" if standing else "not among the first"
+            place += f" of {summary['n_pool']:.0f}" if "n_pool" in summary else ""
+            worth = f"{np.exp(standing.acquisition):.3g}, " if standing else ""
+            cutoff = summary.get("acquisition_cutoff")
+            wanted = "" if cutoff is None else f"at least {cutoff:.3g}"
+            if (twin := self._twin(number, formula, name)) and not is_chosen:
+                place += f"; {twin} of the same formula went first"
+            outcome = Outcome.PASSED if is_chosen else Outcome.FAILED
+            source = self._corrected(number)
+            steps.append(
+                Step(number, "acquisition", outcome, f"{worth}{place}", wanted, source)
+            )
+        if p.chosen is not None and verdict is None:
+            return steps, f"chosen in round {p.round}, waits for the oracle"
+        return steps, "valid, never chosen: others promised more"
+
+    def _judged(self, p: Proposed, v: Verdict) -> list[Step]:
+        """What the oracle found."""
+        number, limits = p.round, self.config.targets
+        origin = v.origin or self._source(number, POTENTIAL)
+        limit = f"force below {self.config.oracle.relaxation.max_force:g} eV/Å"
+        if v.error is not None:
+            return [Step(number, "relaxation", Outcome.FAILED, v.error, limit, origin)]
+        told = f"{v.n_steps} steps, {'converged' if v.converged else 'not converged'}"
+        relaxed = Step(number, "relaxation", Outcome.PASSED, told, limit, origin)
+        above, gap = v.energy_above_hull, v.band_gap
+        if above is None or gap is None:
+            return [relaxed]
+        against = f", competing phases sha256:{v.references}" if v.references else ""
+        stable = above <= limits.energy_above_hull.max
+        parts = decomposition_text(v.decomposition)
+        hull = Step(
+            *(number, "hull", Outcome.PASSED if stable else Outcome.FAILED),
+            f"{above:+.3f} eV/atom above {parts}",
+            f"at most {limits.energy_above_hull.max:g} eV/atom",
+            origin + against,
+        )
+        window = limits.band_gap
+        inside = window.min <= gap <= window.max
+        deviation = f" ± {v.band_gap_std:.2f}" if v.band_gap_std is not None else ""
+        found = Step(
+            *(number, "band_gap", Outcome.PASSED if inside else Outcome.FAILED),
+            f"{gap:.2f}{deviation} eV, relaxed",
+            f"{window.min:g} to {window.max:g} eV",
+            self._source(number, PREDICTOR, TRAINING),
+        )
+        return [relaxed, hull, found]
+
+    def _fate(self, p: Proposed, v: Verdict) -> str:
+        if v.error is not None:
+            return f"failed at the oracle in round {p.round}: {v.error}"
+        if not is_hit(v, self.config):
+            return f"judged in round {p.round}, not a hit"
+        rank = self.ranks[p.candidate.id]
+        return f"a hit: {rank} of {len(self.ranks)} on the shortlist"
+
+    def _settled(self, formula: str, number: int) -> bool:
+        """Whether verdicts from before a round settled the formula."""
+        same = self._of_formula[formula]
+        said = {p.candidate.id: self.verdicts.get(p.candidate.id) for p in same}
+        before = {name: v[1] for name, v in said.items() if v and v[0] < number}
+        return formula in settled_formulas(self.config, same, before)
+
+    def _twin(self, number: int, formula: str, name: str) -> str:
+        """Another candidate of the formula in a round's batch."""
+        return next(
+            (
+                p.candidate.id
+                for p in self._of_formula[formula]
+                if p.chosen is not None and p.round == number and p.candidate.id != name
+            ),
+            "",
+        )
+
+    def _wanted(self) -> str:
+        t = self.config.targets
+        return (
+            f"gap {t.band_gap.min:g} to {t.band_gap.max:g} eV, at most "
+            f"{t.energy_above_hull.max:g} eV/atom above the hull"
+        )
+
+    def _corrected(self, number: int) -> str:
+        n = sum(calls for found, calls in self._calls.items() if found < number)
+        return f"{self._source(number, PREDICTOR)}, corrected by {n} verdicts"
+
+    def _of_stage(self, number: int, stage: str) -> str:
+        return self._source(number, *_BY_STAGE.get(stage, (GALENA,)))
+
+    def _source(self, number: int, *parts: str) -> str:
+        """Name and version of what decided in that round, as far as on record."""
+        on_record = self._sources[number]
+        return ", ".join(f"{p} {on_record[p]}" for p in parts if p in on_record)
+
+
+_UNITS = (
+    ("band_gap", "eV"),
+    ("energy_above_hull", "eV/atom"),
+    ("formation_energy_per_atom", "eV/atom"),
+)

@@ -1,0 +1,1 @@
+"""Generators: each a way to think of crystals that nobody has made yet."""

@@ -1,0 +1,1 @@
+"""Which crystals are known already, and which are the same among themselves."""

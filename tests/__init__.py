@@ -1,0 +1,1 @@
+"""Galena's tests: a package, so that no other package called so is taken for it."""
