@@ -140,8 +140,8 @@ def pull(
         query=query,
         filter=where,
         columns=columns_of(properties or ()),
-        functional=functional,
-        licence=licence,
+        functional=functional.strip() or "unknown",
+        licence=licence.strip(),
         page_size=page_size,
         pace=Pace(per_second=rate),
     )

@@ -1,34 +1,15 @@
 """Which pulled crystals are there already: earlier in the same table, or in another one.
 
-Two crystals are equal as :class:`materials.screens.duplicates.DuplicateIndex` sees it. It is
-asked only about compositions that occur more than once, which spares nearly all the work.
+Two crystals are equal as :mod:`materials.novelty` sees it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
-import pyarrow as pa
 
 from materials.errors import InputError
-from materials.rows import CrystalRow
 from materials.table import CrystalTable
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-_Key = tuple[int, ...]
-
-
-class Index(Protocol):
-    """Remembers crystals and finds equal ones."""
-
-    def find(self, structure: Structure) -> str | None: ...
-    def add(self, crystal_id: str, structure: Structure) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -44,56 +25,30 @@ def find_duplicates(
     names: Sequence[str],
     *,
     known: Sequence[Known] = (),
-    index: Index | None = None,
     tell: Callable[[int], None] = lambda _: None,
 ) -> list[str | None]:
-    """For each row of ``table``, the first crystal that equals it, or None.
+    """For each row of ``table``, a known or an earlier crystal that it equals, or None.
 
     ``names`` are what the rows are called, one each; a crystal of another table is named
-    ``TABLE:ID``. ``tell`` hears of rows of ``table`` done. Rows that hold no crystal equal
-    none.
+    ``TABLE:ID``. ``tell`` hears of rows done, of the known tables first. Rows that hold no
+    crystal equal none.
     """
-    if index is None:
-        from materials.screens.duplicates import DuplicateIndex
+    from materials.novelty.index import NoveltyIndex, table_crystals
+    from materials.novelty.reduced import Reduced
+    from materials.novelty.search import NoveltySearch
 
-        index = DuplicateIndex()
-    own = Counter(_keys(table))
-    counts = own.copy()
-    for other in known:
-        counts.update(key for key in _keys(other.table) if key in own)
-    for other in known:
-        for key, row in _keyed_rows(other.table):
-            if key in own and row.error is None:
-                index.add(f"{other.name}:{row.material_id}", row.structure())
     if len(names) != len(table):
         raise InputError(f"{len(names)} names for {len(table)} rows; give one for each")
+    index = NoveltyIndex()
+    for other in known:
+        for ids, crystals in table_crystals(other.table):
+            labelled = [f"{other.name}:{one}" for one in ids]
+            index.store.add(labelled, Reduced.of(crystals))
+            tell(len(ids))
+    search = NoveltySearch(index)
     found: list[str | None] = []
-    for name, (key, row) in zip(names, _keyed_rows(table), strict=True):
-        twin = None
-        if row.error is None and counts[key] > 1:
-            structure = row.structure()
-            twin = index.find(structure)
-            if twin is None:
-                index.add(name, structure)
-        found.append(twin)
-        tell(1)
+    for ids, crystals in table_crystals(table):
+        batch = names[len(found) : len(found) + len(ids)]
+        found += [finding.equals for finding in search.take(batch, crystals)]
+        tell(len(ids))
     return found
-
-
-def _keyed_rows(table: CrystalTable) -> Iterator[tuple[_Key, CrystalRow]]:
-    return zip(_keys(table), table.rows(), strict=True)
-
-
-def _keys(table: CrystalTable) -> Iterator[_Key]:
-    """The reduced composition of each row, in numbers: cheaper than a formula."""
-    for batch in table.batches(["atomic_numbers"]):
-        for numbers in batch.column("atomic_numbers").cast(pa.list_(pa.int64())):
-            yield _key(numbers.values)
-
-
-def _key(numbers: pa.Array | None) -> _Key:
-    if numbers is None or not len(numbers) or numbers.null_count:
-        return ()
-    kinds, counts = np.unique(numbers.to_numpy(), return_counts=True)
-    counts //= np.gcd.reduce(counts)
-    return (*kinds.tolist(), *counts.tolist())

@@ -69,7 +69,7 @@ def finish(
     names = list(_names(store, labels))
     twins: list[str | None] = [None] * len(names)
     if duplicates != "ignore":
-        watcher.comparing(len(names))
+        watcher.comparing(len(names) + sum(len(one.table) for one in known))
         twins = find_duplicates(shards, names, known=known, tell=watcher.compared)
     keep = [twin is None or duplicates != "drop" for twin in twins]
     functionals, licences = _counted(shards, keep)

@@ -93,6 +93,18 @@ def test_one_that_never_gets_further_is_given_up(target):
         assert len(server.asked) == 1 + QUICK.attempts
 
 
+def test_one_that_gets_now_more_now_less_is_given_up(target):
+    cuts = iter([300_000, *[100_000, 200_000] * 20])
+
+    def script(request: Asked) -> Answer:
+        return Answer(CONTENT, kind=BINARY, cut=next(cuts))
+
+    with serving(script) as server:
+        with pytest.raises(SourceError, match="cut, 4 times"):
+            fetch(server.url, target, session=quick())
+        assert len(server.asked) == 1 + QUICK.attempts
+
+
 def test_a_file_that_changed_meanwhile_starts_over(target):
     script = FileServer(cuts=1)
     other = CONTENT[::-1]

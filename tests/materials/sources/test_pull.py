@@ -61,9 +61,12 @@ def test_cut_off_anywhere_the_table_is_the_same(data):
         page: list[Record] = []
         for _ in range(size):
             kind = data.draw(st.sampled_from(["good", "good", "good", "bad", "again"]))
-            again = kind == "again" and page
+            before = [record for one in pages for record in one]
             name = f"c{number}"
-            page.append(page[0] if again else bad(name) if kind == "bad" else good(name))
+            if kind == "again" and before and page:  # a page of nothing new is an error
+                page.append(data.draw(st.sampled_from(before)))
+            else:
+                page.append(bad(name) if kind == "bad" else good(name))
             number += 1
         pages.append(page)
     cuts = data.draw(st.lists(st.integers(0, len(pages) - 1), max_size=4))
@@ -83,7 +86,7 @@ def test_cut_off_anywhere_the_table_is_the_same(data):
         assert pq.read_table(pieces).equals(pq.read_table(whole))
         assert second.sources == first.sources
         assert second.rejected == first.rejected
-        kept = {record.id for page in pages for record in page if record.structure}
+        kept = {record.id for one in pages for record in one if record.structure}
         assert sorted(names(pieces)) == sorted(kept)
 
 
@@ -108,6 +111,18 @@ def test_pages_are_kept_before_a_shard_is_full(tmp_path, failure):
     source = FakeSource(PAGES)
     assert pull([source], out).resumed == 9
     assert source.given == [3, 4]
+
+
+def test_what_came_before_a_cut_is_not_taken_again_after_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "ROWS_PER_SHARD", 1)
+    out = tmp_path / "out.parquet"
+    pages = [[good("a"), bad("x")], [good("a"), bad("x"), good("b")]]
+    with pytest.raises(SourceError):
+        pull([FakeSource(pages, fails_at=1)], out)
+    result = pull([FakeSource(pages)], out)
+    assert names(out) == ["a", "b"]
+    assert [one.source_id for one in result.rejected] == ["x"]
+    assert result.sources[0].repeated == 2
 
 
 def test_pages_that_were_just_kept_are_not_kept_twice(tmp_path, monkeypatch):
