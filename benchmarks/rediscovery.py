@@ -4,12 +4,12 @@ python benchmarks/rediscovery.py --table mp_train.parquet --table mp_val.parquet
 
 Some known ternary compounds, each of another chemical system, are taken away from all that the
 generators know. Each generator then ranks what it can make of those systems. A compound counts
-as found within the first ``n`` candidates of its system if one of them has its formula; and, what
-counts more, if one of them is its crystal: ``StructureMatcher`` with its usual tolerances. For
-comparison, the same decorations in random order, and those of the shipped prototypes.
+as found within the first ``n`` candidates of its system if one of them has its formula; and,
+what counts more, if one of them is its crystal: ``StructureMatcher`` with its usual tolerances.
+For comparison, the same decorations in random order, and those of the shipped prototypes.
 
-Finding the structure types of the tables takes a while; they are kept beside the records. Killed,
-the same command goes on.
+Finding the structure types of the tables takes a while; they are kept beside the records.
+Killed, the same command goes on.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ python benchmarks/volume.py CRYSTALS.parquet
 
 Each crystal keeps its shape and coordinates and loses its size; ``fitted_volume`` and
 ``estimate_volume`` guess it back. The coefficients of the former were fitted to the Materials
-Project's crystals of ``mp_train.parquet``: take others. Beside them, the sum of atomic spheres (Slater radii) times one factor, fitted to these
-very crystals, which is as good as radii alone can be.
+Project's crystals of ``mp_train.parquet``: take others. Beside them, the sum of atomic spheres
+(Slater radii) times one factor, fitted to these very crystals, which is as good as radii alone
+can be.
 """
 
 from __future__ import annotations

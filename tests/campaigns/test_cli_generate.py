@@ -50,8 +50,10 @@ def test_a_specification_says_the_same(table, tmp_path):
     result = galena("generate", plan, "-o", out, "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
-    assert told["candidates"] == told["by_generator"]["substitution"] == len(
-        CrystalTable.open(out)
+    assert (
+        told["candidates"]
+        == told["by_generator"]["substitution"]
+        == len(CrystalTable.open(out))
     )
     again = galena("generate", plan, "-o", tmp_path / "two.parquet", "-n", 1)
     assert again.exit_code == 0, again.output

@@ -126,7 +126,10 @@ def test_specifications_that_make_no_sense_are_refused(options, message):
         ({"kind": "swaps", "types": "known.parquet"}, "no column 'structure_type'"),
         ({"kind": "alloys", "ends": ["GaP.cif", "none.cif"]}, "no such file"),
         ({"kind": "alloys", "ends": ["GaP.cif", "NaCl.cif"]}, "nothing to alloy"),
-        ({"kind": "swaps", "table": "known.parquet", "max_sites": 1}, "up to 3 elements and 1"),
+        (
+            {"kind": "swaps", "table": "known.parquet", "max_sites": 1},
+            "up to 3 elements and 1",
+        ),
     ],
 )
 def test_files_that_do_not_serve_are_named(folder, options, message):

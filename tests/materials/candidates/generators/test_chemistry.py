@@ -24,7 +24,7 @@ from materials.candidates.generators.symmetric import (
     random_crystal,
 )
 from materials.candidates.likelihood import ion_table
-from materials.candidates.structure_types import TypeLimits, prototypes_from
+from materials.candidates.structure_types import prototypes_from
 from materials.candidates.systems import Scope
 from materials.errors import InputError, MissingExtraError
 from tests.few_crystals import chalcopyrite, halite, known, perovskite, types
