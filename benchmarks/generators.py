@@ -78,6 +78,8 @@ def main(
 ) -> None:
     """Generate, count, relax; print tables and write the figures as JSON."""
     records.mkdir(parents=True, exist_ok=True)
+    if not types.exists():
+        generator_of("swaps", table, types, seed)
     counts = {kind: drawn if kind == "symmetric" else candidates for kind in KINDS}
     counting = partial(counted, table=table, types=types, seed=seed, records=records)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -176,7 +178,9 @@ def counted(
 def generator_of(kind: str, table: Path, types: Path, seed: int) -> Any:
     options: dict[str, Any] = {"kind": kind, "max_sites": MOST_SITES}
     if kind != "symmetric":
-        options |= {"table": str(table.absolute()), "types": str(types.absolute())}
+        options["types"] = str(types.absolute())
+        if not types.exists():
+            options["table"] = str(table.absolute())
     spec = GenerateSpec.model_validate(
         {"elements": {"allowed": ELEMENTS}, "generators": [options]}
     )
