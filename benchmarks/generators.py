@@ -1,12 +1,13 @@
-"""What generators make: how much of it is valid, distinct and new, and how much is near the hull.
+"""What generators make: how much is valid, distinct and new, and how much is near the hull.
 
 python benchmarks/generators.py --table mp_train.parquet --types types.parquet
 
-Every generator makes so many candidates of eleven elements for which Galena ships competing phases.
-Of these are counted: those whose atoms keep their distance and whose charges balance, the distinct
-ones (``StructureMatcher`` among crystals of one formula and one symmetry), and those that are neither
-among the known crystals nor, by formula, in Galena's list. A seeded sample of the distinct and valid
-ones is relaxed with CHGNet and put on the hull of the shipped phases, CHGNet's own.
+Every generator makes so many candidates of eleven elements for which Galena ships competing
+phases. Of these are counted: those whose atoms keep their distance and whose charges balance;
+the distinct ones (``StructureMatcher`` among crystals of one formula and one symmetry); and
+those that are not among the known crystals, or whose formula is not in Galena's list. A seeded
+sample of the distinct and valid ones is relaxed with CHGNet and put on the hull of the shipped
+phases, CHGNet's own.
 
 Records are kept; killed, the same command goes on. ``--relaxed 0`` leaves the relaxations out.
 """
@@ -77,6 +78,8 @@ def main(
 ) -> None:
     """Generate, count, relax; print tables and write the figures as JSON."""
     records.mkdir(parents=True, exist_ok=True)
+    if not types.exists():
+        generator_of("swaps", table, types, seed)
     counts = {kind: drawn if kind == "symmetric" else candidates for kind in KINDS}
     counting = partial(counted, table=table, types=types, seed=seed, records=records)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -175,7 +178,9 @@ def counted(
 def generator_of(kind: str, table: Path, types: Path, seed: int) -> Any:
     options: dict[str, Any] = {"kind": kind, "max_sites": MOST_SITES}
     if kind != "symmetric":
-        options |= {"table": str(table.absolute()), "types": str(types.absolute())}
+        options["types"] = str(types.absolute())
+        if not types.exists():
+            options["table"] = str(table.absolute())
     spec = GenerateSpec.model_validate(
         {"elements": {"allowed": ELEMENTS}, "generators": [options]}
     )
@@ -212,9 +217,12 @@ def all_relaxed(
         rng = np.random.default_rng([seed, KINDS.index(kind)])
         drawn = {names[i] for i in rng.permutation(len(names))[:each]}
         wanted.extend(sorted(drawn))
-        for row in CrystalTable.open(records / figure["file"]).rows():
-            if row.material_id in drawn and row.material_id not in done:
-                todo.append((kind, row.material_id, row.structure()))
+        rows = CrystalTable.open(records / figure["file"]).rows()
+        todo.extend(
+            (kind, row.material_id, row.structure())
+            for row in rows
+            if row.material_id in drawn and row.material_id not in done
+        )
     turns = np.random.default_rng(seed).permutation(len(todo))  # all kinds from the start
     with (
         ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,

@@ -4,12 +4,12 @@ python benchmarks/rediscovery.py --table mp_train.parquet --table mp_val.parquet
 
 Some known ternary compounds, each of another chemical system, are taken away from all that the
 generators know. Each generator then ranks what it can make of those systems. A compound counts
-as found within the first ``n`` candidates of its system if one of them has its formula; and, what
-counts more, if one of them is its crystal: ``StructureMatcher`` with its usual tolerances. For
-comparison, the same decorations in random order, and those of the shipped prototypes.
+as found within the first ``n`` candidates of its system if one of them has its formula; and,
+what counts more, if one of them is its crystal: ``StructureMatcher`` with its usual tolerances.
+For comparison, the same decorations in random order, and those of the shipped prototypes.
 
-Finding the structure types of the tables takes a while; they are kept beside the records. Killed,
-the same command goes on.
+Finding the structure types of the tables takes a while; they are kept beside the records.
+Killed, the same command goes on.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import spglib
 import typer
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core.periodic_table import Element
@@ -47,6 +48,7 @@ from materials.candidates.structure_types import (
     Reduced,
     StructureType,
     TypeLimits,
+    neighbour_distances,
     reduce_crystals,
     types_of,
     without,
@@ -221,6 +223,9 @@ def searched(
     return [done[one.crystal_id] for one in hidden]
 
 
+MATCHER = StructureMatcher(primitive_cell=False)
+UNLIKE = 0.2  # mean difference of neighbours' distances beyond which nothing matches
+
 KNOWN: list[Any] = []
 """The generators of this process."""
 
@@ -249,7 +254,7 @@ def prepare(left: Path, drawn: int) -> None:
 def search(one: Hidden) -> dict[str, Any]:
     """The ranks, from 1, at which a compound's formula and its crystal come up; 0: never."""
     generators, drawn = KNOWN
-    target = Structure(one.lattice, one.numbers, one.frac_coords)
+    target = compact(Structure(one.lattice, one.numbers, one.frac_coords))
     rankings = {name: made.ranking(one.elements) for name, made in generators.items()}
     rng = np.random.default_rng(int(sha256(one.crystal_id.encode()).hexdigest()[:8], 16))
     found: dict[str, Any] = {}
@@ -286,15 +291,33 @@ def ranks(
 
 
 def matches(ranking: Ranking, place: int, target: Structure) -> bool:
-    if isinstance(ranking, PrototypeRanking):  # its cells are primitive, as the target's
+    """Whether a candidate is the target, which is in its primitive, compact cell."""
+    if isinstance(ranking, PrototypeRanking):  # its cells are primitive too
         prototype = ranking.types[int(ranking.order[place, 0])].prototype
         if prototype.n_sites != len(target):
             return False
     candidate = ranking.make(place).structure
-    if len(candidate) < len(target):
+    if len(candidate) > len(target):
+        candidate = candidate.get_primitive_structure()
+    if len(candidate) != len(target):
         return False
-    matcher = StructureMatcher(primitive_cell=len(candidate) > len(target))
-    return bool(matcher.fit(candidate, target))
+    candidate = compact(candidate)
+    ours, theirs = (
+        neighbour_distances(one.frac_coords, one.lattice.matrix)
+        for one in (candidate, target)
+    )
+    if float(np.abs(ours - theirs).mean()) > UNLIKE:
+        return False
+    return bool(MATCHER.fit(candidate, target, skip_structure_reduction=True))
+
+
+def compact(crystal: Structure) -> Structure:
+    """In its Niggli cell."""
+    matrix = spglib.niggli_reduce(crystal.lattice.matrix)
+    if matrix is None:
+        return crystal
+    frac = crystal.cart_coords @ np.linalg.inv(matrix)
+    return Structure(matrix, crystal.species, frac % 1.0)
 
 
 def together(each: dict[str, dict[str, int]]) -> dict[str, int]:

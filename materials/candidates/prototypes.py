@@ -64,7 +64,7 @@ class PrototypeSet(Enum):
     COLOURED = "aflow"
     """288 entries, and their orbits coloured in every way with one, two or three species."""
     ENCYCLOPEDIA = "aflow-encyclopedia"
-    """About a thousand entries as they are: ``tools/make_encyclopedia.py``."""
+    """903 entries of the whole Encyclopedia as they are, of up to six species."""
 
 
 _FILES = {

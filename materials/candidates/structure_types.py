@@ -257,7 +257,7 @@ def types_of(crystals: Iterable[Reduced]) -> tuple[StructureType, ...]:
 def _place(crystal: Reduced, bucket: list[_Growing], matcher: StructureMatcher) -> None:
     """Add a crystal to the first type it matches, or make it one of its own."""
     ways = [(way, _named(crystal, way)) for way in _ways(crystal.sizes)]
-    distances = _distances(crystal)
+    distances = neighbour_distances(crystal.frac_coords, crystal.lattice)
     for growing in _likest(distances, bucket):
         for way, named in ways:
             if matcher.fit(growing.named, named, skip_structure_reduction=True):
@@ -280,15 +280,15 @@ def _likest(distances: FloatArray, bucket: list[_Growing]) -> list[_Growing]:
     return [bucket[place] for place in order if unlike[place] <= _UNLIKE]
 
 
-def _distances(crystal: Reduced) -> FloatArray:
+def neighbour_distances(frac_coords: FloatArray, lattice: FloatArray) -> FloatArray:
     """Each atom's distances to its nearest neighbours, in units of the mean spacing.
 
     Sorted over the atoms, whatever their elements, and so without regard to their order;
-    ``(n_sites * 12,)``.
+    ``(n_sites * 12,)``. The cell is compact: ``(n_sites, 3)``, ``(3, 3)``.
     """
-    n = len(crystal.atomic_numbers)
-    unit = crystal.lattice / (abs(np.linalg.det(crystal.lattice)) / n) ** (1.0 / 3.0)
-    apart = crystal.frac_coords[:, None, :] - crystal.frac_coords[None, :, :]
+    n = len(frac_coords)
+    unit = lattice / (abs(np.linalg.det(lattice)) / n) ** (1.0 / 3.0)
+    apart = frac_coords[:, None, :] - frac_coords[None, :, :]
     images = (apart[:, :, None, :] + _IMAGES) @ unit  # (n, n, 27, 3)
     length = np.sort(np.linalg.norm(images, axis=3).reshape(n, -1), axis=1)
     nearest = np.sort(length[:, 1 : _NEIGHBOURS + 1], axis=0)

@@ -115,7 +115,8 @@ def _occupants(table: CrystalTable) -> Iterator[tuple[str, str, Occupant]]:
 
 
 def _arrays(column: pa.Array) -> list[Any]:
-    return column.to_numpy(zero_copy_only=False).tolist()
+    arrays: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return arrays
 
 
 def _build(path: Path, label: str, rows: list[Occupant], symmetry: str) -> StructureType:

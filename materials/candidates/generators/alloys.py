@@ -175,9 +175,15 @@ class AlloyGenerator:
     ) -> tuple[Ordering, ...]:
         """The evenest orderings of two elements on the sites of one."""
         structure = self._crystals[crystal_id].structure()
-        limit = self._settings.max_sites
-        found = orderings(structure, element, numbers=ratio, max_sites=limit)
-        return tuple(found[: self._settings.orderings])
+        settings = self._settings
+        found = orderings(
+            structure,
+            element,
+            numbers=ratio,
+            max_sites=settings.max_sites,
+            enough=settings.orderings,
+        )
+        return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -185,8 +185,8 @@ class _Family:
         likeness = self._likeness(numbers, ways)
         rows = np.arange(len(self.types))
         for way in range(len(ways)):
-            place = (rows, self.first[:, way])
-            score[place] = np.maximum(score[place], likeness[:, way])
+            first = self.first[:, way]
+            score[rows, first] = np.maximum(score[rows, first], likeness[:, way])
         score += _log_balance(self.amounts, numbers, ways, settings.unbalanced)
         for way, order in enumerate(ways):
             same = (self.occupants == numbers[list(order)]).all(axis=1)

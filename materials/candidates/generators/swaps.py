@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from itertools import combinations, permutations
@@ -163,35 +163,39 @@ class SwapGenerator:
                         yield target, score, swap
 
     def _splits(self, system: System) -> Iterator[Scored]:
-        """Crystals of one element less, one of whose elements is split in two."""
+        """Crystals of one element less, one of whose elements is split in two.
+
+        Of the crystals of one type the likeliest alone is ordered, which takes its time.
+        """
+        best: dict[tuple[object, ...], tuple[float, Swap]] = {}
         for new in combinations(system, 2):
             kept = frozenset(system) - set(new)
             for parent in self._containing.get((len(system) - 1, kept), ()):
-                elements = parent.occupant.elements
-                (gone,) = (i for i, symbol in enumerate(elements) if symbol not in kept)
-                old = elements[gone]
-                if old in system:
-                    continue
-                marked = tuple("" if i == gone else e for i, e in enumerate(elements))
-                ion = parent.ions[gone]
-                for ratio in _RATIOS:
-                    score = exchange_score([ion, ion], ratio, new)
-                    if score is None:
-                        continue
-                    ways = self._share(parent.occupant.crystal_id, old, ratio)
-                    for number in range(len(ways)):
-                        target = (*parent.target(marked), new, ratio, number)
-                        swap = Swap(parent.occupant, (old,), new, ratio, number)
-                        yield target, score - _LESS_EVEN * number, swap
+                for target, score, swap in _split(parent, kept, new):
+                    if target not in best or best[target][0] < score:
+                        best[target] = (score, swap)
+        for target, (score, swap) in best.items():
+            if swap.old[0] in system or swap.ratio is None:
+                continue
+            ways = self._share(swap.parent.crystal_id, swap.old[0], swap.ratio)
+            for number in range(len(ways)):
+                one = replace(swap, ordering=number)
+                yield (*target, number), score - _LESS_EVEN * number, one
 
     def _shared(
         self, crystal_id: str, element: str, ratio: tuple[int, int]
     ) -> tuple[Ordering, ...]:
         """The best orderings of two elements on one sublattice of a known crystal."""
         structure = self._crystals[crystal_id].occupant.structure()
-        limit = self._settings.max_sites
-        found = orderings(structure, element, numbers=ratio, max_sites=limit)
-        return tuple(found[: self._settings.orderings])
+        settings = self._settings
+        found = orderings(
+            structure,
+            element,
+            numbers=ratio,
+            max_sites=settings.max_sites,
+            enough=settings.orderings,
+        )
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -235,6 +239,21 @@ class SwapRanking:
             generator="swaps",
             parent=swap.parent.crystal_id,
         )
+
+
+def _split(
+    parent: IonicCrystal, kept: frozenset[str], new: tuple[str, str]
+) -> Iterator[Scored]:
+    """Split the one element that is not kept, in every ratio that keeps the charge."""
+    elements = parent.occupant.elements
+    (gone,) = (i for i, symbol in enumerate(elements) if symbol not in kept)
+    marked = tuple("" if i == gone else symbol for i, symbol in enumerate(elements))
+    ion = parent.ions[gone]
+    for ratio in _RATIOS:
+        score = exchange_score([ion, ion], ratio, new)
+        if score is not None:
+            target = (*parent.target(marked), new, ratio)
+            yield target, score, Swap(parent.occupant, (elements[gone],), new, ratio)
 
 
 def _by_part(

@@ -183,7 +183,8 @@ def _drawn(
         return None
     if not made.valid:
         return None
-    return made.to_pymatgen(resort=True).get_primitive_structure(tolerance=_SYMPREC)
+    crystal: Structure = made.to_pymatgen(resort=True)
+    return crystal.get_primitive_structure(tolerance=_SYMPREC)
 
 
 def _centring(symbol: str) -> int:

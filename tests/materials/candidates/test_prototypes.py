@@ -6,13 +6,19 @@ import subprocess
 import sys
 from itertools import combinations
 
+import numpy as np
 import pytest
 import spglib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from materials.candidates.prototypes import PLACEHOLDERS, aflow_prototypes, decorate
+from materials.candidates.prototypes import (
+    PLACEHOLDERS,
+    PrototypeSet,
+    aflow_prototypes,
+    decorate,
+)
 from materials.candidates.volume import estimate_volume
 from materials.errors import InputError
 
@@ -149,3 +155,24 @@ def test_the_ground_floor_loads_no_torch():
         "a(); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_encyclopedia_is_a_second_set_of_distinct_sound_prototypes():
+    which = PrototypeSet.ENCYCLOPEDIA
+    whole = aflow_prototypes(n_species=(1, 2, 3, 4, 5, 6), max_sites=48, which=which)
+    assert len(whole) == len({p.label for p in whole}) == 903
+    for prototype in whole:
+        sites = sorted(site for orbit in prototype.orbits for site in orbit)
+        assert (
+            sites == list(range(prototype.n_sites)) == list(range(len(prototype.structure)))
+        )
+        assert 1 <= prototype.spacegroup <= 230
+        assert prototype.orbit_species[0] == 0
+        distances = prototype.structure.distance_matrix[
+            ~np.eye(prototype.n_sites, dtype=bool)
+        ]
+        assert distances.min(initial=9.0) > 0.5
+    assert "A4B_cI40_197_cde_c" in {p.label.split(":")[0] for p in whole}
+    small = aflow_prototypes(n_species=(2,), max_sites=2, which=which)
+    assert {p.n_species for p in small} == {2}
+    assert "AB_cF8_225_a_b" in {p.label.split(":")[0] for p in small}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from materials.candidates.exchange import exchanged
+from materials.candidates.exchange import CARRIED, exchanged, rescaled
 from materials.candidates.fitted_volume import fitted_volume
 from materials.candidates.generators.alloys import AlloyGenerator, AlloySettings
 from materials.candidates.generators.substitution import (
@@ -24,7 +24,7 @@ from materials.candidates.generators.symmetric import (
     random_crystal,
 )
 from materials.candidates.likelihood import ion_table
-from materials.candidates.structure_types import TypeLimits, prototypes_from
+from materials.candidates.structure_types import prototypes_from
 from materials.candidates.systems import Scope
 from materials.errors import InputError, MissingExtraError
 from tests.few_crystals import chalcopyrite, halite, known, perovskite, types
@@ -110,12 +110,15 @@ def test_splits_never_unbalance_charges():
     assert ratios == {"NaAlO2"}  # from CaO and MgO: 1 + 3 = 2 * 2
 
 
-def test_an_exchanged_crystal_keeps_its_types_own_error_of_volume():
+def test_an_exchanged_crystal_keeps_a_part_of_its_types_deviation():
     occupant = next(o for t in types() for o in t.occupants if o.crystal_id == "GaAs")
     crystal = exchanged(occupant, {"Ga": "In"})
-    known_error = known()["GaAs"].volume / fitted_volume(known()["GaAs"])
-    assert crystal.volume / fitted_volume(crystal) == pytest.approx(known_error, rel=1e-3)
+    deviation = known()["GaAs"].volume / fitted_volume(known()["GaAs"])
+    found = crystal.volume / fitted_volume(crystal)
+    assert found == pytest.approx(deviation**CARRIED, rel=1e-3)
     assert crystal.volume / 2 == pytest.approx(6.058**3 / 8, rel=0.1)  # InAs as measured
+    whole = rescaled(crystal, occupant.structure(), carried=1.0)
+    assert whole.volume / fitted_volume(whole) == pytest.approx(deviation, rel=1e-3)
 
 
 def test_alloys_lie_between_their_end_members():

@@ -127,7 +127,8 @@ def test_past_the_end_there_is_nothing(name):
 def test_the_seed_orders_systems_and_nothing_else(name):
     one, other = ({c.name for c in make(name, seed).stream()} for seed in (0, 5))
     assert one == other
-    assert [c.name for c in begun(name)] != [c.name for c in begun(name, 5)]
+    if name != "alloys":  # of which there is one system
+        assert [c.name for c in begun(name)] != [c.name for c in begun(name, 5)]
 
 
 @pytest.mark.parametrize("name", ["prototypes", "substitution", "swaps"])
