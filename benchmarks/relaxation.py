@@ -37,7 +37,7 @@ from campaigns.versions import galena_version
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.provenance import file_sha256
 from materials.relaxation import RelaxationSettings
-from materials.screens.validity import charge_neutrality, minimum_distance
+from materials.screens.validity import charge_neutrality, first_rejection, minimum_distance
 from models.potentials import load_potential
 from models.relaxing.many import relax_many
 
@@ -107,15 +107,16 @@ def decorated(count: int, max_sites: int, seed: int) -> list[Structure]:
     rng = np.random.default_rng(seed)
     prototypes = aflow_prototypes(n_species=(2, 3), max_sites=max_sites)
     filters = charge_neutrality(), minimum_distance()
-    found: list[Structure] = []
+    found: dict[tuple[str, ...], Structure] = {}
     while len(found) < count:
         prototype = prototypes[rng.integers(len(prototypes))]
         metals = rng.choice(CATIONS, prototype.n_species - 1, replace=False)
         elements = [*metals.tolist(), str(rng.choice(ANIONS))]
-        crystal = decorate(prototype, rng.permutation(elements).tolist())
-        if all(check(crystal) is None for check in filters):
-            found.append(crystal)
-    return found
+        elements = rng.permutation(elements).tolist()
+        crystal = decorate(prototype, elements)
+        if first_rejection(crystal, filters) is None:
+            found[(prototype.label, *elements)] = crystal
+    return list(found.values())
 
 
 def known(table: Path, count: int, max_sites: int, seed: int) -> list[Structure]:
@@ -153,7 +154,9 @@ def all_at_once(
         )
         for r in records
     ]
-    return found, watch.figures(found)
+    figures = watch.figures(found)
+    figures["errors"] = [r.error for r in records if r.error is not None]
+    return found, figures
 
 
 def one_by_one(
