@@ -42,8 +42,8 @@ from models.potentials import load_potential
 from models.relaxing.many import relax_many
 
 RESULT = Path(__file__).parent / "results" / "relaxation.json"
-CATIONS = "Li Na K Mg Ca Sr Ba Al Ga In Sc Y La Ti Zr Zn Cd Cu Ag Si Ge Sn Pb Sb Bi".split()
-ANIONS = "O S Se Te F Cl Br I N P As".split()
+CATIONS = "Li Na K Mg Ca Sr Ba Al Ga In Sc Y La Ti Zr Zn Cd Cu Ag Si Ge Sn Pb Sb Bi"
+ANIONS = "O S Se Te F Cl Br I N P As"
 ALIKE = 0.005  # eV/atom
 
 
@@ -110,8 +110,8 @@ def decorated(count: int, max_sites: int, seed: int) -> list[Structure]:
     found: dict[tuple[str, ...], Structure] = {}
     while len(found) < count:
         prototype = prototypes[rng.integers(len(prototypes))]
-        metals = rng.choice(CATIONS, prototype.n_species - 1, replace=False)
-        elements = [*metals.tolist(), str(rng.choice(ANIONS))]
+        metals = rng.choice(CATIONS.split(), prototype.n_species - 1, replace=False)
+        elements = [*metals.tolist(), str(rng.choice(ANIONS.split()))]
         elements = rng.permutation(elements).tolist()
         crystal = decorate(prototype, elements)
         if first_rejection(crystal, filters) is None:

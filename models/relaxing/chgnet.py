@@ -239,7 +239,6 @@ class _Gated:
         self.bias = torch.cat([core[0].bias, gate[0].bias])
         self._second = [(one[1].weight.T, one[1].bias) for one in (core, gate) if one[1:]]
         self._norms = gated.bn1, gated.bn2
-        self._width = len(core[0].bias)
 
     def __call__(self, gathered: Any, angles: Tensor) -> Tensor:
         """Of angles: bond, other bond, angle and atom in this order."""
@@ -254,7 +253,7 @@ class _Gated:
         """All after the first map."""
         if self._second:
             hidden = F.silu(hidden)
-        core, gate = hidden.split(self._width, dim=1)
+        core, gate = hidden.chunk(2, dim=1)
         if self._second:
             (w_core, b_core), (w_gate, b_gate) = self._second
             core = torch.addmm(b_core, core, w_core)
