@@ -29,6 +29,28 @@ _BUDGET_CPU = 20_000  # pairs; measured, see benchmarks/relaxation.py
 _BUDGET_GPU = 400_000
 
 
+_SHAPE = {
+    "update_bond": True,
+    "update_angle": True,
+    "mlp_first": True,
+    "is_intensive": True,
+    "gMLP_norm": "layer",
+    "readout_norm": "layer",
+    "non_linearity": "silu",
+    "conv_norm": None,
+    "mlp_out_bias": False,
+}
+"""What :class:`BatchedChgnet` takes for granted, by the network's own names."""
+
+
+def supports(network: Any) -> bool:
+    """Whether a CHGNet has the shape of the published ones, for which this is written."""
+    args = {"conv_norm": None, "mlp_out_bias": False, **network.model_args}
+    return network.composition_model is not None and all(
+        args[name] == value for name, value in _SHAPE.items()
+    )
+
+
 class BatchedChgnet:
     """The batched form of a :class:`chgnet.model.CHGNet`, energies with its composition part.
 
