@@ -112,7 +112,7 @@ def chgnet_from(path: Path, *, version: str, device: str) -> Potential:
         from chgnet.model.model import CHGNet
     except ModuleNotFoundError as error:
         raise MissingExtraError("chgnet", "chgnet") from error
-    from models.relaxing.chgnet import BatchedChgnet
+    from models.relaxing.chgnet import BatchedChgnet, supports
 
     digest = file_sha256(path)
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -121,9 +121,8 @@ def chgnet_from(path: Path, *, version: str, device: str) -> Potential:
         network = CHGNet.from_dict(state["model"], mlp_out_bias=False, version=version)
         network.eval()
         calculator = CHGNetCalculator(network, use_device=chosen, on_isolated_atoms="error")
-    return Potential(
-        "CHGNet", f"{version}+{digest[:8]}", calculator, partial(BatchedChgnet, network)
-    )
+    batched = partial(BatchedChgnet, network) if supports(network) else None
+    return Potential("CHGNet", f"{version}+{digest[:8]}", calculator, batched)
 
 
 def _emt(device: str) -> Potential:  # noqa: ARG001 - runs on the processor whatever is asked

@@ -29,6 +29,28 @@ _BUDGET_CPU = 20_000  # pairs; measured, see benchmarks/relaxation.py
 _BUDGET_GPU = 400_000
 
 
+_SHAPE = {
+    "update_bond": True,
+    "update_angle": True,
+    "mlp_first": True,
+    "is_intensive": True,
+    "gMLP_norm": "layer",
+    "readout_norm": "layer",
+    "non_linearity": "silu",
+    "conv_norm": None,
+    "mlp_out_bias": False,
+}
+"""What :class:`BatchedChgnet` takes for granted, by the network's own names."""
+
+
+def supports(network: Any) -> bool:
+    """Whether a CHGNet has the shape of the published ones, for which this is written."""
+    args = {"conv_norm": None, "mlp_out_bias": False, **network.model_args}
+    return network.composition_model is not None and all(
+        args[name] == value for name, value in _SHAPE.items()
+    )
+
+
 class BatchedChgnet:
     """The batched form of a :class:`chgnet.model.CHGNet`, energies with its composition part.
 
@@ -239,7 +261,6 @@ class _Gated:
         self.bias = torch.cat([core[0].bias, gate[0].bias])
         self._second = [(one[1].weight.T, one[1].bias) for one in (core, gate) if one[1:]]
         self._norms = gated.bn1, gated.bn2
-        self._width = len(core[0].bias)
 
     def __call__(self, gathered: Any, angles: Tensor) -> Tensor:
         """Of angles: bond, other bond, angle and atom in this order."""
@@ -254,7 +275,7 @@ class _Gated:
         """All after the first map."""
         if self._second:
             hidden = F.silu(hidden)
-        core, gate = hidden.split(self._width, dim=1)
+        core, gate = hidden.chunk(2, dim=1)
         if self._second:
             (w_core, b_core), (w_gate, b_gate) = self._second
             core = torch.addmm(b_core, core, w_core)

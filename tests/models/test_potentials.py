@@ -15,10 +15,14 @@ from materials.relaxation import RelaxationSettings, relax
 from models.potentials import POTENTIALS, Potential, load_potential
 
 
-@pytest.fixture(scope="module", params=sorted(POTENTIALS))
+PACKAGES = {"chgnet": "chgnet", "sevennet-0": "sevenn"}
+HEAVY = {"sevennet-l3i5"}  # the code of sevennet-0 with more weights
+
+
+@pytest.fixture(scope="module", params=sorted(set(POTENTIALS) - HEAVY))
 def potential(request) -> Potential:
-    if request.param == "chgnet":
-        pytest.importorskip("chgnet")
+    if request.param in PACKAGES:
+        pytest.importorskip(PACKAGES[request.param])
     return load_potential(request.param, device="cpu")
 
 
@@ -71,7 +75,7 @@ def test_names_are_found_in_any_case_of_letters():
 
 
 def test_unknown_names_are_answered_with_near_ones():
-    with pytest.raises(InputError, match=r"'chgnt'; known are chgnet, emt, lj.*'chgnet'\?"):
+    with pytest.raises(InputError, match=r"'chgnt'; known are chgnet, emt, lj, sevennet-0,.*'chgnet'\?"):
         load_potential("chgnt")
 
 

@@ -98,6 +98,19 @@ def test_crystals_it_cannot_take_do_not_disturb_the_others(chgnet):
     assert len(potential(flat([])).energy) == 0
 
 
+def test_a_network_of_another_shape_is_left_to_its_calculator(chgnet):
+    from chgnet.model.model import CHGNet
+
+    from models.relaxing.chgnet import supports
+
+    assert supports(chgnet.calculator.model)
+    small = {"n_conv": 2, "mlp_hidden_dims": [8]}
+    assert supports(CHGNet(**small))
+    assert not supports(CHGNet(**small, mlp_first=False))
+    assert not supports(CHGNet(**small, conv_norm="layer"))
+    assert not supports(CHGNet(**small, mlp_out_bias=True))
+
+
 def test_costs_are_about_the_pairs_there_are(chgnet):
     from models.relaxing.pairs import find_pairs
 
