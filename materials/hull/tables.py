@@ -37,9 +37,9 @@ def read_phases(path: Path, *, origin: str | None = None) -> PhaseTable:
     """Read phases from CSV, JSON (a list of objects), JSON lines or Parquet.
 
     Columns: ``formula``; ``energy_per_atom``, total energy in eV/atom; ``origin``, what
-    computed it, needed unless ``origin`` is given, which must agree with the column; optional
+    computed it, for which ``origin`` stands in where a row does not say; optional
     ``energy_per_atom_std`` (eV/atom) and ``name``. A row that cannot be used becomes a
-    failure.
+    failure; whether the origins are one is for the hull to see.
 
     Raises:
         InputError: the file cannot be read or lacks a column.
@@ -57,18 +57,18 @@ def read_phases(path: Path, *, origin: str | None = None) -> PhaseTable:
 def _phase(cells: Mapping[str, Any], origin: str | None) -> Phase:
     formula = next((str(cells[c]) for c in FORMULA_COLUMNS if cells.get(c)), "")
     atomic_fractions(formula)
-    stated = str(cells.get(ORIGIN) or "") or None
-    if stated and origin and stated != origin:
-        raise InputError(f"the energy of {formula} is from {stated}, expected {origin}")
-    if not (stated or origin):
-        raise InputError(f"nothing says what computed the energy of {formula}")
+    stated = str(cells.get(ORIGIN) or "") or origin
+    if not stated:
+        raise InputError(
+            f"nothing says what computed the energy of {formula}; fill in '{ORIGIN}'"
+        )
     name = next((str(cells[c]) for c in NAMES if cells.get(c)), "")
     energy = _number(cells.get(ENERGY), f"{ENERGY} of {formula}", "eV/atom")
     std = cells.get(STD)
     deviation = 0.0 if std in (None, "") else _number(std, f"{STD} of {formula}", "eV/atom")
     if deviation < 0.0:
         raise InputError(f"{STD} of {formula} is {deviation:g}, expected 0 or more")
-    return Phase(formula, energy, str(stated or origin), name, deviation)
+    return Phase(formula, energy, stated, name, deviation)
 
 
 def _number(value: Any, what: str, unit: str) -> float:

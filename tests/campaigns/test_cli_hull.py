@@ -60,7 +60,7 @@ def test_a_table_is_judged_against_ones_own_references(references: Path, tmp_pat
     reasons = [failure["error"] for failure in found["failures"]]
     assert len(reasons) == 3
     assert any("no elemental phase of Te" in reason for reason in reasons)
-    assert any("ZnS is from y, expected x" in reason for reason in reasons)
+    assert any("ZnS is from y, the competing" in reason for reason in reasons)
     assert any("'Zn(' is not a formula" in reason for reason in reasons)
 
 
@@ -84,6 +84,39 @@ def test_a_formula_alone_is_told_what_competes(references: Path):
     assert "within" not in done.stdout
     assert "'Zn(S' is not a formula" in done.stderr
     assert "1 judged, 1 failed" in done.stderr
+
+
+def test_a_formula_without_energy_has_no_distance(references: Path):
+    (row,) = document("ZnS3", "-r", references, "--origin", "x", "--std", 0.1)["phases"]
+    assert row["hull_formation_energy_per_atom"] == pytest.approx(-0.5)
+    absent = ("energy_per_atom", "energy_above_hull", "probability_within_margin")
+    assert [row[name] for name in absent] == [None, None, None]
+
+
+def test_references_of_several_origins_are_refused(tmp_path: Path):
+    table = tmp_path / "two.csv"
+    table.write_text("formula,energy_per_atom,origin\nZn,-1.0,x\nS,-2.0,y\n")
+    done = galena("ZnS", "-r", table)
+    assert done.exit_code == ExitCode.ERROR
+    assert "energies of 2 origins in one hull" in done.stderr
+
+
+def test_an_energy_of_another_origin_is_refused(tmp_path: Path):
+    table = tmp_path / "own.csv"
+    table.write_text("formula,energy_per_atom,origin\nZn,-1.0,x\nS,-2.0,x\n")
+    done = galena("ZnS", "--energy", -2.0, "--origin", "y", "-r", table)
+    assert done.exit_code == ExitCode.ERROR
+    assert "ZnS is from y, the competing phases are from x" in done.stderr
+
+
+def test_three_metals_are_nothing_to_search():
+    systems = {("Cu",), ("Sn",), ("Zn",), ("S",), ("Cu", "Sn"), ("Cu", "S", "Zn")}
+    covered = Coverage("x", frozenset(systems), 0)
+    assert covered.count(1) == (4, 4)
+    assert covered.count(2) == (1, 6)
+    assert covered.count(3) == (1, 3)
+    assert covered.missing(["Zn", "Cu", "Sn"]) == [("Cu", "Zn"), ("Sn", "Zn")]
+    assert covered.missing(["S", "O"]) == [("O",), ("O", "S")]
 
 
 def test_crystals_are_relaxed_by_what_made_the_references(tmp_path: Path):

@@ -137,6 +137,20 @@ def test_known_formulas_guide_the_choice(tmp_path: Path) -> None:
     assert record.serves(found.origin, CONFIG)
 
 
+def test_systems_computed_together_keep_their_own_phases(
+    cache: Path, tmp_path: Path
+) -> None:
+    together = references(tmp_path / "together.jsonl")
+    together.ensure_many([("Cu",), ("Au", "Cu"), ("Au",)])
+    mine = {r.system: r.phases for r in read_records(tmp_path / "together.jsonl")}
+    alone = {r.system: r.phases for r in read_records(cache)}
+    assert mine.keys() == alone.keys()
+    for system, phases in alone.items():
+        assert [p.formula for p in mine[system]] == [p.formula for p in phases]
+        for one, other in zip(mine[system], phases, strict=True):
+            assert one.energy_per_atom == pytest.approx(other.energy_per_atom, abs=1e-4)
+
+
 def test_packed_records_are_read(cache: Path, tmp_path: Path) -> None:
     packed = tmp_path / "phases.jsonl.xz"
     packed.write_bytes(lzma.compress(cache.read_bytes()))

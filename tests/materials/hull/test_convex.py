@@ -15,6 +15,7 @@ from materials.hull import (
     ReferenceHull,
     energy_above_hull,
     energy_above_hull_many,
+    mixing,
 )
 from materials.hull.linear import lowest_mixture
 from materials.hull.mixing import best_mixtures
@@ -49,7 +50,12 @@ def by_pymatgen(phases: list[Phase], asked: list[str]) -> np.ndarray:
     return np.array(energies)
 
 
-def test_equals_pymatgen_on_random_compositions():
+@pytest.fixture
+def no_other_solver(monkeypatch):
+    monkeypatch.setattr(mixing, "_by_solver", lambda *_: pytest.fail("not solved"))
+
+
+def test_equals_pymatgen_on_random_compositions(no_other_solver):
     random = np.random.default_rng(5)
     elements = ("Cu", "Ga", "In", "N", "O", "S", "Sn", "Zn")
     phases = random_phases(random, elements, 250)
@@ -108,6 +114,18 @@ def test_the_mixture_adds_up_to_the_composition_and_to_the_energy(question):
     assert energy == pytest.approx(-found.energy_above_hull[0], abs=1e-8)
 
 
+def test_ties_and_planes_are_solved_without_help(no_other_solver):
+    random = np.random.default_rng(3)
+    elements = ("Cu", "Ga", "O", "S", "Zn")
+    for _ in range(30):
+        phases = [Phase(e, -1.0, "x") for e in elements]
+        for _ in range(40):
+            formula = formula_of(random_amounts(random, elements, most=5))
+            phases.append(Phase(formula, float(random.choice([-1.5, -1.25, -1.0])), "x"))
+        asked = [formula_of(random_amounts(random, elements, most=5)) for _ in range(5)]
+        ReferenceHull(phases).judge(asked, [0.0] * 5, origin="x")
+
+
 @settings(deadline=None, max_examples=40)
 @given(questions())
 def test_no_phase_lies_below_the_hull_it_is_part_of(question):
@@ -125,6 +143,8 @@ def test_the_general_solver_takes_over_where_steps_run_out():
     compounds /= compounds.sum(axis=1, keepdims=True)
     formation = random.normal(-0.5, 0.3, 30)
     targets = random.dirichlet(np.ones(4), 20)
+    targets[:8, 1] = 0.0
+    targets /= targets.sum(axis=1, keepdims=True)
     quick = best_mixtures(compounds, formation, targets)
     slow = best_mixtures(compounds, formation, targets, max_steps=0)
     np.testing.assert_allclose(slow.energy, quick.energy, atol=1e-9)
