@@ -67,8 +67,8 @@ def main(
     served: Annotated[int, typer.Option(help="Crystals on the server.")] = 1000,
     dataset: Annotated[int, typer.Option(help="Crystals of the dataset.")] = 20_000,
     output: Annotated[Path, typer.Option("-o", help="Where the figures go.")] = RESULT,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="Others used the machine.")
+    untimed: Annotated[
+        bool, typer.Option("--untimed", help="Leave times out: others use the machine.")
     ] = False,
 ) -> None:
     """Measure, print tables and write the figures as JSON."""
