@@ -224,7 +224,7 @@ def _cut_reason(error: Exception) -> str:
         return "sent what cannot be unpacked"
     inner = str(error).lower()
     if "name or service" in inner or "name resolution" in inner or "getaddrinfo" in inner:
-        return "has no address; is there a network, and is the name right"
+        return "could not be found (is there a network?)"
     if "refused" in inner:
         return "refused the connection"
     return "broke off the connection"

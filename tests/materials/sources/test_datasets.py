@@ -98,6 +98,22 @@ def test_a_dataset_goes_on_at_any_row(tmp_path, monkeypatch):
     assert first[0].records[3].id == "mp-3"
 
 
+def test_rows_without_a_name_keep_their_number(tmp_path, monkeypatch):
+    content = publish(monkeypatch, frame(tmp_path))
+    with serving(in_turn([Answer(content, kind=BINARY)])) as server:
+        source = Matminer(dataset=GAP, url=server.url, session=quick())
+        rest = next(iter(source.pages("5")))
+    assert [record.id for record in rest.records][:2] == [f"{GAP}-5", f"{GAP}-6"]
+
+
+def test_another_file_than_was_published_is_refused(tmp_path, monkeypatch):
+    publish(monkeypatch, frame(tmp_path))
+    with serving(in_turn([Answer(b"something else", kind=BINARY)])) as server:
+        source = Matminer(dataset=GAP, url=server.url, session=quick())
+        with pytest.raises(SourceError, match="SHA-256 differs"):
+            source.identity()
+
+
 def test_a_broken_row_stops_no_other(tmp_path, monkeypatch):
     path = tmp_path / "published.json.gz"
     rows = [[c.as_dict(), 1.0] for c in CRYSTALS[:3]]

@@ -171,6 +171,13 @@ def test_a_server_that_is_not_there():
         get_json(quick(), gone)
 
 
+def test_a_server_without_an_address():
+    with pytest.raises(
+        SourceError, match=r"nowhere\.invalid: could not be found .*, 4 times"
+    ):
+        get_json(quick(), "http://nowhere.invalid/")
+
+
 def test_a_server_that_falls_silent():
     def script(request: Asked) -> Answer:
         time.sleep(0.5)

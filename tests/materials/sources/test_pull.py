@@ -51,7 +51,7 @@ def test_rows_say_where_they_come_from(tmp_path):
     assert about["functionals"] == {"PBE": 15}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(data=st.data())
 def test_cut_off_anywhere_the_table_is_the_same(data):
     """Pages of any length, bad and repeated records among them; failures anywhere."""
