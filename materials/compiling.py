@@ -2,6 +2,8 @@
 
 Numba knows what it kept by the content of the file that holds the function, and by nothing
 else: whoever changes options here must change those files too, or old code goes on running.
+So does whoever changes a function that compiled functions of other files call: ``touch`` those
+files.
 """
 
 from __future__ import annotations
