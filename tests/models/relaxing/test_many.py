@@ -39,10 +39,11 @@ class Together(OneByOne):
 
     def __init__(self, calculator=None, most=99):
         super().__init__(calculator or EMT())
-        self.asked, self.most = [], most
+        self.asked, self.most, self.refused = [], most, 0
 
     def __call__(self, crystals):
         if len(crystals) > self.most:
+            self.refused += 1
             raise torch.OutOfMemoryError("too many")
         self.asked.append(len(crystals))
         return super().__call__(crystals)
@@ -131,6 +132,7 @@ def test_where_memory_runs_out_fewer_are_asked_about():
     records = list(relax_many([alloy(s) for s in range(3)], potential(together), TIGHT))
     assert [record.error for record in records] == [None] * 3
     assert set(together.asked) == {1}
+    assert together.refused <= 3  # the budget of three is halved for good: once or twice
 
 
 def test_one_that_needs_too_much_memory_is_a_record():
