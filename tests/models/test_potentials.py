@@ -75,7 +75,9 @@ def test_names_are_found_in_any_case_of_letters():
 
 
 def test_unknown_names_are_answered_with_near_ones():
-    with pytest.raises(InputError, match=r"'chgnt'; known are chgnet, emt, lj, sevennet-0,.*'chgnet'\?"):
+    with pytest.raises(
+        InputError, match=r"'chgnt'; known are chgnet, emt, lj, sevennet-0,.*'chgnet'\?"
+    ):
         load_potential("chgnt")
 
 
