@@ -14,7 +14,6 @@ from materials.errors import InputError, MissingExtraError
 from materials.relaxation import RelaxationSettings, relax
 from models.potentials import POTENTIALS, Potential, load_potential
 
-
 PACKAGES = {"chgnet": "chgnet", "sevennet-0": "sevenn"}
 HEAVY = {"sevennet-l3i5"}  # the code of sevennet-0 with more weights
 
