@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from campaigns.relaxing.table import Outcome
 
 _SHOWN = 10  # failures named on the screen
+_TIME_LIMIT = 86_400.0  # s for one crystal: steps end it, and results repeat exactly
 
 
 def relax(
@@ -97,7 +98,7 @@ def relax(
     from campaigns.relaxing import run
     from campaigns.relaxing.folder import JOURNAL, begun, remove, work_folder
     from campaigns.relaxing.journal import Journal
-    from campaigns.relaxing.sources import given_crystals
+    from campaigns.relaxing.sources import count_given, given_crystals
     from campaigns.relaxing.table import write_table
     from campaigns.screening.outputs import check_output
     from materials.relaxation import RelaxationSettings
@@ -107,9 +108,12 @@ def relax(
     folder = work_folder(output)
     check_output(output, suffixes=(".parquet",), force=force or begun(output))
     settings = RelaxationSettings(
-        max_force=max_force, max_steps=max_steps, relax_cell=not fixed_cell
+        max_force=max_force,
+        max_steps=max_steps,
+        time_limit=_TIME_LIMIT,
+        relax_cell=not fixed_cell,
     )
-    total = sum(1 for _ in given_crystals(sources))
+    total = count_given(sources)
     trust = Trust.ANY if trust_file else Trust.TENSORS
     chosen = load_potential(potential, device=device, trust=trust)
     with held(folder, "relaxation", "--output"):

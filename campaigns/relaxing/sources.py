@@ -55,6 +55,13 @@ def given_crystals(paths: Sequence[Path]) -> Iterator[Given]:
             yield from _of_files(path)
 
 
+def count_given(paths: Sequence[Path]) -> int | None:
+    """How many crystals that will be; None where files would have to be read to know."""
+    if any(path.suffix.lower() != ".parquet" for path in paths):
+        return None
+    return sum(len(CrystalTable.open(path)) for path in paths)
+
+
 def _of_table(path: Path) -> Iterator[Given]:
     for row in CrystalTable.open(path).rows():
         structure = None if row.error else row.structure()

@@ -14,7 +14,6 @@ from materials.errors import InputError, MissingExtraError
 from materials.relaxation import RelaxationSettings, relax
 from models.potentials import POTENTIALS, Potential, load_potential
 
-
 PACKAGES = {"chgnet": "chgnet", "sevennet-0": "sevenn"}
 HEAVY = {"sevennet-l3i5"}  # the code of sevennet-0 with more weights
 
@@ -75,7 +74,9 @@ def test_names_are_found_in_any_case_of_letters():
 
 
 def test_unknown_names_are_answered_with_near_ones():
-    with pytest.raises(InputError, match=r"'chgnt'; known are chgnet, emt, lj, sevennet-0,.*'chgnet'\?"):
+    with pytest.raises(
+        InputError, match=r"'chgnt'; known are chgnet, emt, lj, sevennet-0,.*'chgnet'\?"
+    ):
         load_potential("chgnt")
 
 

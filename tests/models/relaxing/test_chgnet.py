@@ -79,6 +79,14 @@ def test_company_changes_nothing(chgnet, name):
     assert np.allclose(alone.stress[0], together.stress[place], atol=1e-5)
 
 
+def test_the_same_question_has_the_same_answer_to_the_last_digit(chgnet):
+    potential = batched_potential(chgnet)
+    once, again = (potential(flat(CRYSTALS.values())) for _ in range(2))
+    assert (once.energy == again.energy).all()
+    assert (once.forces == again.forces).all()
+    assert (once.stress == again.stress).all()
+
+
 def test_crystals_it_cannot_take_do_not_disturb_the_others(chgnet):
     gas = Structure(Lattice.cubic(9), ["Ar"], [[0, 0, 0]])
     heavy = Structure(Lattice.cubic(3.5), ["Cm"], [[0, 0, 0]])
