@@ -302,13 +302,17 @@ def _print_coverage(references: str | None, *, as_json: bool) -> None:
     console.print(f"phases     {covered.n_phases:,}", highlight=False)
     for name, (n, of) in counts.items():
         console.print(f"{name:<10} {n:,} of {of:,} searched", highlight=False)
-    grid = show.table(["element", "pairs searched", "pairs missing"])
-    for column in grid.columns[1:]:
-        column.no_wrap = False
-    grid.columns[-1].justify = "left"
+    grid = show.table(["element", "searched with"])
+    grid.columns[-1].no_wrap, grid.columns[-1].justify = False, "left"
     for element, others in lacking.items():
-        n = len(covered.elements) - 1 - len(others)
-        grid.add_row(element, str(n), " ".join(others) or "–")
+        with_ = [e for e in covered.elements if e != element and e not in others]
+        if not others:
+            text = "all"
+        elif len(others) < len(with_):
+            text = f"all but {' '.join(others)}"
+        else:
+            text = " ".join(with_) or "none"
+        grid.add_row(element, text)
     console.print(grid)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import lzma
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from campaigns.config import OracleConfig
+from campaigns.config import CampaignConfig, OracleConfig
 from campaigns.oracles.mlip import MlipOracle
 from campaigns.oracles.records import append_record, read_records
 from campaigns.oracles.references import References
+from campaigns.oracles.shipped import shipped_records
 from campaigns.protocols import Candidate
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
@@ -214,3 +216,13 @@ def test_records_of_one_system_are_put_together(cache: Path, tmp_path: Path) -> 
     )
     energies = [p.energy_per_atom for p in both.ensure(["Cu", "Au"]).phases]
     assert sorted(energies) == sorted([-9.0, *(p.energy_per_atom for p in first.phases)])
+
+
+def test_shipped_records_serve_the_example_campaign_whole() -> None:
+    example = Path(__file__).parents[2] / "campaigns" / "examples" / "solar_absorber.yaml"
+    config = CampaignConfig.load(example)
+    records = shipped_records()
+    served = {r.system for r in records if r.serves(r.origin, config.oracle)}
+    allowed = sorted(config.elements.allowed)
+    for size in (1, 2, 3):
+        assert {"-".join(s) for s in combinations(allowed, size)} <= served
