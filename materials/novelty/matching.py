@@ -23,6 +23,7 @@ from materials.novelty.cells import niggli, rarest_block, wrapped
 from materials.novelty.comparison import Tolerances
 from materials.soundness import FloatArray, IntArray
 
+_MOST_POINTS = 2_000_000  # of a lattice; of cells 500 times as long as wide there are more
 _FAR = 1e20  # Å2, as in pymatgen: pairs that are never assigned to one another
 
 
@@ -104,7 +105,11 @@ def match(
     stol: float,
     atol: float,
 ) -> float:
-    """The worst distance of the first fit of two reduced crystals, or infinity."""
+    """The worst distance of the first fit of two reduced crystals, or infinity.
+
+    Needles of more than ``_MOST_POINTS`` lattice points within reach fit nothing: their
+    comparison would take gigabytes, with pymatgen too.
+    """
     n = len(kinds)
     if n == 0 or n != len(other_kinds):
         return np.inf
@@ -397,6 +402,9 @@ def _lattice_points(
         reciprocal = math.sqrt(back[0, axis] ** 2 + back[1, axis] ** 2 + back[2, axis] ** 2)
         most[axis] = math.floor(radius * reciprocal + 1e-9)
         total *= 2 * most[axis] + 1
+    if total > _MOST_POINTS:
+        total = 0
+        most[:] = -1
     steps, vectors, norms = np.empty((total, 3)), np.empty((total, 3)), np.empty(total)
     m = 0
     for i in range(-most[0], most[0] + 1):

@@ -115,3 +115,11 @@ def test_assignments_are_the_cheapest(n, seed, coarse):
 def test_tolerances_are_numbers_above_zero(value):
     with pytest.raises(InputError, match="tolerance site"):
         Tolerances(site=value)
+
+
+def test_needles_too_long_to_compare_fit_nothing():
+    long, longest = (
+        Structure(Lattice.tetragonal(2.5, c), ["Fe"], [[0, 0, 0]]) for c in (300, 1900)
+    )
+    assert compare(long, long) < 1e-6
+    assert compare(longest, longest) == np.inf
