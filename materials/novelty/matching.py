@@ -19,10 +19,13 @@ import numpy as np
 
 from materials.compiling import compiled
 from materials.flat import FlatCrystals
-from materials.novelty.cells import niggli, rarest_block, wrapped
+from materials.novelty.assignment import assigned
+from materials.novelty.cells import rarest_block
 from materials.novelty.comparison import Tolerances
+from materials.novelty.niggli import niggli, wrapped
 from materials.soundness import FloatArray, IntArray
 
+_MOST_POINTS = 2_000_000  # of a lattice; of cells 500 times as long as wide there are more
 _FAR = 1e20  # Å2, as in pymatgen: pairs that are never assigned to one another
 
 
@@ -104,7 +107,11 @@ def match(
     stol: float,
     atol: float,
 ) -> float:
-    """The worst distance of the first fit of two reduced crystals, or infinity."""
+    """The worst distance of the first fit of two reduced crystals, or infinity.
+
+    Needles of more than ``_MOST_POINTS`` lattice points within reach fit nothing: their
+    comparison would take gigabytes, with pymatgen too.
+    """
     n = len(kinds)
     if n == 0 or n != len(other_kinds):
         return np.inf
@@ -245,7 +252,7 @@ def _worst_distance(
                 )
                 if square[i, j] > far * far:
                     square[i, j] = _FAR
-        chosen = _assigned(square)
+        chosen = assigned(square)
         for i in range(size):
             if square[i, chosen[i]] >= _FAR:
                 return np.inf
@@ -287,65 +294,6 @@ def _shortest(
                     best = square
                     out[0], out[1], out[2] = x, y, z
     return best
-
-
-@compiled
-def _assigned(cost: FloatArray) -> IntArray:
-    """For each row the column that makes the sum least, each column once.
-
-    Where every row's cheapest column is another, that is the answer; else shortest
-    augmenting paths (Kuhn and Munkres; Jonker and Volgenant, Computing 38, 325 (1987)).
-    """
-    n = len(cost)
-    chosen = np.empty(n, np.int64)
-    taken = np.zeros(n, np.bool_)
-    clash = False
-    for row in range(n):
-        column = np.argmin(cost[row])
-        chosen[row] = column
-        clash = clash or taken[column]
-        taken[column] = True
-    return _augmented(cost) if clash else chosen
-
-
-@compiled
-def _augmented(cost: FloatArray) -> IntArray:
-    """The same, without luck; row and column 0 are none."""
-    n = len(cost)
-    chosen = np.empty(n, np.int64)
-    u, v = np.zeros(n + 1), np.zeros(n + 1)
-    owner, way = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
-    for row in range(1, n + 1):
-        owner[0] = row
-        column = 0
-        least = np.full(n + 1, np.inf)
-        used = np.zeros(n + 1, np.bool_)
-        while True:
-            used[column] = True
-            here, delta, following = owner[column], np.inf, 0
-            for j in range(1, n + 1):
-                if used[j]:
-                    continue
-                rest = cost[here - 1, j - 1] - u[here] - v[j]
-                if rest < least[j]:
-                    least[j], way[j] = rest, column
-                if least[j] < delta:
-                    delta, following = least[j], j
-            for j in range(n + 1):
-                if used[j]:
-                    u[owner[j]] += delta
-                    v[j] -= delta
-                else:
-                    least[j] -= delta
-            column = following
-            if owner[column] == 0:
-                break
-        while column != 0:
-            owner[column] = owner[way[column]]
-            column = way[column]
-    for j in range(1, n + 1):
-        chosen[owner[j] - 1] = j - 1
-    return chosen
 
 
 @compiled
@@ -397,6 +345,9 @@ def _lattice_points(
         reciprocal = math.sqrt(back[0, axis] ** 2 + back[1, axis] ** 2 + back[2, axis] ** 2)
         most[axis] = math.floor(radius * reciprocal + 1e-9)
         total *= 2 * most[axis] + 1
+    if total > _MOST_POINTS:
+        total = 0
+        most[:] = -1
     steps, vectors, norms = np.empty((total, 3)), np.empty((total, 3)), np.empty(total)
     m = 0
     for i in range(-most[0], most[0] + 1):

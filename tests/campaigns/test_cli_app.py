@@ -17,6 +17,7 @@ COMMANDS = (
     ("screen",),
     ("sustainability",),
     ("compare",),
+    ("novelty",),
     ("campaign", "run"),
     ("campaign", "status"),
     ("campaign", "report"),

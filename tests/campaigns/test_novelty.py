@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from campaigns.novelty import ROW, known_index, novelty, open_source
@@ -9,6 +10,7 @@ from materials.errors import InputError
 from materials.novelty.comparison import Comparison
 from materials.table import CrystalTable
 from tests.materials.novelty.crystals import FLUORITE, HALITE, WURTZITE, ZINC_BLENDE
+from tests.tables import columns_of, numbered, stored
 
 BIGGER = WURTZITE.make_supercell([2, 1, 1], in_place=False)
 
@@ -77,3 +79,14 @@ def test_unreadable_known_files_are_named_in_the_index(tmp_path):
 def test_a_missing_path_names_its_neighbour(tmp_path, known):
     with pytest.raises(InputError, match=r"Did you mean 'known\.parquet'"):
         open_source(tmp_path / "knwon.parquet")
+
+
+def test_bad_rows_are_numbered_over_the_whole_table(tmp_path, monkeypatch):
+    monkeypatch.setattr("campaigns.novelty._BATCH", 2)
+    table = columns_of(numbered(5), n_sites=pa.array([1, 2, 3, 9, 2], pa.int16()))
+    (bad,) = [
+        row
+        for row in rows([stored(tmp_path / "c.parquet", table)])
+        if row["status"] == "failed"
+    ]
+    assert bad["reason"].startswith("row 3 (c3): n_sites is 9")

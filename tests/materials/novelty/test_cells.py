@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from materials.novelty.cells import folded_cells, niggli, primitive_cells
+from materials.novelty.cells import folded_cells, primitive_cells
+from materials.novelty.niggli import niggli
 from tests.materials.novelty.crystals import (
     HALITE,
     clear_cut,

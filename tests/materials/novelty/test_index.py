@@ -201,3 +201,9 @@ def test_the_order_of_candidates_and_of_the_known_plays_no_part(data):
     for place, row in enumerate(order):
         assert found[place].status == expected[row].status
         assert found[place].distance == expected[row].distance
+
+
+def test_a_noisy_supercell_that_was_new_makes_its_plain_cell_a_duplicate():
+    search = NoveltySearch(index(fluorite=FLUORITE))
+    found = search.take(["a", "noisy", "c"], flat(WURTZITE, noisy(HALITE), HALITE))
+    assert [x.equals for x in found] == [None, None, "noisy"]

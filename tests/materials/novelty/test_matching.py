@@ -11,9 +11,10 @@ from pymatgen.core.structure_matcher import StructureMatcher
 from scipy.optimize import linear_sum_assignment
 
 from materials.errors import InputError
+from materials.novelty.assignment import assigned
 from materials.novelty.cells import primitive_cells
 from materials.novelty.comparison import Tolerances
-from materials.novelty.matching import _assigned, matches
+from materials.novelty.matching import matches
 from tests.materials.novelty.crystals import (
     FLUORITE,
     HALITE,
@@ -105,7 +106,7 @@ def test_assignments_are_the_cheapest(n, seed, coarse):
     cost = np.random.default_rng(seed).uniform(size=(n, n))
     if coarse:
         cost = np.floor(3 * cost)
-    chosen = _assigned(cost)
+    chosen = assigned(cost)
     assert sorted(chosen.tolist()) == list(range(n))
     rows, columns = linear_sum_assignment(cost)
     assert cost[np.arange(n), chosen].sum() == pytest.approx(cost[rows, columns].sum())
@@ -115,3 +116,11 @@ def test_assignments_are_the_cheapest(n, seed, coarse):
 def test_tolerances_are_numbers_above_zero(value):
     with pytest.raises(InputError, match="tolerance site"):
         Tolerances(site=value)
+
+
+def test_needles_too_long_to_compare_fit_nothing():
+    long, longest = (
+        Structure(Lattice.tetragonal(2.5, c), ["Fe"], [[0, 0, 0]]) for c in (300, 1900)
+    )
+    assert compare(long, long) < 1e-6
+    assert compare(longest, longest) == np.inf
