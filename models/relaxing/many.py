@@ -28,7 +28,7 @@ from materials.relaxation import (
     volume_fault,
 )
 from materials.soundness import FloatArray, IntArray, lattice_fault, species_fault
-from models.memory import by_cost, halving
+from models.memory import by_cost, halving, out_of_memory
 from models.relaxing.batched import Answers, BatchedPotential, batched_potential
 from models.relaxing.bfgs import Bfgs, Geometry
 from models.relaxing.pairs import closest
@@ -192,17 +192,30 @@ class _Crew:
         start = np.concatenate([[0], np.cumsum(costs)])
         parts = list(by_cost(start, self._budget))
 
-        def ask(first: int, last: int) -> Answers:
-            return self.potential(_flat(members[first:last]))
-
         told: dict[int, _Answer | str] = {}
         n_calls = 0
-        for first, last, answers in halving(parts, ask, self.potential.device):
+        for first, last, found in halving(
+            parts,
+            lambda first, last: self._ask_these(members[first:last]),
+            self.potential.device,
+        ):
             n_calls += 1
-            told |= _by_place(members[first:last], answers)
+            told |= _too_large(members[first:last]) if found is None else found
         if n_calls > len(parts):
             self._budget = max(self._budget // 2, 1)
         return told
+
+    def _ask_these(self, members: Sequence[_Member]) -> dict[int, _Answer | str]:
+        """Ask once; where that fails as a whole, find out whose fault it is."""
+        try:
+            return _by_place(members, self.potential(_flat(members)))
+        except Exception as failure:
+            if out_of_memory(failure):
+                raise
+            if len(members) == 1:
+                return {members[0].place: one_line(failure)}
+        half = len(members) // 2
+        return self._ask_these(members[:half]) | self._ask_these(members[half:])
 
     def _judge(self, member: _Member, answer: _Answer | str) -> RelaxationRecord | None:
         """The record of a crystal that is done; the others take a step."""
@@ -265,12 +278,11 @@ class _Answer(NamedTuple):
     stress: FloatArray  # (3, 3) eV/Å3
 
 
-def _by_place(
-    members: Sequence[_Member], answers: Answers | None
-) -> dict[int, _Answer | str]:
-    if answers is None:
-        (member,) = members
-        return {member.place: f"not enough memory for {len(member.numbers)} atoms"}
+def _too_large(members: Sequence[_Member]) -> dict[int, _Answer | str]:
+    return {m.place: f"not enough memory for {len(m.numbers)} atoms" for m in members}
+
+
+def _by_place(members: Sequence[_Member], answers: Answers) -> dict[int, _Answer | str]:
     told: dict[int, _Answer | str] = {}
     first = 0
     for row, member in enumerate(members):

@@ -127,6 +127,21 @@ def test_nothing_is_taken_before_there_is_room():
     assert len(taken) <= 5  # three at once, and those that took the places of the done
 
 
+def test_one_on_which_the_whole_call_fails_is_found_out():
+    class Brittle(Together):
+        def __call__(self, crystals):
+            if 26 in crystals.atomic_numbers:
+                raise RuntimeError("shape mismatch")
+            return super().__call__(crystals)
+
+    iron = Structure(Lattice.cubic(2.87), ["Fe"], [[0, 0, 0]])
+    records = list(
+        relax_many([alloy(0), iron, alloy(1)], potential(Brittle()), BRIEF, budget=3)
+    )
+    assert [r.error for r in records] == [None, "RuntimeError: shape mismatch", None]
+    same(records[2], relax(alloy(1), EMT(), BRIEF, name="EMT"))
+
+
 def test_where_memory_runs_out_fewer_are_asked_about():
     together = Together(most=1)
     records = list(relax_many([alloy(s) for s in range(3)], potential(together), TIGHT))
