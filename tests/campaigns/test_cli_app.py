@@ -15,6 +15,7 @@ from campaigns.cli.show import ExitCode
 COMMANDS = (
     ("predict",),
     ("screen",),
+    ("hull",),
     ("campaign", "run"),
     ("campaign", "status"),
     ("campaign", "report"),
