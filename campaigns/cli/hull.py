@@ -304,16 +304,18 @@ def _print_coverage(references: str | None, *, as_json: bool) -> None:
         console.print(f"{name:<10} {n:,} of {of:,} searched", highlight=False)
     grid = show.table(["element", "searched with"])
     grid.columns[-1].no_wrap, grid.columns[-1].justify = False, "left"
+    alone = []
     for element, others in lacking.items():
         with_ = [e for e in covered.elements if e != element and e not in others]
-        if not others:
-            text = "all"
+        if not with_:
+            alone.append(element)
         elif len(others) < len(with_):
-            text = f"all but {' '.join(others)}"
+            grid.add_row(element, f"all but {' '.join(others)}" if others else "all")
         else:
-            text = " ".join(with_) or "none"
-        grid.add_row(element, text)
+            grid.add_row(element, " ".join(with_))
     console.print(grid)
+    if alone:
+        console.print(f"without any pair: {' '.join(alone)}", highlight=False)
 
 
 def _write(frame: pd.DataFrame, document: dict[str, Any], output: Path) -> None:

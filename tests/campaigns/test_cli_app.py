@@ -18,6 +18,7 @@ COMMANDS = (
     ("sustainability",),
     ("compare",),
     ("novelty",),
+    ("hull",),
     ("campaign", "run"),
     ("campaign", "status"),
     ("campaign", "report"),
