@@ -72,7 +72,7 @@ def check_whole(path) -> None:
 def test_cut_twice_the_table_is_whole(server, tmp_path):
     server.line.break_at([0, 1], after=200_000)
     out = tmp_path / "out.parquet"
-    result = pull([source(server, columns=(GAP,))], out)
+    result = pull([source(server, columns=(GAP,))], out, duplicates="ignore")
     assert server.line.n_cut == 2
     assert server.line.n_connections == 3
     check_whole(out)
@@ -91,7 +91,7 @@ def test_a_line_that_stays_cut_loses_nothing(server, tmp_path):
                 address=server.source.partition(":")[2],
                 session=quick(pace=Pace(per_second=1000, attempts=1)),
             )
-            result = pull([impatient], out)
+            result = pull([impatient], out, duplicates="ignore")
             break
         except SourceError as error:
             assert "broke off the connection" in str(error)  # noqa: PT017 - many times
@@ -104,7 +104,7 @@ def test_the_server_understands_the_query(server, tmp_path):
     out = tmp_path / "out.parquet"
     query = Query(elements=("O",), exclude=("Li", "Ca"), max_sites=6)
     asking = source(server, query=query, filter="nelements=2 OR nelements=3", page_size=7)
-    result = pull([asking], out, query=query)
+    result = pull([asking], out, query=query, duplicates="ignore")
     expected = [
         name
         for name, crystal in crystals(N)
@@ -130,6 +130,7 @@ def test_killed_in_the_middle_it_goes_on(server, tmp_path):
     command = [
         *(sys.executable, "-m", "tests.materials.sources.pulling", "data", "pull"),
         *(server.source, "-o", str(out), "--rate", "8", "--json"),
+        *("--duplicates", "ignore"),  # which takes longer than all the rest
     ]
     kills = 0
     for n_shards in (2, 5):

@@ -332,6 +332,15 @@ def test_equal_crystals_of_other_sources_are_named(tmp_path):
     assert result.table.functionals == {"PBE": 3, "PBEsol": 1}
 
 
+def test_they_are_called_as_they_are_in_the_table(tmp_path):
+    out = tmp_path / "out.parquet"
+    first = FakeSource([[good("b", zincblende("Zn", "S"))]], label="one")
+    pages = [[good("b", zincblende("Ga", "N")), good("c", zincblende("N", "Ga"))]]
+    pull([first, FakeSource(pages, label="two")], out)
+    assert names(out) == ["b", "two/b", "c"]
+    assert column(out, "duplicate_of") == [None, None, "two/b"]
+
+
 def test_equal_crystals_may_be_dropped(tmp_path):
     out = tmp_path / "out.parquet"
     result = pull(mixed(), out, duplicates="drop")
