@@ -238,10 +238,14 @@ def pairwise(
 
 
 def beyond(found: list[Finding], truth: Truth) -> dict[str, int]:
-    """Of those found equal where plain ``StructureMatcher`` finds nothing: what it says if
-    it may try supercells, which it does not by itself.
+    """Of those found equal to a crystal that plain ``StructureMatcher`` takes for another:
+    what it says if it may try supercells, which it does not by itself.
     """
-    extra = [row for row, one in enumerate(found) if one.equals and not truth.equal[row]]
+    extra = [
+        row
+        for row, one in enumerate(found)
+        if one.equals is not None and one.equals not in truth.equal[row]
+    ]
     agreed = sum(truth.with_supercells(row, str(found[row].equals)) for row in extra)
     return {"candidates": len(extra), "equal with supercells": agreed}
 

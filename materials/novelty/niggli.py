@@ -72,6 +72,7 @@ def _determinant(m: FloatArray) -> float:
 
 @compiled
 def along_pair(cell: FloatArray, i: int, j: int) -> float:
+    """Scalar product of two vectors of a cell, Å2."""
     value: float = (
         cell[i, 0] * cell[j, 0] + cell[i, 1] * cell[j, 1] + cell[i, 2] * cell[j, 2]
     )
