@@ -15,9 +15,8 @@ from campaigns.elements import Elements
 from campaigns.generators import GeneratorSpec
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
-from materials.screens.incumbent import Unknown
 from materials.sustainability.columns import AXES
-from materials.sustainability.comparison import COMPARABLE
+from materials.sustainability.comparison import COMPARABLE, Unknown
 from materials.sustainability.incumbents import incumbent_formula
 from materials.sustainability.index import Weights
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from functools import lru_cache
 
 from materials.known import reduced_formula
 from materials.screens.validity import Filter, Finding
-from materials.sustainability.comparison import AxisComparison, Comparison, better_than
+from materials.sustainability.comparison import (
+    AxisComparison,
+    Comparison,
+    Unknown,
+    better_than,
+)
 
 NAME = "better_than"
-
-
-class Unknown(Enum):
-    """What becomes of a candidate that cannot be compared for want of data."""
-
-    REJECT = "reject"
-    KEEP = "keep"
 
 
 def better_than_filter(

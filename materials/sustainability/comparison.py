@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,13 @@ RESOLUTION = 0.05
 
 YES, NO, UNKNOWN = 1, 0, -1
 """The verdicts of :func:`better_than_many`."""
+
+
+class Unknown(Enum):
+    """What becomes of a candidate that cannot be compared for want of data."""
+
+    REJECT = "reject"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from materials.errors import InputError
-from materials.screens.incumbent import Unknown, better_than_filter
+from materials.screens.incumbent import better_than_filter
 from materials.sustainability import COMPARABLE, better_than
+from materials.sustainability.comparison import Unknown
 
 FORMULAS = ("CdS", "Zn2S2", "Cu2ZnSnS4", "PbS", "NaCl", "GaAs", "CdTe", "Si", "AcPo")
 
