@@ -116,7 +116,7 @@ def _neutral(crystals: FlatCrystals) -> BoolArray:
 
 def _better(wish: BetterThan, formulas: Sequence[str]) -> BoolArray:
     """Which formulas beat the incumbent on every axis; blank ones, of faults, do not."""
-        from materials.sustainability.comparison import NO, YES, Unknown, better_than_many
+    from materials.sustainability.comparison import NO, YES, Unknown, better_than_many
 
     unique, which = np.unique(np.array(formulas, dtype=object), return_inverse=True)
     spelled = [formula for formula in unique if formula]
