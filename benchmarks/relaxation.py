@@ -93,12 +93,12 @@ def main(
         "ways": {},
     }
     ours, report["ways"]["batched"] = all_at_once(crystals, limits)
-    for name in ("FIRE", "BFGS"):
+    for name in ("BFGS", "FIRE"):
         theirs, figures = one_by_one(crystals, limits, name)
         figures |= compare(ours, theirs, crystals)
         report["ways"][f"StructOptimizer, {name}"] = figures
-    report["load_after"] = round(os.getloadavg()[0], 2)
-    output.write_text(json.dumps(report, indent=1) + "\n")
+        report["load_after"] = round(os.getloadavg()[0], 2)
+        output.write_text(json.dumps(report, indent=1) + "\n")  # the next may take long
     show(report["ways"])
 
 
