@@ -193,8 +193,8 @@ class _Family:
             known = self.owner[same]
             score[known, self.first[known, way]] = -np.inf
         types, places = np.nonzero(np.isfinite(score))
-        order = np.argsort(-score[types, places], kind="stable")
-        return np.stack([types[order], places[order]], axis=1)
+        best_first = np.argsort(-score[types, places], kind="stable")
+        return np.stack([types[best_first], places[best_first]], axis=1)
 
     def _likeness(self, numbers: IntArray, ways: list[tuple[int, ...]]) -> FloatArray:
         """Logarithm of the summed likelihoods of the occupants, ``(n_types, p)``."""
