@@ -195,6 +195,8 @@ class _Family:
         types, places = np.nonzero(np.isfinite(score))
         best = np.argsort(-score[types, places], kind="stable")
         return np.stack([types[best], places[best]], axis=1)
+        best_first = np.argsort(-score[types, places], kind="stable")
+        return np.stack([types[best_first], places[best_first]], axis=1)
 
     def _likeness(self, numbers: IntArray, ways: list[tuple[int, ...]]) -> FloatArray:
         """Logarithm of the summed likelihoods of the occupants, ``(n_types, p)``."""

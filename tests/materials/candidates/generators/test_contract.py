@@ -88,8 +88,9 @@ def test_candidates_say_what_they_are(name):
         if name not in ("shipped", "encyclopedia", "together"):
             assert one.generator == name
         assert one.structure.is_ordered
-        # Å3/atom: no gas, nothing crushed
-        assert 5.0 <= one.structure.volume / len(one.structure) < 80.0
+        # Å3/atom: nothing crushed; and no gas, but for molecules under other elements
+        most = 200.0 if name in ("shipped", "encyclopedia") else 80.0
+        assert 5.0 <= one.structure.volume / len(one.structure) < most
 
 
 @pytest.mark.parametrize("name", ALL)
