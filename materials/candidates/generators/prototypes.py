@@ -193,8 +193,6 @@ class _Family:
             known = self.owner[same]
             score[known, self.first[known, way]] = -np.inf
         types, places = np.nonzero(np.isfinite(score))
-        best = np.argsort(-score[types, places], kind="stable")
-        return np.stack([types[best], places[best]], axis=1)
         best_first = np.argsort(-score[types, places], kind="stable")
         return np.stack([types[best_first], places[best_first]], axis=1)
 
