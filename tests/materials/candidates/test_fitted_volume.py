@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Element, Structure
 
+import materials.candidates.fitted_volume as fitted
 from materials.candidates.fitted_volume import (
     VolumeGuess,
     fitted_volume,
@@ -96,3 +98,16 @@ def test_the_order_of_species_does_not_matter():
     crystal = known()["CuInSe2"]
     turned = Structure.from_sites(list(crystal)[::-1])
     assert fitted_volume(turned) == pytest.approx(fitted_volume(crystal))
+
+
+def test_a_pair_of_elements_adds_its_part_of_the_formula(monkeypatch):
+    crystal = known()["GaAs"]
+    before = fitted_volume(crystal)
+    model = fitted._model()
+    ga, as_ = 31, 33
+    changed = model.pairs.copy()
+    changed[ga, as_] += 0.1
+    changed[as_, ga] += 0.1
+    monkeypatch.setattr(fitted, "_model", lambda: replace(model, pairs=changed))
+    # 4 c_i c_j p_ij, once for the pair: 4 / 4 * 0.1
+    assert np.log(fitted_volume(crystal) / before) == pytest.approx(0.1)

@@ -74,3 +74,8 @@ def test_every_choice_of_charges_is_neutral_and_in_order():
     for choice in choices:
         assert sum(q * n for q, (_, n) in zip(choice, amounts, strict=True)) == 0
         assert choice[2] < 0 < min(choice[:2])
+
+
+def test_anions_are_never_less_electronegative_than_cations():
+    assert (3, -2) not in neutral_charges((("As", 2), ("Te", 3)))  # X is 2.18 and 2.1
+    assert (3, -2) in neutral_charges((("As", 2), ("Se", 3)))

@@ -143,3 +143,13 @@ def test_the_best_of_every_system_come_before_anyones_ninth():
     assert [len(set(systems[i : i + 8])) for i in range(0, 80, 8)] == [1] * 10
     assert len(set(systems[:80])) == 10
     assert len(set(systems[80:])) == 1  # then 24 more of the first
+
+
+@pytest.mark.parametrize("first", [79, 85, 103, 104, 150])
+def test_later_rounds_begin_where_they_should(first):
+    scope = Scope(elements=ELEMENTS, n_species=(3,))
+    prototypes = aflow_prototypes(n_species=(3,), max_sites=4)
+    names = [c.name for c in PrototypeGenerator(prototypes, scope).stream()]
+    assert len(names) > 10 * 8 + 24  # so that there are several rounds
+    again = PrototypeGenerator(prototypes, scope).stream(first)
+    assert [c.name for c in islice(again, 3)] == names[first : first + 3]
