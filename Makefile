@@ -38,7 +38,7 @@ demo: $(VENV)/.runtime ## run the example campaign (resumes runs/demo) and print
 	@echo "Start over:                    rm -r $(DEMO) && make demo"
 
 test: $(VENV)/.dev ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## style, types and layering
 	@echo "ruff check";        $(BIN)/ruff check .
