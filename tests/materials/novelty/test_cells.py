@@ -53,7 +53,8 @@ def test_every_way_to_write_a_crystal_has_the_same_primitive_cell(data, given_on
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), given_one=prototypes)
 def test_primitive_cells_hold_as_many_atoms_as_pymatgen_s(data, given_one):
-    other = data.draw(rewritings(given_one, noise=0.02))
+    # With more noise it is rounding that decides whether a slanting supercell folds.
+    other = data.draw(rewritings(given_one, noise=0.002))
     reduced = other.get_reduced_structure().get_primitive_structure()
     cells = primitive_cells(flat(other))
     assert cells.n_sites[0] == len(reduced)
