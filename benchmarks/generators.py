@@ -41,7 +41,7 @@ from materials.candidates.written import write_candidates
 from materials.errors import GalenaError
 from materials.known import KnownFormulas, reduced_formula
 from materials.provenance import file_sha256
-from materials.relaxation import RelaxationSettings, relax
+from materials.relaxation import RelaxationRecord, RelaxationSettings
 from materials.screens.hull import Phase, energy_above_hull
 from materials.screens.validity import (
     charge_neutrality,
@@ -51,7 +51,8 @@ from materials.screens.validity import (
 )
 from materials.table import CrystalTable
 from models.evaluation.answers import processor_name
-from models.potentials import load_potential
+from models.potentials import Potential, load_potential
+from models.relaxing.many import relax_as_finished
 
 RESULT = Path(__file__).parent / "results" / "generators.json"
 RECORDS = Path("runs/generators")
@@ -96,7 +97,7 @@ def main(
     }
     if relaxed:
         each = relaxed // len(KINDS)
-        rows = all_relaxed(records, figures, each, seed, workers)
+        rows = all_relaxed(records, figures, each, seed)
         report["relaxed"] = {kind: summary(rows, kind) for kind in (*KINDS, "all")}
         report["settings"] = {
             "max_force": SETTINGS.max_force,
@@ -204,7 +205,7 @@ def known_crystals(types: Path) -> Seen:
 
 
 def all_relaxed(
-    records: Path, figures: dict[str, Any], each: int, seed: int, workers: int
+    records: Path, figures: dict[str, Any], each: int, seed: int
 ) -> list[dict[str, Any]]:
     """Relax a sample of every generator's distinct and valid crystals."""
     file = records / f"relaxed-{seed}.jsonl"
@@ -224,32 +225,27 @@ def all_relaxed(
             if row.material_id in drawn and row.material_id not in done
         )
     turns = np.random.default_rng(seed).permutation(len(todo))  # all kinds from the start
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        file.open("a") as out,
-    ):
-        jobs = pool.map(relax_one, (todo[i] for i in turns))
-        for one in track(jobs, "relaxing", total=len(todo)):
+    todo = [todo[i] for i in turns]
+    potential, phases = load_potential("chgnet", device="cpu"), shipped_phases()
+    given = (structure for _, _, structure in todo)
+    with file.open("a") as out:
+        finished = relax_as_finished(given, potential, SETTINGS)
+        for place, record in track(finished, "relaxing", total=len(todo)):
+            one = row_of(todo[place], record, potential, phases)
             out.write(json.dumps(one) + "\n")
             out.flush()
             done[one["name"]] = one
     return [done[name] for name in wanted]
 
 
-POTENTIAL: list[Any] = []
-
-
-def relax_one(task: tuple[str, str, Structure]) -> dict[str, Any]:
-    """Relax one candidate and find its energy above the hull of the shipped phases."""
+def row_of(
+    task: tuple[str, str, Structure],
+    record: RelaxationRecord,
+    potential: Potential,
+    phases: list[Phase],
+) -> dict[str, Any]:
+    """A relaxed candidate and its energy above the hull of the shipped phases."""
     kind, name, structure = task
-    if not POTENTIAL:
-        import torch
-
-        torch.set_num_threads(1)
-        POTENTIAL.append(load_potential("chgnet", device="cpu"))
-        POTENTIAL.append(shipped_phases())
-    potential, phases = POTENTIAL
-    record = relax(structure, potential.calculator, SETTINGS, name=potential.origin)
     row: dict[str, Any] = {
         "name": name,
         "generator": kind,
