@@ -86,7 +86,8 @@ def explain(ledger: Ledger, name: str) -> list[Trace]:
     """
     config, _ = _begun(ledger)
     candidates = ledger.candidates()
-    asks = list(ledger.asks(named=name)) if name else []  # elements asked twice have no formula
+    # What was turned down for an element asked twice has an empty formula.
+    asks = list(ledger.asks(named=name)) if name else []
     if not asks:
         names = {n for p in candidates for n in (p.candidate.id, p.candidate.formula)}
         raise InputError(

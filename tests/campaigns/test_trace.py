@@ -187,6 +187,21 @@ def test_what_was_never_proposed_is_told_with_a_near_name(ledger: Ledger) -> Non
         explain(ledger, name[:-1])
 
 
+def test_a_campaign_begun_before_a_key_existed_goes_on(tmp_path: Path) -> None:
+    config = toy_config()
+    place = CampaignFolder(tmp_path)
+    place.open_ledger(config).close()
+    older = config.model_dump(mode="json")
+    for part, key in ((older, "generators"), (older["search"], "per_generator")):
+        del part[key]
+    begun = Ledger(place.ledger)
+    begun.put("spec", older)
+    begun.close()
+    place.open_ledger(config).close()
+    with pytest.raises(InputError, match=r"search\.per_generator: begun with 200, now 7"):
+        place.open_ledger(toy_config(search={"per_generator": 7}))
+
+
 def test_no_name_stands_for_nothing(ledger: Ledger) -> None:
     with pytest.raises(InputError, match="no candidate or formula ''"):
         explain(ledger, "")
