@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from campaigns.config import CampaignConfig
 from campaigns.ledger import Ledger
@@ -65,7 +68,8 @@ class CampaignFolder:
         if begun is None:
             ledger.put("spec", spec)
             begun = spec
-        different = list(differences(begun | {"model": spec["model"]}, spec))
+        begun = _with_defaults(begun) | {"model": spec["model"]}
+        different = list(differences(begun, spec))
         if different:
             ledger.close()
             raise InputError(
@@ -99,3 +103,11 @@ class CampaignFolder:
                 f"{self.path}: not a campaign folder: it has no ledger.sqlite but holds "
                 f"{', '.join(foreign[:3])}; give an empty or a new folder"
             )
+
+
+def _with_defaults(begun: dict[str, Any]) -> dict[str, Any]:
+    """A specification with the keys that did not exist when the campaign began."""
+    try:
+        return CampaignConfig.model_validate(begun).model_dump(mode="json")
+    except ValidationError:
+        return begun  # of a Galena that has other keys: the differences say which

@@ -51,12 +51,7 @@ def open_view(folder: Path) -> CampaignView:
 
 def read_view(ledger: Ledger) -> CampaignView:
     """Everything the ledger knows, as tables."""
-    spec = ledger.get("spec")
-    if spec is None:
-        raise LedgerError(
-            f"{ledger.path}: holds no specification; the campaign never began"
-        )
-    config = CampaignConfig.model_validate(spec)
+    config, spec = _begun(ledger)
     candidates = ledger.candidates()
     verdicts = ledger.verdicts()
     judged = {v.candidate_id: v for _, v in verdicts}
@@ -89,9 +84,10 @@ def explain(ledger: Ledger, name: str) -> list[Trace]:
     Whatever was proposed can be asked for, also what a filter turned down at once. Raises
     :class:`InputError` if the campaign never saw it; the message names what is near.
     """
-    config = CampaignConfig.model_validate(ledger.get("spec"))
+    config, _ = _begun(ledger)
     candidates = ledger.candidates()
-    asks = list(ledger.asks(named=name))
+    # What was turned down for an element asked twice has an empty formula.
+    asks = list(ledger.asks(named=name)) if name else []
     if not asks:
         names = {n for p in candidates for n in (p.candidate.id, p.candidate.formula)}
         raise InputError(
@@ -103,6 +99,16 @@ def explain(ledger: Ledger, name: str) -> list[Trace]:
     ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
     teller = Teller(ledger, config, candidates, ledger.verdicts(), ranks)
     return teller.traces(asks, [ask.candidate_id for _, _, ask in asks if ask.candidate_id])
+
+
+def _begun(ledger: Ledger) -> tuple[CampaignConfig, dict[str, Any]]:
+    """What the campaign was begun with; raises :class:`LedgerError` if it never began."""
+    spec = ledger.get("spec")
+    if spec is None:
+        raise LedgerError(
+            f"{ledger.path}: holds no specification; the campaign never began"
+        )
+    return CampaignConfig.model_validate(spec), spec
 
 
 def _verdict_rows(

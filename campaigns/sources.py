@@ -16,7 +16,7 @@ from models.inference import Predictor
 from models.potentials import Potential
 
 GALENA, PREDICTOR, POTENTIAL = "galena", "predictor", "potential"
-TRAINING, PROTOTYPES, KNOWN = "training data", "prototypes", "known formulas"
+TRAINING, PROTOTYPES, KNOWN = "training data", "shipped prototypes", "known formulas"
 FACTS = "element facts"
 CHEMISTRY = "oxidation states and electronegativities"
 

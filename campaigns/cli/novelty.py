@@ -137,6 +137,11 @@ def _known(
         index = known_index(sources, how, kept=kept, workers=workers, tell=tell)
     for fault in index.faults[:_SHOWN]:
         show.warn(f"left out of what is known: {fault}")
+    if sources and not len(index):
+        show.warn(
+            "--known holds no crystal to compare with; candidates are compared among "
+            "themselves alone"
+        )
     if len(index.faults) > _SHOWN:
         show.warn(f"… and {len(index.faults) - _SHOWN} more left out of what is known")
     return index

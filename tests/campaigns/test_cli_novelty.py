@@ -125,3 +125,12 @@ def test_tolerances_reach_the_search(known, tmp_path):
     for near, n in ((0.5, 1), (0.001, 0)):
         assert json.loads(galena(path, "-k", known, *options, near).stdout)["known"] == n
     assert "tolerance site is 0" in galena(path, "--site", "0").stderr
+
+
+def test_it_is_said_where_nothing_is_known_after_all(candidates, known, tmp_path):
+    nothing = tmp_path / "nothing.parquet"
+    pq.write_table(pq.read_table(known).slice(0, 0), nothing)
+    result = galena(candidates, "-k", nothing)
+    assert result.exit_code == 0, result.output
+    assert "no crystal to compare with" in result.stderr
+    assert "no crystal to compare with" not in galena(candidates).stderr

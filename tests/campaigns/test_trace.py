@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -16,10 +17,11 @@ from typer.testing import CliRunner
 from campaigns.cli.app import app
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.ledger import Ledger
+from campaigns.ledger import Ledger, LedgerError
 from campaigns.loop import Machinery, run_campaign
 from campaigns.propose import Drawn
 from campaigns.results import explain, open_view
+from campaigns.sources import decision_sources
 from campaigns.trace import Outcome, Trace
 from materials.candidates.protocol import Generated
 from materials.candidates.prototypes import aflow_prototypes, decorate
@@ -183,6 +185,49 @@ def test_what_was_never_proposed_is_told_with_a_near_name(ledger: Ledger) -> Non
     name = ledger.candidates()[0].candidate.id
     with pytest.raises(InputError, match=f"Did you mean '{name}'"):
         explain(ledger, name[:-1])
+
+
+def test_a_campaign_begun_before_a_key_existed_goes_on(tmp_path: Path) -> None:
+    config = toy_config()
+    place = CampaignFolder(tmp_path)
+    place.open_ledger(config).close()
+    older = config.model_dump(mode="json")
+    for part, key in ((older, "generators"), (older["search"], "per_generator")):
+        del part[key]
+    begun = Ledger(place.ledger)
+    begun.put("spec", older)
+    begun.close()
+    place.open_ledger(config).close()
+    with pytest.raises(InputError, match=r"search\.per_generator: begun with 200, now 7"):
+        place.open_ledger(toy_config(search={"per_generator": 7}))
+
+
+def test_no_name_stands_for_nothing(ledger: Ledger) -> None:
+    with pytest.raises(InputError, match="no candidate or formula ''"):
+        explain(ledger, "")
+
+
+def test_a_ledger_without_a_specification_is_named(tmp_path: Path) -> None:
+    empty = Ledger(tmp_path / "ledger.sqlite")
+    with pytest.raises(LedgerError, match="holds no specification"):
+        explain(empty, "ZnS")
+    empty.close()
+
+
+def test_a_generator_does_not_take_the_place_of_a_source(tmp_path: Path) -> None:
+    (tmp_path / "known.parquet").touch()
+    given = {"kind": "prototypes", "table": str(tmp_path / "known.parquet")}
+    config = toy_config(generators=[given])
+    with_it = _sources(config)
+    assert _sources(toy_config()).items() <= with_it.items()
+    assert with_it["prototypes"].startswith("known.parquet sha256:")
+
+
+def _sources(config: CampaignConfig) -> dict[str, str]:
+    training = SimpleNamespace(file="t", sha256="aa")
+    manifest = SimpleNamespace(training=training)
+    predictor = SimpleNamespace(manifest=manifest, version="fake-1")
+    return decision_sources(config, predictor, SimpleNamespace(origin="toy"))
 
 
 def test_a_worse_material_is_turned_down_against_the_incumbent(ledger: Ledger) -> None:
