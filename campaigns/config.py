@@ -9,15 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from campaigns.elements import Elements
 from campaigns.generators import GeneratorSpec
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.columns import AXES
-from materials.sustainability.comparison import COMPARABLE, Unknown
-from materials.sustainability.incumbents import incumbent_formula
+from materials.sustainability.comparison import COMPARABLE, Unknown, check_incumbent
 from materials.sustainability.index import Weights
 
 
@@ -107,14 +106,13 @@ class BetterThan(Frozen):
     unknown: Unknown = Unknown.REJECT
     """What becomes of candidates that cannot be compared for want of data."""
 
-    @field_validator("incumbent")
-    @classmethod
-    def _exists(cls, name: str) -> str:
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
         try:
-            incumbent_formula(name)
+            check_incumbent(self.incumbent, self.on)
         except InputError as error:
             raise ValueError(str(error)) from error
-        return name
+        return self
 
 
 class Targets(Frozen):

@@ -129,7 +129,12 @@ def pull(
     from materials.sources.registry import SourceOptions, columns_of, open_source
     from materials.sources.store import was_begun
 
-    check_output(output, suffixes=(".parquet",), force=force or was_begun(output))
+    check_output(
+        output,
+        suffixes=(".parquet",),
+        force=force or was_begun(output),
+        inputs=[*map(Path, sources), *(against or ())],
+    )
     query = Query(
         elements=_symbols("--elements", elements),
         exclude=_symbols("--exclude", exclude),

@@ -112,7 +112,8 @@ def hull(
         _print_coverage(references, as_json=as_json)
         return
     if output is not None:
-        check_output(output, suffixes=SUFFIXES, force=force)
+        read = [Path(text) for text in (*sources, references or "") if text]
+        check_output(output, suffixes=SUFFIXES, force=force, inputs=read)
     formulas, tables, crystals = sort_sources(sources)
     asked = [asked_of_formula(text) for text in formulas]
     if energy is not None:

@@ -101,8 +101,9 @@ def novelty(
         tolerances=Tolerances(length=length, site=site, angle=angle),
         near=near,
     )
+    inputs = [*candidates, *(known or ())]
     if output is not None:
-        check_output(output, suffixes=_SUFFIXES, force=force)
+        check_output(output, suffixes=_SUFFIXES, force=force, inputs=inputs)
     if index is not None:
         check_output(index, suffixes=(".safetensors",), force=True)
     sources = [open_source(path) for path in candidates]

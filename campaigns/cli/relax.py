@@ -106,7 +106,9 @@ def relax(
 
     wanted = _checks(checks)
     folder = work_folder(output)
-    check_output(output, suffixes=(".parquet",), force=force or begun(output))
+    check_output(
+        output, suffixes=(".parquet",), force=force or begun(output), inputs=sources
+    )
     settings = RelaxationSettings(
         max_force=max_force,
         max_steps=max_steps,

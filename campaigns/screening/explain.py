@@ -104,13 +104,14 @@ class _Screening:
         for name, wanted in self.spec.filters.model_dump(mode="json").items():
             if wanted in (None, False, []):
                 continue
-            value, limit = formula, json.dumps(wanted)
+            value, limit, source = formula, json.dumps(wanted), ""
             if (
                 wish := self.spec.filters.better_than
             ) is not None and name == "better_than":
                 value = comparison_text(better_than(formula, wish.incumbent, wish.on))
                 limit = f"better than {wish.incumbent} on {', '.join(wish.on)}"
-            yield Step(0, name, outcome, value, limit, "")
+                source = "element facts as installed now"
+            yield Step(0, name, outcome, value, limit, source)
 
     def _predicted(self, row: Mapping[str, Any]) -> Iterator[Step]:
         if error := row.get("error"):

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from materials.errors import InputError
 
 
-def check_output(path: Path, *, suffixes: Sequence[str], force: bool) -> None:
+def check_output(
+    path: Path, *, suffixes: Sequence[str], force: bool, inputs: Iterable[Path] = ()
+) -> None:
     """Find out before the work begins whether its result can be written.
 
     Raises:
         InputError: the suffix is none of ``suffixes``, the folder does not exist or cannot
-            be written to, or there is a file already and ``force`` is not given.
+            be written to, or there is a file already and ``force`` is not given; or
+            it is one of ``inputs``, ``force`` or not.
     """
+    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
+        raise InputError(f"{path} is read by this command; give another name to write to")
     if path.suffix.lower() not in suffixes:
         raise InputError(
             f"{path}: expected a name ending in {' or '.join(suffixes)}, "

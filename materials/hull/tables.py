@@ -17,6 +17,8 @@ from materials.known import FORMULA_COLUMNS
 ENERGY = "energy_per_atom"
 STD = "energy_per_atom_std"
 ORIGIN = "origin"
+METHOD, RELAXATION = "method", " relaxation"
+"""As tables of ``galena relax`` say what computed an energy."""
 NAMES = ("name", "material_id", "id")
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 
@@ -37,7 +39,8 @@ def read_phases(path: Path, *, origin: str | None = None) -> PhaseTable:
     """Read phases from CSV, JSON (a list of objects), JSON lines or Parquet.
 
     Columns: ``formula``; ``energy_per_atom``, total energy in eV/atom; ``origin``, what
-    computed it, for which ``origin`` stands in where a row does not say; optional
+    computed it, for which ``origin`` stands in where a row does not say (in tables of
+    ``galena relax`` the column ``method`` says it); optional
     ``energy_per_atom_std`` (eV/atom) and ``name``. A row that cannot be used becomes a
     failure; whether the origins are one is for the hull to see.
 
@@ -57,7 +60,7 @@ def read_phases(path: Path, *, origin: str | None = None) -> PhaseTable:
 def _phase(cells: Mapping[str, Any], origin: str | None) -> Phase:
     formula = next((str(cells[c]) for c in FORMULA_COLUMNS if cells.get(c)), "")
     atomic_fractions(formula)
-    stated = str(cells.get(ORIGIN) or "") or origin
+    stated = _stated_origin(cells) or origin
     if not stated:
         raise InputError(
             f"nothing says what computed the energy of {formula}; fill in '{ORIGIN}'"
@@ -71,9 +74,19 @@ def _phase(cells: Mapping[str, Any], origin: str | None) -> Phase:
     return Phase(formula, energy, stated, name, deviation)
 
 
+def _stated_origin(cells: Mapping[str, Any]) -> str:
+    """What a row says of it; of the tables of ``galena relax``, whose method it is."""
+    stated, method = cells.get(ORIGIN), cells.get(METHOD)
+    if isinstance(stated, str) and stated.strip():
+        return stated
+    if isinstance(method, str) and method.endswith(RELAXATION):
+        return method.removesuffix(RELAXATION)
+    return ""
+
+
 def _number(value: Any, what: str, unit: str) -> float:
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
@@ -122,7 +135,7 @@ def _parquet_rows(path: Path) -> list[Row]:
     try:
         names = pq.read_schema(path).names
         _check_columns(path, names)
-        wanted = {*FORMULA_COLUMNS, *NAMES, ENERGY, STD, ORIGIN}
+        wanted = {*FORMULA_COLUMNS, *NAMES, ENERGY, STD, ORIGIN, METHOD}
         table = pq.read_table(path, columns=[name for name in names if name in wanted])
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} is not a Parquet file, or cut short: {error}") from error

@@ -12,6 +12,7 @@ from materials.sustainability.comparison import (
     Comparison,
     Unknown,
     better_than,
+    check_incumbent,
 )
 
 NAME = "better_than"
@@ -24,10 +25,10 @@ def better_than_filter(
 
     The axes are :data:`materials.sustainability.COMPARABLE`; verdicts are remembered by
     composition. Raises :class:`materials.errors.InputError` for an axis that does not exist
-    and for an incumbent that is neither listed nor a formula.
+    and for an incumbent that is neither listed nor a formula, or of which nothing is known.
     """
     axes = tuple(on)
-    better_than(incumbent, incumbent, axes)  # tells what is wrong before any crystal comes
+    check_incumbent(incumbent, axes)  # tells what is wrong before any crystal comes
     limit = f"better than {incumbent} on {', '.join(axes)}"
 
     @lru_cache(maxsize=65536)

@@ -114,6 +114,17 @@ def better_than(
     return Comparison(formula=spelled(formula), incumbent=incumbent, rows=rows)
 
 
+def check_incumbent(incumbent: str, on: Sequence[str]) -> None:
+    """Raise :class:`InputError` unless the incumbent itself is known on every axis."""
+    found = better_than(incumbent, incumbent, on)
+    unknown = [row.axis for row in found.rows if row.better is None]
+    if unknown:
+        raise InputError(
+            f"nothing can be compared with {incumbent} on {', '.join(unknown)}: there is no "
+            "data for most of its mass; leave the axis out or name another incumbent"
+        )
+
+
 def better_than_many(
     formulas: Sequence[str | Composition | IStructure],
     incumbent: str,

@@ -142,3 +142,24 @@ def test_json_knows_no_nan() -> None:
         "e": True,
     }
     assert show.plain(row) == {"a": None, "b": 1.5, "c": None, "d": [0, 1], "e": True}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("novelty", "t.parquet", "-k", "t.parquet"),
+        ("relax", "t.parquet", "-p", "emt"),
+        ("hull", "t.parquet"),
+        ("data", "pull", "t.parquet"),
+    ],
+    ids=" ".join,
+)
+def test_no_command_writes_over_what_it_reads(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.parquet").write_bytes(b"years of work")
+    done = galena(*command, "-o", "t.parquet", "--force")
+    assert done.exit_code == ExitCode.ERROR
+    assert "is read by this command" in done.stderr
+    assert (tmp_path / "t.parquet").read_bytes() == b"years of work"

@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -119,3 +120,30 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         read_phases(tmp_path / "none.csv")
     with pytest.raises(InputError, match=r"none\.parquet"):
         read_phases(tmp_path / "none.parquet")
+
+
+def test_what_galena_relax_writes_says_what_computed_it(tmp_path):
+    rows = pd.DataFrame(
+        {
+            "formula": ["ZnS", "ZnO", "MgO"],
+            "energy_per_atom": [-3.0, None, -5.0],
+            "method": ["EMT ase-3 relaxation", "EMT ase-3 relaxation", "PBE"],
+        }
+    )
+    path = tmp_path / "relaxed.parquet"
+    rows.to_parquet(path)
+    found = read_phases(path)
+    assert [(p.formula, p.origin) for p in found.phases] == [("ZnS", "EMT ase-3")]
+    assert [place for place, _ in found.failures] == ["row 2", "row 3"]
+
+
+def test_a_truth_is_no_energy_and_nothing_is_no_origin(tmp_path):
+    path = tmp_path / "odd.json"
+    path.write_text(
+        '[{"formula": "ZnS", "energy_per_atom": true, "origin": "x"},'
+        ' {"formula": "ZnS", "energy_per_atom": -1.0, "origin": NaN}]'
+    )
+    found = read_phases(path)
+    assert not found.phases
+    assert "expected a number" in found.failures[0][1]
+    assert "nothing says what computed" in found.failures[1][1]

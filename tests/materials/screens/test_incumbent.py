@@ -56,7 +56,11 @@ def test_what_has_no_data_is_unknown_and_not_good():
 
 @pytest.mark.parametrize(
     ("incumbent", "on", "told"),
-    [("CdTe", ["toxcity"], "toxicity"), ("Cdtellurid", ["toxicity"], "Cdtellurid")],
+    [
+        ("CdTe", ["toxcity"], "toxicity"),
+        ("Cdtellurid", ["toxicity"], "Cdtellurid"),
+        ("AcPo", ["cost"], "nothing can be compared with AcPo on cost"),
+    ],
 )
 def test_what_does_not_exist_is_told_at_once(incumbent, on, told):
     with pytest.raises(InputError, match=told):
