@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from materials.errors import InputError
 from materials.sustainability.columns import (
     AXES,
     COLUMNS,
