@@ -55,5 +55,12 @@ def _axis_text(row: AxisComparison) -> str:
         least = min(row.coverage, row.incumbent_coverage)
         return f"{row.axis} unknown (data for {least:.0%} of the mass)"
     mark = "better" if row.better else "not better"
-    figures = f"{row.value:.3g} against {row.incumbent_value:.3g} {row.unit}"
+    value = _with_coverage(row.value, row.coverage)
+    other = _with_coverage(row.incumbent_value, row.incumbent_coverage)
+    figures = f"{value} against {other} {row.unit}"
     return f"{row.axis} {figures} ({mark})"
+
+
+def _with_coverage(value: float, coverage: float) -> str:
+    """``0.18 (82% of the mass)``; the value alone where all of the mass has data."""
+    return f"{value:.3g}" + (f" ({coverage:.0%} of the mass)" if coverage < 0.995 else "")

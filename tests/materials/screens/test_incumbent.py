@@ -65,3 +65,12 @@ def test_what_has_no_data_is_unknown_and_not_good():
 def test_what_does_not_exist_is_told_at_once(incumbent, on, told):
     with pytest.raises(InputError, match=told):
         better_than_filter(incumbent, on)
+
+
+def test_what_is_known_of_a_part_of_the_mass_says_so():
+    value = better_than_filter("CdTe", ["toxicity"]).measure(crystal("Cu2ZnSnS4")).value
+    (row,) = better_than("Cu2ZnSnS4", "CdTe", ["toxicity"]).rows
+    assert row.coverage < 0.99
+    assert f"({row.coverage:.0%} of the mass)" in value
+    full = better_than_filter("CdTe", ["conflict"]).measure(crystal("Cu2ZnSnS4")).value
+    assert "of the mass" not in full
