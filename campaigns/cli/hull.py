@@ -322,18 +322,10 @@ def _print_coverage(references: str | None, *, as_json: bool) -> None:
 def _write(frame: pd.DataFrame, document: dict[str, Any], output: Path) -> None:
     import json
 
-    from campaigns.screening.outputs import whole_file
+    from campaigns.screening.outputs import write_rows
 
     flat = frame.assign(
         decomposition=[json.dumps(show.plain(m)) for m in frame["decomposition"]],
         not_searched=[" ".join(systems) for systems in frame["not_searched"]],
     )
-    with whole_file(output) as part:
-        match output.suffix.lower():
-            case ".csv":
-                flat.to_csv(part, index=False)
-            case ".parquet":
-                flat.to_parquet(part, index=False)
-            case _:
-                text = json.dumps(show.plain(document), indent=2, ensure_ascii=False)
-                part.write_text(text + "\n", encoding="utf-8")
+    write_rows(flat, show.plain(document), output)

@@ -59,7 +59,7 @@ def predict(
     Exit codes: 0 all predicted; 3 some failed; 1 none could be predicted.
     """
     from campaigns.screening.files import predict_files
-    from campaigns.screening.outputs import check_output
+    from campaigns.screening.outputs import check_output, write_rows
     from campaigns.tracking.resolve import local_model
     from models.loading import load_predictor
     from models.measured.predictor import with_measured_gap
@@ -72,7 +72,7 @@ def predict(
         frame = predict_files(files, predictor, tell=tell)
     document = _document(frame, predictor.version)
     if output is not None:
-        _write(frame, document, output)
+        write_rows(frame, show.plain(document), output)
     if as_json:
         show.print_json(document)
     else:
@@ -116,19 +116,3 @@ def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
         side.print(f"{row['name']}: {row['error']}", style="red", soft_wrap=True)
     if len(bad):
         side.print(f"{len(good)} predicted, {len(bad)} failed", highlight=False)
-
-
-def _write(frame: pd.DataFrame, document: dict[str, Any], output: Path) -> None:
-    import json
-
-    from campaigns.screening.outputs import whole_file
-
-    with whole_file(output) as part:
-        match output.suffix.lower():
-            case ".csv":
-                frame.to_csv(part, index=False)
-            case ".parquet":
-                frame.to_parquet(part, index=False)
-            case _:
-                text = json.dumps(show.plain(document), indent=2, ensure_ascii=False)
-                part.write_text(text + "\n", encoding="utf-8")

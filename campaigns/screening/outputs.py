@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from materials.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def check_output(
@@ -78,3 +83,16 @@ def whole_file(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_rows(frame: pd.DataFrame, document: Mapping[str, Any], path: Path) -> None:
+    """Write rows as CSV or Parquet, or, by any other suffix, ``document`` as JSON."""
+    with whole_file(path) as part:
+        match path.suffix.lower():
+            case ".csv":
+                frame.to_csv(part, index=False)
+            case ".parquet":
+                frame.to_parquet(part, index=False)
+            case _:
+                text = json.dumps(document, indent=2, ensure_ascii=False)
+                part.write_text(text + "\n", encoding="utf-8")

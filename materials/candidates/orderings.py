@@ -9,7 +9,7 @@ it (J. Am. Chem. Soc. 51, 1010 (1929), doi:10.1021/ja01379a006).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -19,6 +19,7 @@ import spglib
 from pymatgen.core.structure import Structure
 
 from materials.errors import InputError
+from materials.known import reduced_formula
 from materials.soundness import FloatArray, IntArray
 
 _SYMPREC = 0.01  # Å
@@ -250,3 +251,13 @@ def _neighbours(structure: Structure, shared: IntArray) -> FloatArray:
     counts = np.zeros((len(structure), len(structure)))
     np.add.at(counts, (first, second), 1.0)
     return np.asarray(counts[np.ix_(rows, shared)])
+
+
+def shared_formula(
+    counts: Mapping[str, int], element: str, new: Sequence[str], ratio: Sequence[int]
+) -> str:
+    """Reduced formula once the atoms of one element are shared out among others."""
+    kept = {e: n * sum(ratio) for e, n in counts.items() if e != element}
+    parts = [f"{e}{n}" for e, n in kept.items()]
+    shared = [f"{e}{n * counts[element]}" for e, n in zip(new, ratio, strict=True)]
+    return reduced_formula("".join([*parts, *shared]))

@@ -17,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 
-from materials.candidates.orderings import Ordering, orderings
+from materials.candidates.orderings import Ordering, orderings, shared_formula
 from materials.candidates.protocol import Generated, candidate_name
 from materials.candidates.structure_types import Occupant, StructureType, first_of
 from materials.candidates.systems import Scope, System, stream_rankings
@@ -201,10 +201,7 @@ class AlloyRanking:
         """Reduced formula of one candidate."""
         one = self.alloys[place]
         counts = one.first.composition()
-        shared = counts.pop(one.elements[0])
-        parts = [f"{e}{n * sum(one.ratio)}" for e, n in counts.items()]
-        new = zip(one.elements, one.ratio, strict=True)
-        return reduced_formula("".join([*parts, *(f"{e}{n * shared}" for e, n in new)]))
+        return shared_formula(counts, one.elements[0], one.elements, one.ratio)
 
     def make(self, place: int) -> Generated:
         """Order the atoms and scale the cell."""

@@ -23,7 +23,7 @@ from itertools import combinations, permutations
 
 from materials.candidates.exchange import exchanged, rescaled
 from materials.candidates.ions import IonicCrystal, exchange_score, ionic_crystals
-from materials.candidates.orderings import Ordering, orderings
+from materials.candidates.orderings import Ordering, orderings, shared_formula
 from materials.candidates.protocol import Generated, candidate_name
 from materials.candidates.structure_types import Occupant, StructureType
 from materials.candidates.systems import Scope, System, stream_rankings
@@ -217,10 +217,7 @@ class SwapRanking:
             on = dict(zip(swap.old, swap.new, strict=True))
             return swap.parent.formula_with([on.get(e, e) for e in elements])
         counts = swap.parent.composition()
-        shared = counts.pop(swap.old[0])
-        parts = [f"{e}{n * sum(swap.ratio)}" for e, n in counts.items()]
-        new = zip(swap.new, swap.ratio, strict=True)
-        return reduced_formula("".join([*parts, *(f"{e}{n * shared}" for e, n in new)]))
+        return shared_formula(counts, swap.old[0], swap.new, swap.ratio)
 
     def make(self, place: int) -> Generated:
         """Swap the elements and scale the cell."""

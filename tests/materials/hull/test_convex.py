@@ -123,7 +123,10 @@ def test_ties_and_planes_are_solved_without_help(no_other_solver):
             formula = formula_of(random_amounts(random, elements, most=5))
             phases.append(Phase(formula, float(random.choice([-1.5, -1.25, -1.0])), "x"))
         asked = [formula_of(random_amounts(random, elements, most=5)) for _ in range(5)]
-        ReferenceHull(phases).judge(asked, [0.0] * 5, origin="x")
+        found = ReferenceHull(phases).judge(asked, [0.0] * 5, origin="x")
+        assert (found.energy_above_hull >= 1.0 - 1e-9).all()  # the elements lie at -1
+        assert (found.energy_above_hull <= 1.5 + 1e-9).all()  # and nothing below -1.5
+        assert found.fractions.sum(axis=1) == pytest.approx(np.ones(5))
 
 
 @settings(deadline=None, max_examples=40)
