@@ -294,6 +294,7 @@ class Ledger:
         for number, content in rows:
             fields = json.loads(content)
             fields["structure"] = _load(fields["structure"])
+            fields["failures"] = tuple(fields.get("failures", ()))
             found.append((number, Verdict(**fields)))
         return found
 

@@ -7,7 +7,7 @@ Plain functions and small classes satisfy the protocols; nothing needs to be sub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,6 +62,12 @@ class Verdict:
     origin: str = ""
     references: str = ""  # sha256 of the competing phases and their energies
     error: str | None = None
+    oracle: str = ""  # which of the campaign's oracles
+    cost: float = 0.0  # in the unit the specification counts in; what failed costs too
+    attempts: int = 1
+    failures: tuple[str, ...] = ()  # why earlier attempts came to nothing, in order
+    properties: dict[str, float] = field(default_factory=dict)
+    """What else it measured or computed, by the field's names and units."""
 
 
 class Surrogate(Protocol):
@@ -80,3 +86,12 @@ class Oracle(Protocol):
     """One candidate in, one verdict out; never raises for a bad candidate."""
 
     def __call__(self, candidate: Candidate) -> Verdict: ...
+
+
+class Evaluator(Protocol):
+    """Where oracle calls happen: here, in worker processes, on a cluster.
+
+    Candidates in; one verdict each out, as they are finished, in any order.
+    """
+
+    def __call__(self, candidates: Sequence[Candidate]) -> Iterator[Verdict]: ...
