@@ -13,6 +13,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from campaigns.elements import Elements
 from campaigns.generators import GeneratorSpec
+from campaigns.oracles.specs import OracleConfig as OracleConfig
+from campaigns.oracles.specs import References as References
+from campaigns.oracles.specs import Relaxation as Relaxation
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.columns import AXES
@@ -158,44 +161,6 @@ class Search(Frozen):
                 f"n_species must hold numbers from 1 to 5, got {self.n_species}"
             )
         return self
-
-
-class Relaxation(Frozen):
-    """Limits of one relaxation."""
-
-    max_force: float = Field(default=0.1, gt=0.0)
-    """eV/Å"""
-    max_steps: int = Field(default=80, ge=1)
-    time_limit: float = Field(default=300.0, gt=0.0)
-    """s, a backstop: reaching it makes the outcome depend on the machine."""
-
-
-class References(Frozen):
-    """Competing phases: the best of the decorated prototypes of every chemical subsystem,
-    or a table of one's own.
-    """
-
-    table: Path | None = None
-    """Phases to compete with instead: a table with ``formula``, ``energy_per_atom`` (eV/atom)
-    and ``origin``, which must be the potential's; nothing is computed then."""
-    per_element: int = Field(default=4, ge=1)
-    """Structures relaxed per element."""
-    per_binary: int = Field(default=3, ge=0)
-    """Compositions relaxed per pair of elements."""
-    per_ternary: int = Field(default=2, ge=0)
-    """Compositions relaxed per triple of elements."""
-    polymorphs: int = Field(default=3, ge=1)
-    """Structures relaxed per composition of a pair with a nonmetal."""
-    max_sites: int = Field(default=16, ge=1)
-    """Largest primitive cell among them, in atoms."""
-
-
-class OracleConfig(Frozen):
-    """What validates a batch: relaxation and hull with one interatomic potential."""
-
-    potential: str = "chgnet"
-    relaxation: Relaxation = Relaxation()
-    references: References = References()
 
 
 class Budget(Frozen):
