@@ -1,0 +1,1 @@
+"""Where oracle calls happen: here, in worker processes, on a cluster."""
