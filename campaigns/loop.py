@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,12 +20,9 @@ from campaigns.records import Proposed
 from campaigns.results import read_view
 from campaigns.sources import decision_sources
 from campaigns.space import write_study
-from campaigns.tracking.resolve import local_model
 from campaigns.tracking.store import model_store
-from campaigns.versions import galena_version
 from campaigns.view import CampaignView, agreement, judged
 from materials.errors import InputError
-from models.inference import Predictor
 
 Publish = Callable[[CampaignView], None]
 
@@ -89,26 +85,13 @@ def build_machinery(config: CampaignConfig, watcher: Watcher, store: str) -> Mac
 
     ``store`` is where MLflow keeps registered models.
     """
-    from campaigns.oracles.mlip import MlipOracle
-    from campaigns.oracles.references import References
-    from models.potentials import load_potential
+    from campaigns.oracles.build import Equipment, build_oracle
 
-    with local_model(config.model, store) as model:
-        predictor = Predictor.load(model.folder)
-    potential = load_potential(config.oracle.potential)
-    references = References(potential, predictor, config.oracle)
-    oracle = MlipOracle(potential, predictor, references, config.oracle)
-    oracle.note = watcher.reference
-    versions = {
-        "galena": galena_version(),
-        "predictor": predictor.version,
-        "model": model.origin,
-        "potential": potential.origin,
-        "python": platform.python_version(),
-    }
-    proposer = Proposer.build(config, predictor)
-    sources = decision_sources(config, predictor, potential)
-    return Machinery(replace(proposer, sources=sources), oracle, versions)
+    equipment = Equipment.load(config, store)
+    oracle = build_oracle(config, equipment, note=watcher.reference)
+    proposer = Proposer.build(config, equipment.predictor)
+    sources = decision_sources(config, equipment.predictor, equipment.potential)
+    return Machinery(replace(proposer, sources=sources), oracle, equipment.versions)
 
 
 def _round(
