@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import platform
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from campaigns.config import CampaignConfig
-from campaigns.evaluation.serial import Serial
+from campaigns.evaluation.elsewhere import Elsewhere
+from campaigns.evaluation.protocol import OpenEvaluator
+from campaigns.evaluation.recipe import OracleRecipe
+from campaigns.evaluation.serial import SerialEvaluator
+from campaigns.folder import CampaignFolder
+from campaigns.oracles.build import Equipment, build_oracle
+from campaigns.oracles.specs import InboxSpec
 from campaigns.progress import Watcher
 from campaigns.propose import Proposer
 from campaigns.protocols import Evaluator
 from campaigns.sources import decision_sources
-from campaigns.tracking.resolve import local_model
-from campaigns.versions import galena_version
-from models.inference import Predictor
+
+Where = Callable[[OracleRecipe], OpenEvaluator]
+"""Where oracles are asked that are programs, given what makes one: processes, a cluster."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +33,38 @@ class Machinery:
     versions: dict[str, str]
 
 
-def build_machinery(config: CampaignConfig, watcher: Watcher, store: str) -> Machinery:
-    """Load the predictor and the potential named in the specification.
+@contextmanager
+def machinery_of(
+    config: CampaignConfig,
+    place: CampaignFolder,
+    watcher: Watcher,
+    store: str,
+    where: Where | None = None,
+) -> Iterator[Machinery]:
+    """Load the predictor and make the oracles named in the specification.
 
-    ``store`` is where MLflow keeps registered models.
+    ``store`` is where MLflow keeps registered models. Processes and connections end with the
+    ``with``.
     """
-    from campaigns.oracles.mlip import MlipOracle
-    from campaigns.oracles.references import References
-    from models.potentials import load_potential
-
-    with local_model(config.model, store) as model:
-        predictor = Predictor.load(model.folder)
-    potential = load_potential(config.oracle.potential)
-    references = References(potential, predictor, config.oracle)
-    oracle = MlipOracle(potential, predictor, references, config.oracle)
-    oracle.note = watcher.reference
-    versions = {
-        "galena": galena_version(),
-        "predictor": predictor.version,
-        "model": model.origin,
-        "potential": potential.origin,
-        "python": platform.python_version(),
-    }
-    proposer = Proposer.build(config, predictor)
-    sources = decision_sources(config, predictor, potential)
-    return Machinery(replace(proposer, sources=sources), oracle, versions)
+    equipment = Equipment.load(config, store)
+    versions = equipment.versions
+    with ExitStack() as stack:
+        evaluators: list[Evaluator] = []
+        for spec in config.oracles:
+            if isinstance(spec, InboxSpec):
+                evaluators.append(Elsewhere())
+                continue
+            if where is None:
+                note = watcher.reference
+                oracle = build_oracle(config, spec, equipment, note=note)
+                evaluators.append(stack.enter_context(SerialEvaluator(oracle)))
+                continue
+            recipe = OracleRecipe(
+                spec=config.dump(), oracle=spec.name, store=store, versions=versions
+            )
+            evaluators.append(stack.enter_context(where(recipe)))
+        proposer = Proposer.build(config, equipment.predictor, cache=place.path / "pool")
+        sources = decision_sources(config, equipment)
+        yield Machinery(
+            replace(proposer, sources=sources), tuple(evaluators), versions
+        )

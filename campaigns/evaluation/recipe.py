@@ -1,0 +1,65 @@
+"""An oracle as plain values, from which any process on any machine can make the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from campaigns.protocols import Oracle
+from materials.errors import InputError
+
+POTENTIAL = "potential"
+"""The name of the oracle that relaxes with an interatomic potential."""
+
+
+class Recipe(Protocol):
+    """Says which oracle, and makes it; a frozen dataclass of a module, not a closure."""
+
+    @property
+    def oracle(self) -> str:
+        """The oracle's name in the campaign."""
+        ...
+
+    def build(self) -> Oracle:
+        """Load what it takes. Raises :class:`materials.errors.GalenaError` if it cannot."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleRecipe:
+    """One oracle of a campaign."""
+
+    spec: str
+    """The specification, as :meth:`campaigns.config.CampaignConfig.dump` writes it."""
+    oracle: str = POTENTIAL
+    store: str = ""
+    """MLflow's, where a registered model is looked up."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the campaign began with; what is found here has to be the same."""
+
+    def build(self) -> Oracle:
+        """Load model and potential, and make the oracle.
+
+        Raises:
+            InputError: the specification names what is not here, or other versions are here
+                than the campaign began with.
+        """
+        from campaigns.config import CampaignConfig
+        from campaigns.oracles.build import Equipment, build_oracle
+
+        config = CampaignConfig.parse(self.spec, name="the campaign's specification")
+        equipment = Equipment.load(config, self.store)
+        check_versions(self.versions, equipment.versions)
+        return build_oracle(config, equipment)
+
+
+def check_versions(begun: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Raise :class:`InputError` if numbers from here would not be the campaign's."""
+    for part in ("galena", "predictor", "potential"):
+        if part in begun and begun[part] != found.get(part):
+            raise InputError(
+                f"the campaign runs with {part} {begun[part]}, here is "
+                f"{found.get(part)}; their numbers must not be mixed. Install or name the "
+                "same one here"
+            )
