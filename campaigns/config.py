@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field, model_validator
 from campaigns.elements import SYMBOLS, Elements
 from campaigns.generators import GeneratorSpec
 from campaigns.oracles.specs import OracleConfig as OracleConfig
-from campaigns.oracles.specs import References as References
 from campaigns.oracles.specs import OracleSpec
+from campaigns.oracles.specs import References as References
 from campaigns.oracles.specs import Relaxation as Relaxation
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean

@@ -1,7 +1,7 @@
 """All that oracles said of one candidate, and what of it counts.
 
-A campaign may have several oracles as tiers: the first judges every batch, each further one the
-few best of what those before it accepted. Gaps are of one kind throughout, so the last tier that
+A campaign may have several oracles as tiers: the first judges every batch, each further one
+the best of what those before it accepted. Gaps are of one kind throughout: the last tier that
 gave one is believed. Energies are not: a distance from the hull of one method is never put in
 the place of another's. A further tier that brings its own can only turn a candidate down.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from campaigns.config import CampaignConfig
+from campaigns.config import CampaignConfig, Targets
 from campaigns.learned import is_hit, oracle_scores
 from campaigns.ledger import Ledger
 from campaigns.protocols import FloatArray, Verdict
@@ -34,7 +34,11 @@ class Judgement:
     @property
     def verdict(self) -> Verdict:
         """The first tier's, with the gap of the last tier that gave one."""
-        gaps = [v for _, v in sorted(self.further.items()) if _answers(v, "band_gap")]
+        gaps = [
+            v
+            for _, v in sorted(self.further.items())
+            if v.error is None and v.band_gap is not None
+        ]
         if not gaps or self.first.error is not None:
             return self.first
         properties: dict[str, float] = dict(self.first.properties)
@@ -50,7 +54,7 @@ class Judgement:
 
     def refuted(self, config: CampaignConfig) -> bool:
         """Whether a further tier found it outside the targets."""
-        return any(_outside(v, config) for v in self.further.values())
+        return any(outside(v, config.targets) for v in self.further.values())
 
     def hit(self, config: CampaignConfig) -> bool:
         """Within the targets by the first tier, and turned down by no other."""
@@ -111,17 +115,14 @@ def promoted(
     return [ready[i] for i in order]
 
 
-def _answers(verdict: Verdict, name: str) -> bool:
-    return verdict.error is None and getattr(verdict, name) is not None
-
-
-def _outside(verdict: Verdict, config: CampaignConfig) -> bool:
-    gap, hull = config.targets.band_gap, config.targets.energy_above_hull
-    if _answers(verdict, "band_gap") and gap.weight > 0:
-        found = verdict.band_gap
-        if found is not None and not gap.min <= found <= gap.max:
+def outside(verdict: Verdict, targets: Targets) -> bool:
+    """Whether what a verdict says of the targets is not what is sought."""
+    gap, hull = verdict.band_gap, verdict.energy_above_hull
+    if verdict.error is not None:
+        return False
+    if gap is not None and targets.band_gap.weight > 0:
+        window = targets.band_gap
+        if not window.min <= gap <= window.max:
             return True
-    if _answers(verdict, "energy_above_hull") and hull.weight > 0:
-        above = verdict.energy_above_hull
-        return above is not None and above > hull.max
-    return False
+    limit = targets.energy_above_hull
+    return hull is not None and limit.weight > 0 and hull > limit.max

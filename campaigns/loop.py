@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,18 +12,23 @@ from campaigns.folder import CampaignFolder
 from campaigns.judgements import by_candidate, judgements
 from campaigns.learned import oracle_scores
 from campaigns.ledger import Ledger
-from campaigns.machinery import Machinery, Where, build_machinery
+from campaigns.machinery import Machinery, Where, machinery_of
 from campaigns.progress import Silent, Watcher
+from campaigns.questions import open_questions
 from campaigns.results import read_view
 from campaigns.rounds import Reached, run_round
 from campaigns.space import write_study
 from campaigns.tracking.store import model_store
 from campaigns.view import CampaignView
+from campaigns.worksheets import write_worksheets
 from materials.errors import InputError
 
 __all__ = ["Machinery", "Publish", "run_campaign"]
 
 Publish = Callable[[CampaignView], None]
+
+_MAY_CHANGE = {"galena", "model", "python"}
+"""Versions on record for people; the others make the numbers."""
 
 
 def run_campaign(
@@ -53,24 +59,50 @@ def run_campaign(
         ledger = place.open_ledger(config)
         try:
             store = model_store(tracking_uri, beside=folder)
-            machinery = machinery or build_machinery(config, place, watcher, store, where)
-            _same_versions(ledger, machinery.versions, folder)
-            reached = Reached.END
-            for number in range(1, config.rounds + 1):
-                reached = run_round(number, config, ledger, machinery, watcher)
-                if reached is not Reached.END:
-                    break
-                _write_study(place, config, ledger, machinery)
-                if publish:
-                    publish(read_view(ledger))
-            if reached is not Reached.WAITING and ledger.get("finished") is None:
-                ledger.put("finished", _now())
+            with (
+                nullcontext(machinery)
+                if machinery is not None
+                else machinery_of(config, place, watcher, store, where)
+            ) as running:
+                _same_versions(ledger, running.versions, folder)
+                over = _run(config, place, ledger, running, watcher, publish)
+                _conclude(config, place, ledger, over)
             view = read_view(ledger)
         finally:
             ledger.close()
         if publish:
             publish(view)
         return view
+
+
+def _run(
+    config: CampaignConfig,
+    place: CampaignFolder,
+    ledger: Ledger,
+    machinery: Machinery,
+    watcher: Watcher,
+    publish: Publish | None,
+) -> bool:
+    """All rounds that can be done now; whether no more will come."""
+    for number in range(1, config.rounds + 1):
+        reached = run_round(number, config, ledger, machinery, watcher)
+        if reached is not Reached.END:
+            return reached is not Reached.WAITING
+        _write_study(place, config, ledger, machinery)
+        if publish:
+            publish(read_view(ledger))
+    return True
+
+
+def _conclude(
+    config: CampaignConfig, place: CampaignFolder, ledger: Ledger, over: bool
+) -> None:
+    """Finished, if there is nothing more to do or to hear."""
+    waiting = open_questions(config, ledger)
+    write_worksheets(place.path, config, waiting)
+    ledger.put("waiting", len(waiting))
+    if over and not waiting and ledger.get("finished") is None:
+        ledger.put("finished", _now())
 
 
 def _write_study(
@@ -89,7 +121,7 @@ def _same_versions(ledger: Ledger, versions: dict[str, str], folder: Path) -> No
         ledger.put("versions", versions)
         ledger.put("started", _now())
         return
-    for part in ("predictor", "potential"):
+    for part in sorted({*begun, *versions} - _MAY_CHANGE):
         if begun.get(part) != versions.get(part):
             way = _way_back(begun, versions) if part == "predictor" else ""
             raise InputError(

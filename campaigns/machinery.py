@@ -65,6 +65,4 @@ def machinery_of(
             evaluators.append(stack.enter_context(where(recipe)))
         proposer = Proposer.build(config, equipment.predictor, cache=place.path / "pool")
         sources = decision_sources(config, equipment)
-        yield Machinery(
-            replace(proposer, sources=sources), tuple(evaluators), versions
-        )
+        yield Machinery(replace(proposer, sources=sources), tuple(evaluators), versions)

@@ -88,7 +88,8 @@ class CrystalPool:
         path = self.spec.table
         if path.suffix == ".parquet" or any(path.glob("**/*.parquet")) or "*" in path.name:
             return CrystalTable.open(path)
-        return CrystalTable.from_files([path])
+        table, _ = CrystalTable.from_files([path])
+        return table
 
     def predicted(self, advance: Advance) -> Predicted:
         """Ask the network about every row, or read what it said; ``advance`` counts rows."""
@@ -222,7 +223,7 @@ class CrystalPool:
             good = np.array([error is None for error in predictions.errors], dtype=bool)
         if lost := int((~good).sum()):
             turned_down["prediction"] = turned_down.get("prediction", 0) + lost
-        chosen = np.flatnonzero(good)
+        chosen = np.flatnonzero(good).tolist()
         return Predicted(
             np.array([kept[i][0] for i in chosen], dtype=np.int64),
             np.array([kept[i][1] for i in chosen], dtype=np.str_),

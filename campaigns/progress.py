@@ -113,7 +113,9 @@ class Live:
             self._say("  ", ("✗", "red"), f" {candidate.formula:<14} {verdict.error}")
             return
         self._say(
-            "  ", ("✓" if hit else " ", "green"), f" {candidate.formula:<14} {_told(verdict)}"
+            "  ",
+            ("✓" if hit else " ", "green"),
+            f" {candidate.formula:<14} {_told(verdict)}",
         )
 
     def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None:

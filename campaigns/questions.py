@@ -41,7 +41,7 @@ def asked(ledger: Ledger, tier: int) -> dict[str, int]:
 def note_asked(ledger: Ledger, tier: int, number: int, names: list[str]) -> None:
     """Record that a further tier was asked about candidates in round ``number``."""
     everything = ledger.get(_ASKED) or {}
-    new = {name: number for name in names}
+    new = dict.fromkeys(names, number)
     everything[str(tier)] = new | everything.get(str(tier), {})
     ledger.put(_ASKED, everything)
 

@@ -114,7 +114,9 @@ def _confirm(
     for place, tier in enumerate(config.tiers, start=1):
         if _cost_or_hours_spent(config, ledger):
             return
-        chosen = {p.candidate.id: p.candidate for p in _ready(number, place, config, ledger)}
+        chosen = {
+            p.candidate.id: p.candidate for p in _ready(number, place, config, ledger)
+        }
         if not chosen:
             continue
         if isinstance(tier.oracle, InboxSpec):

@@ -131,7 +131,9 @@ class Crew:
             EvaluationError: the oracle is broken, or processes die before it is built.
         """
         now = time.monotonic()
-        limits = [end - now for w in self._workers if (end := self._deadline(w)) is not None]
+        limits = [
+            end - now for w in self._workers if (end := self._deadline(w)) is not None
+        ]
         sources: dict[object, _Worker] = {}
         for worker in self._workers:
             sources[worker.pipe] = sources[worker.process.sentinel] = worker

@@ -51,7 +51,11 @@ class OracleRecipe:
         config = CampaignConfig.parse(self.spec, name="the campaign's specification")
         equipment = Equipment.load(config, self.store)
         check_versions(self.versions, equipment.versions)
-        return build_oracle(config, equipment)
+        spec = next((one for one in config.oracles if one.name == self.oracle), None)
+        if spec is None:
+            names = ", ".join(one.name for one in config.oracles)
+            raise InputError(f"the campaign has no oracle '{self.oracle}', only {names}")
+        return build_oracle(config, spec, equipment)
 
 
 def check_versions(begun: Mapping[str, str], found: Mapping[str, str]) -> None:
