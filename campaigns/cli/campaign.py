@@ -11,6 +11,7 @@ from rich.text import Text
 
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
+from campaigns.cli.work import work
 from campaigns.tracking.store import default_store
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ app = typer.Typer(
 A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
 """,
 )
+
+app.command()(work)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from campaigns.evaluation.crew import Loss, Outcome
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError
 
@@ -23,6 +24,17 @@ class Attempts:
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise InputError(f"attempts must be at least 1, got {self.limit}")
+
+    def verdict(self, outcome: Outcome) -> Verdict | None:
+        """What an outcome comes to; None if the candidate is to be tried again."""
+        if outcome.verdict is not None:
+            return self.settle(outcome.verdict)
+        if outcome.loss is Loss.OVERTIME:
+            late = Verdict(
+                outcome.candidate.id, seconds=outcome.seconds, error=outcome.cause
+            )
+            return self.settle(late)
+        return self.lost(outcome.candidate, outcome.cause)
 
     def lost(self, candidate: Candidate, cause: str) -> Verdict | None:
         """A worker is gone; the verdict if that was the last attempt, else None."""

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from campaigns.evaluation.child import serve
-from campaigns.evaluation.protocol import EvaluationError
+from campaigns.evaluation.protocol import EvaluationError, StartError
 from campaigns.evaluation.recipe import Recipe
 from campaigns.evaluation.wire import candidate_json, verdict_of
 from campaigns.protocols import Candidate, Verdict
@@ -204,7 +204,7 @@ class Crew:
         if message is None:
             return self._died(worker)
         if "raised" in message:
-            raise EvaluationError(message["raised"])
+            raise (EvaluationError if worker.ready else StartError)(message["raised"])
         if "ready" in message:
             worker.ready, worker.given = True, time.monotonic()
             self._failed_starts = 0
@@ -225,7 +225,7 @@ class Crew:
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:
-                raise EvaluationError(
+                raise StartError(
                     f"worker processes end before their oracle is built: {cause}; is there "
                     "memory for so many?"
                 )

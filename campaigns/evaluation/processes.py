@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from campaigns.evaluation.attempts import ATTEMPTS, Attempts
-from campaigns.evaluation.crew import Crew, Loss, Outcome
+from campaigns.evaluation.crew import Crew
 from campaigns.evaluation.recipe import Recipe
 from campaigns.protocols import Candidate, Verdict
 
@@ -52,23 +52,15 @@ class ProcessEvaluator:
                 while todo and self.crew.idle:
                     self.crew.give(todo.popleft())
                 for outcome in self.crew.wait(_TICK):
-                    verdict = self._verdict(outcome, attempts)
+                    if outcome.loss is not None:
+                        self.note(f"{outcome.candidate.formula}: {outcome.cause}")
+                    verdict = attempts.verdict(outcome)
                     if verdict is None:
                         todo.append(outcome.candidate)
                     else:
                         yield verdict
         finally:
             self.crew.stop()
-
-    def _verdict(self, outcome: Outcome, attempts: Attempts) -> Verdict | None:
-        if outcome.verdict is not None:
-            return attempts.settle(outcome.verdict)
-        self.note(f"{outcome.candidate.formula}: {outcome.cause}")
-        if outcome.loss is Loss.OVERTIME:
-            return attempts.settle(
-                Verdict(outcome.candidate.id, seconds=outcome.seconds, error=outcome.cause)
-            )
-        return attempts.lost(outcome.candidate, outcome.cause)
 
     def finish(self) -> None:
         """Nobody waits."""

@@ -14,6 +14,10 @@ class EvaluationError(GalenaError):
     """Oracle calls cannot go on: workers do not start, or the oracle itself is broken."""
 
 
+class StartError(EvaluationError):
+    """The oracle cannot be built where it is wanted; no candidate is to blame."""
+
+
 class OpenEvaluator(Protocol):
     """An :class:`campaigns.protocols.Evaluator` that holds processes or connections.
 
