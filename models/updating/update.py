@@ -1,0 +1,147 @@
+"""What a few oracle labels change about a network's predictions.
+
+update = fit_update(labelled, truth)        # Base of n candidates, labels (n, m)
+mean, std = update.predict(pool)            # (n_pool, m) each
+update.facts()                              # what was chosen, and whether it keeps its word
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from materials.errors import InputError, did_you_mean
+from models.updating.base import Base, FloatArray
+from models.updating.choose import CONTENDERS, Chosen, Fit, choose
+from models.updating.column import Column, Prior
+from models.updating.recalibrate import LEVELS
+
+MOST_LABELS = 1000
+"""Labels that an update learns from, the last ones given: its cost grows with their cube."""
+_AT_ONCE = 1 << 18  # entries of a block of covariances: what fits into a processor's cache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One target's update."""
+
+    chosen: Chosen
+    prior: Prior | None  # where the network does not predict it
+    noise: float
+    least: float  # no prediction is below
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """A fitted update; made by :func:`fit_update`."""
+
+    targets: Mapping[str, Target] = field(repr=False)
+    rows: int
+
+    def predict(self, base: Base) -> tuple[FloatArray, FloatArray]:
+        """Mean and deviation of the oracle's answer, ``(n, m)`` each, in the targets' units.
+
+        ``base`` must be of the same network, targets and width as what was fitted.
+        """
+        if base.targets != tuple(self.targets):
+            raise InputError(
+                f"an update of {', '.join(self.targets)} cannot predict "
+                f"{', '.join(base.targets)}: expected the same targets in the same order"
+            )
+        mean, std = np.empty((2, len(base), len(base.targets)))
+        size = max(16, _AT_ONCE // max(1, self.rows))
+        for number, target in enumerate(self.targets.values()):
+            column = Column.of(base, number, noise=target.noise, prior=target.prior)
+            for first in range(0, len(base), size):
+                part = column.take(np.arange(first, min(first + size, len(base))))
+                rows = slice(first, first + size)
+                mean[rows, number], std[rows, number] = _predicted(target, part)
+        return mean, std
+
+    def facts(self) -> dict[str, float | str]:
+        """Per target: the method kept, its parameters, its coverage; for a round's summary.
+
+        Coverage is of labels left out one at a time, at 50, 80 and 90 %, before and after
+        the deviations were recalibrated.
+        """
+        found: dict[str, float | str] = {}
+        for name, target in self.targets.items():
+            chosen = target.chosen
+            told: dict[str, float | str] = {
+                "update": chosen.name,
+                "n_labels": chosen.recalibration.rows,
+                "std_factor": chosen.recalibration.factor,
+            }
+            for level in LEVELS:
+                told[f"coverage_{level * 100:.0f}"] = chosen.recalibration.after[level]
+                told[f"coverage_{level * 100:.0f}_before"] = chosen.recalibration.before[
+                    level
+                ]
+            for contender, score in chosen.scores.items():
+                told[f"score_{contender.replace(' ', '_')}"] = score
+            if chosen.process is not None:
+                told |= chosen.process.facts()
+            found |= {f"{name}_{key}": value for key, value in told.items()}
+        return found
+
+
+def fit_update(
+    labelled: Base,
+    truth: FloatArray,
+    *,
+    noise: Mapping[str, float] | None = None,
+    non_negative: Collection[str] = (),
+    contenders: Mapping[str, Fit] = CONTENDERS,
+) -> Update:
+    """Learn from labels what the network gets wrong.
+
+    ``truth`` is ``(n, m)``, NaN where a candidate has no label of a target. ``noise`` is what
+    the oracle itself is unsure of, per target in its unit: no deviation falls below it.
+    ``non_negative`` targets are never predicted below zero. Of more than 1,000 labels of a
+    target the last 1,000 count. The same labels in the same order give the same update.
+
+    Raises:
+        InputError: shapes do not match, a target is unknown, or there is one that neither the
+            network nor a label says anything about.
+    """
+    truth = np.asarray(truth, dtype=np.float64)
+    if truth.shape != labelled.mean.shape:
+        raise InputError(
+            f"labels of shape {truth.shape}: expected {labelled.mean.shape}, a row for each "
+            "candidate and a column for each target, NaN where there is none"
+        )
+    noise = noise or {}
+    for name in (*noise, *non_negative):
+        if name not in labelled.targets:
+            raise InputError(
+                f"no target '{name}': {', '.join(labelled.targets)}."
+                f"{did_you_mean(name, labelled.targets)}"
+            )
+    targets = {}
+    for number, name in enumerate(labelled.targets):
+        known = np.flatnonzero(np.isfinite(truth[:, number]))[-MOST_LABELS:]
+        label = truth[known, number]
+        absent = np.isnan(labelled.mean[:, number]).all()
+        prior = Prior.of(name, label) if absent else None
+        floor = noise.get(name, 0.0)
+        column = Column.of(
+            labelled.take(known), number, noise=floor, prior=prior, label=label
+        )
+        targets[name] = Target(
+            chosen=choose(column, contenders),
+            prior=prior,
+            noise=floor,
+            least=0.0 if name in non_negative else -np.inf,
+        )
+    return Update(targets=targets, rows=min(len(labelled), MOST_LABELS))
+
+
+def _predicted(target: Target, rows: Column) -> tuple[FloatArray, FloatArray]:
+    chosen = target.chosen
+    mean, std = rows.mean, rows.std
+    if chosen.process is not None:
+        mean, std = chosen.process.apply(rows)
+    std = np.maximum(std * chosen.recalibration.factor, target.noise)
+    return np.maximum(mean, target.least), std
