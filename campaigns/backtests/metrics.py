@@ -58,9 +58,7 @@ def hits_by_round(found: Sequence[bool], batch_size: int) -> FloatArray:
     return np.asarray(each.sum(axis=1).cumsum(), dtype=np.float64)
 
 
-def acceleration(
-    hits: FloatArray, batch_size: int, n_pool: int, n_hits: int
-) -> FloatArray:
+def acceleration(hits: FloatArray, batch_size: int, n_pool: int, n_hits: int) -> FloatArray:
     """Acceleration factor after each round ``(rounds,)``, of ``hits`` after each round.
 
     The calls are those up to the end of the round that brought the last hit so far. Where
@@ -71,9 +69,7 @@ def acceleration(
     return np.asarray(expected_calls(hits, n_pool, n_hits) / calls, dtype=np.float64)
 
 
-def enhancement(
-    hits: FloatArray, batch_size: int, n_pool: int, n_hits: int
-) -> FloatArray:
+def enhancement(hits: FloatArray, batch_size: int, n_pool: int, n_hits: int) -> FloatArray:
     """Enhancement factor after each round ``(rounds,)``."""
     calls = batch_size * np.arange(1, len(hits) + 1)
     return np.asarray(hits / expected_hits(calls, n_pool, n_hits), dtype=np.float64)
@@ -125,5 +121,7 @@ def interval(values: FloatArray) -> Interval:
     mean = float(np.mean(values))
     if len(values) < 2:
         return Interval(mean, float("nan"), float("nan"))
-    half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+    half = float(
+        t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+    )
     return Interval(mean, mean - half, mean + half)

@@ -81,4 +81,6 @@ class ChosenRows:
 
 
 def _words(where: Mapping[str, str]) -> str:
-    return " and ".join(f"{name} == {value}" for name, value in where.items()) or "a crystal"
+    return (
+        " and ".join(f"{name} == {value}" for name, value in where.items()) or "a crystal"
+    )

@@ -29,13 +29,13 @@ class Tpe:
     def __call__(self, seen: Seen, k: int) -> Sequence[int]:
         """Ask ``k`` times; each answer is the nearest row that is neither seen nor chosen."""
         import optuna
-        from optuna.distributions import FloatDistribution
+        from optuna.distributions import BaseDistribution, FloatDistribution
         from optuna.trial import create_trial
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         names = [f"x{column}" for column in range(self.points.shape[1])]
         ends = zip(self.points.min(axis=0), self.points.max(axis=0), strict=True)
-        space = {
+        space: dict[str, BaseDistribution] = {
             name: FloatDistribution(float(low), float(high))
             for name, (low, high) in zip(names, ends, strict=True)
         }
