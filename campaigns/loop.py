@@ -62,11 +62,20 @@ def run_campaign(
             with (
                 nullcontext(machinery)
                 if machinery is not None
-                else machinery_of(config, place, watcher, store, where)
+                else machinery_of(
+                    config,
+                    place,
+                    watcher,
+                    store,
+                    campaign_id=ledger.get("campaign_id"),
+                    where=where,
+                )
             ) as running:
                 _same_versions(ledger, running.versions, folder)
                 over = _run(config, place, ledger, running, watcher, publish)
-                _conclude(config, place, ledger, over)
+                if _conclude(config, place, ledger, over):
+                    for evaluator in running.evaluators:
+                        evaluator.finish()
             view = read_view(ledger)
         finally:
             ledger.close()
@@ -96,13 +105,15 @@ def _run(
 
 def _conclude(
     config: CampaignConfig, place: CampaignFolder, ledger: Ledger, over: bool
-) -> None:
-    """Finished, if there is nothing more to do or to hear."""
+) -> bool:
+    """Finished, if there is nothing more to do or to hear; whether it is."""
     waiting = open_questions(config, ledger)
     write_worksheets(place.path, config, waiting)
     ledger.put("waiting", len(waiting))
-    if over and not waiting and ledger.get("finished") is None:
+    finished = over and not waiting
+    if finished and ledger.get("finished") is None:
         ledger.put("finished", _now())
+    return finished
 
 
 def _write_study(

@@ -16,11 +16,11 @@ from campaigns.oracles.build import Equipment, build_oracle
 from campaigns.oracles.specs import InboxSpec
 from campaigns.progress import Watcher
 from campaigns.propose import Proposer
-from campaigns.protocols import Evaluator
 from campaigns.sources import decision_sources
 
-Where = Callable[[OracleRecipe], OpenEvaluator]
-"""Where oracles are asked that are programs, given what makes one: processes, a cluster."""
+Where = Callable[[OracleRecipe, str], OpenEvaluator]
+"""Where oracles are asked that are programs: processes, a cluster. Given what makes one, and
+what tells the campaign from others of its name."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Machinery:
     """What a campaign runs on; tests put other things here."""
 
     proposer: Proposer
-    evaluators: tuple[Evaluator, ...]
+    evaluators: tuple[OpenEvaluator, ...]
     """One per oracle: the first judges every batch, further ones the best of it."""
     versions: dict[str, str]
 
@@ -39,6 +39,8 @@ def machinery_of(
     place: CampaignFolder,
     watcher: Watcher,
     store: str,
+    *,
+    campaign_id: str = "",
     where: Where | None = None,
 ) -> Iterator[Machinery]:
     """Load the predictor and make the oracles named in the specification.
@@ -49,20 +51,24 @@ def machinery_of(
     equipment = Equipment.load(config, store)
     versions = equipment.versions
     with ExitStack() as stack:
-        evaluators: list[Evaluator] = []
+        evaluators: list[OpenEvaluator] = []
         for spec in config.oracles:
             if isinstance(spec, InboxSpec):
                 evaluators.append(Elsewhere())
                 continue
-            if where is None:
-                note = watcher.reference
-                oracle = build_oracle(config, spec, equipment, note=note)
-                evaluators.append(stack.enter_context(SerialEvaluator(oracle)))
-                continue
             recipe = OracleRecipe(
                 spec=config.dump(), oracle=spec.name, store=store, versions=versions
             )
-            evaluators.append(stack.enter_context(where(recipe)))
+            evaluator = (
+                SerialEvaluator(
+                    build_oracle(
+                        spec, equipment, alone=recipe.attempt, note=watcher.reference
+                    )
+                )
+                if where is None
+                else where(recipe, campaign_id)
+            )
+            evaluators.append(stack.enter_context(evaluator))
         proposer = Proposer.build(config, equipment.predictor, cache=place.path / "pool")
         sources = decision_sources(config, equipment)
         yield Machinery(replace(proposer, sources=sources), tuple(evaluators), versions)

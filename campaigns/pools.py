@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -286,6 +287,6 @@ def _read(path: Path) -> Predicted | None:
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in _ARRAYS}
             turned_down = json.loads(str(content["turned_down"]))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, BadZipFile):
         return None
     return Predicted(**arrays, turned_down=turned_down)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
     from campaigns.loop import Publish
+    from campaigns.machinery import Where
     from campaigns.view import CampaignView
 
 SHORTLIST_ON_SCREEN = 20
@@ -54,6 +55,21 @@ def run(
         str | None,
         typer.Option(help="Predictor in place of SPEC's: folder, name or MLflow URI."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ask oracles in so many processes of this machine."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Ask oracles on Ray: auto, local or a cluster's address."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask oracles through a database: whoever runs galena campaign work takes "
+            "part. postgresql://USER@HOST/DATABASE",
+        ),
+    ] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +88,10 @@ def run(
     - `galena campaign run my.yaml --folder runs/second --dry`
 
     - `galena campaign run my.yaml --model models:/galena@champion`
+
+    - `galena campaign run my.yaml --workers 4`: oracle calls four at a time
     """
+    from campaigns.cli.where import where_of
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
 
@@ -83,7 +102,9 @@ def run(
     if dry:
         _print_plan(config, place, as_json=as_json)
         return
-    view = _run(config, place, tracking_uri, as_json=as_json)
+    _warn_of_backtest(config)
+    where = where_of(config, workers=workers, ray=ray, storage=storage)
+    view = _run(config, place, tracking_uri, where, as_json=as_json)
     if as_json:
         show.print_json(summary(view, place))
     else:
@@ -165,6 +186,7 @@ def _run(
     config: CampaignConfig,
     place: CampaignFolder,
     tracking_uri: str | None,
+    where: Where | None,
     *,
     as_json: bool,
 ) -> CampaignView:
@@ -181,12 +203,23 @@ def _run(
                 watcher=live,
                 publish=_publisher(place, tracking_uri or default_store(place.path)),
                 tracking_uri=tracking_uri,
+                where=where,
             )
     except KeyboardInterrupt:
         show.side_console().print(
             "\nStopped. Nothing is lost: the same command goes on from here."
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _warn_of_backtest(config: CampaignConfig) -> None:
+    """Say before anything is spent if the model was worse than chance on like tasks."""
+    if config.backtest is None:
+        return
+    from campaigns.backtests.verdict import warning
+
+    if (told := warning(config.backtest)) is not None:
+        show.warn(told)
 
 
 def _publisher(place: CampaignFolder, store: str) -> Publish:

@@ -40,9 +40,7 @@ def work(
         float | None,
         typer.Option(min=0.001, help="Seconds for one candidate, then it has failed."),
     ] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads for linear algebra.")
-    ] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for linear algebra.")] = 1,
     idle: Annotated[
         float,
         typer.Option(min=0.0, help="Go after so many seconds without anything to do."),

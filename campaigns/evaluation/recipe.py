@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from campaigns.protocols import Oracle
 from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from campaigns.oracles.build import Equipment
+    from campaigns.oracles.guard import Attempt
+    from campaigns.oracles.specs import OracleSpec
 
 POTENTIAL = "potential"
 """The name of the oracle that relaxes with an interatomic potential."""
@@ -39,14 +44,26 @@ class OracleRecipe:
     """What the campaign began with; what is found here has to be the same."""
 
     def build(self) -> Oracle:
-        """Load model and potential, and make the oracle.
+        """Load what it takes, and make the oracle.
 
         Raises:
             InputError: the specification names what is not here, or other versions are here
                 than the campaign began with.
         """
+        from campaigns.oracles.build import build_oracle
+
+        spec, equipment = self._loaded()
+        return build_oracle(spec, equipment, alone=self.attempt)
+
+    def attempt(self) -> Attempt:
+        """The oracle without guard, for a process that keeps its time limit."""
+        from campaigns.oracles.build import attempt_of
+
+        return attempt_of(*self._loaded())
+
+    def _loaded(self) -> tuple[OracleSpec, Equipment]:
         from campaigns.config import CampaignConfig
-        from campaigns.oracles.build import Equipment, build_oracle
+        from campaigns.oracles.build import Equipment
 
         config = CampaignConfig.parse(self.spec, name="the campaign's specification")
         equipment = Equipment.load(config, self.store)
@@ -55,7 +72,7 @@ class OracleRecipe:
         if spec is None:
             names = ", ".join(one.name for one in config.oracles)
             raise InputError(f"the campaign has no oracle '{self.oracle}', only {names}")
-        return build_oracle(config, spec, equipment)
+        return spec, equipment
 
 
 def check_versions(begun: Mapping[str, str], found: Mapping[str, str]) -> None:
