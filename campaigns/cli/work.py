@@ -40,9 +40,7 @@ def work(
         float | None,
         typer.Option(min=0.001, help="Seconds for one candidate, then it has failed."),
     ] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads for linear algebra.")
-    ] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for linear algebra.")] = 1,
     idle: Annotated[
         float,
         typer.Option(min=0.0, help="Go after so many seconds without anything to do."),
@@ -141,7 +139,7 @@ def _sum_up(tally: Tally, *, as_json: bool) -> None:
 def _stopped_by_sigterm() -> Iterator[None]:
     """Batch systems end jobs with SIGTERM; what is at hand is given back then."""
 
-    def stop(number: int, frame: Any) -> NoReturn:
+    def stop(*_: Any) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)

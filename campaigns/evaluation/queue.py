@@ -116,7 +116,9 @@ class Queue:
         names = [study.study_name for study in patience(storage.get_all_studies)]
         known = [n.removesuffix(_SUFFIX) for n in names if n.endswith(_SUFFIX)]
         if name not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "there is none yet"
+            there = (
+                f"there are {', '.join(sorted(known))}" if known else "there is none yet"
+            )
             raise InputError(
                 f"{address}: no campaign '{name}' here; {there}.{did_you_mean(name, known)} "
                 "Begin it with: galena campaign run SPEC --storage URL"

@@ -233,5 +233,3 @@ def _open(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 def _lost(trial: FrozenTrial) -> bool:
     return _is(trial, "FAIL") and counts(trial)
-
-

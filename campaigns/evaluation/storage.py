@@ -80,7 +80,10 @@ class Address:
 
         logging.getLogger("optuna").setLevel(logging.WARNING)
         url = _parsed(self._url)
-        if url.drivername in _FILES and not Path(str(url.database)).absolute().parent.is_dir():
+        if (
+            url.drivername in _FILES
+            and not Path(str(url.database)).absolute().parent.is_dir()
+        ):
             raise InputError(f"{self}: there is no such folder; make it first")
         if url.drivername == "journal":
             from optuna.storages import JournalStorage
@@ -91,7 +94,9 @@ class Address:
             return _sqlite(url)
         if url.drivername in _POSTGRES:
             return _postgresql(url)
-        raise InputError(f"'{self}' names no database that can be shared; expected {_FORMS}")
+        raise InputError(
+            f"'{self}' names no database that can be shared; expected {_FORMS}"
+        )
 
 
 def masked(url: str) -> str:

@@ -58,8 +58,6 @@ def build_oracle(
 ) -> Oracle:
     """The oracle of a campaign; ``note`` is told of chemical systems computed on the way."""
     references = References(equipment.potential, equipment.predictor, config.oracle)
-    oracle = MlipOracle(
-        equipment.potential, equipment.predictor, references, config.oracle
-    )
+    oracle = MlipOracle(equipment.potential, equipment.predictor, references, config.oracle)
     oracle.note = note
     return oracle
