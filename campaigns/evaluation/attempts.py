@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from campaigns.evaluation.crew import Loss, Outcome
+from campaigns.evaluation.processes import Loss, Outcome
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError
 

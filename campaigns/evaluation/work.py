@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from campaigns.evaluation.attempts import ATTEMPTS, Attempts
-from campaigns.evaluation.crew import Crew
+from campaigns.evaluation.processes import Crew
 from campaigns.evaluation.protocol import EvaluationError, StartError
 from campaigns.evaluation.queue import Claim, Queue
 from campaigns.evaluation.recipe import OracleRecipe, Recipe
