@@ -171,13 +171,14 @@ def _slabs(front: FloatArray, reference: tuple[float, ...]) -> list[Box]:
 def _front(points: ArrayLike, reference: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """The front's part above the reference point, checked."""
     corner = np.asarray(reference, dtype=np.float64)
-    given = np.asarray(points, dtype=np.float64).reshape(-1, max(corner.size, 1))
     if corner.ndim != 1 or len(corner) < 1 or not np.isfinite(corner).all():
-        raise InputError(f"reference must be m finite numbers, got shape {corner.shape}")
-    if np.asarray(points).size and np.asarray(points).shape[-1] != len(corner):
+        raise InputError(f"reference must be m finite numbers, got {reference}")
+    given = np.asarray(points, dtype=np.float64)
+    if given.size == 0:
+        return np.empty((0, len(corner))), corner
+    if given.ndim != 2 or given.shape[1] != len(corner):
         raise InputError(
-            f"points of {np.asarray(points).shape[-1]} objectives and a reference of "
-            f"{len(corner)}"
+            f"points of {given.shape[-1]} objectives and a reference of {len(corner)}"
         )
     above = given[np.isfinite(given).all(axis=1) & (given > corner).all(axis=1)]
     return pareto_front(above), corner
