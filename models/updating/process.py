@@ -142,7 +142,7 @@ def fit_process(name: str, seen: Column, kernels: Sequence[Kernel]) -> Process:
     trend = _trend(seen, middle, best)
     matrix = best.share * correlation + trend @ trend.T
     matrix[np.diag_indices_from(matrix)] += 1.0 - best.share + _JITTER
-    factor = np.linalg.cholesky(matrix)
+    factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
     return Process(
         name=name,
         kernel=kernel,

@@ -14,9 +14,9 @@ import numpy as np
 
 from materials.errors import InputError, did_you_mean
 from models.updating.base import Base, FloatArray
-from models.updating.choose import CONTENDERS, Chosen, Fit, choose
 from models.updating.column import Column, Prior
 from models.updating.recalibrate import LEVELS
+from models.updating.stacking import CONTENDERS, Fit, Stack, stack
 
 MOST_LABELS = 1000
 """Labels that an update learns from, the last ones given: its cost grows with their cube."""
@@ -27,7 +27,7 @@ _AT_ONCE = 1 << 18  # entries of a block of covariances: what fits into a proces
 class Target:
     """One target's update."""
 
-    chosen: Chosen
+    stack: Stack
     prior: Prior | None  # where the network does not predict it
     noise: float
     least: float  # no prediction is below
@@ -61,29 +61,21 @@ class Update:
         return mean, std
 
     def facts(self) -> dict[str, float | str]:
-        """Per target: the method kept, its parameters, its coverage; for a round's summary.
+        """Per target, for a round's summary, each name after the target's and ``_``.
 
-        Coverage is of labels left out one at a time, at 50, 80 and 90 %, before and after
-        the deviations were recalibrated.
+        | name | meaning |
+        |---|---|
+        | ``update`` | the member of greatest weight |
+        | ``n_labels`` | labels learned from |
+        | ``weight_*``, ``factor_*``, ``score_*`` | of each member: its weight, what its |
+        | | deviations are multiplied by, mean log score of labels left out in turn |
+        | ``coverage_50``, ``_80``, ``_90`` | share of left-out labels inside |
+        | ``coverage_50_before`` ... | the same of the network alone |
+        | ``kernel``, ``share``, ... | parameters of the leading member |
         """
         found: dict[str, float | str] = {}
         for name, target in self.targets.items():
-            chosen = target.chosen
-            told: dict[str, float | str] = {
-                "update": chosen.name,
-                "n_labels": chosen.recalibration.rows,
-                "std_factor": chosen.recalibration.factor,
-            }
-            for level in LEVELS:
-                told[f"coverage_{level * 100:.0f}"] = chosen.recalibration.after[level]
-                told[f"coverage_{level * 100:.0f}_before"] = chosen.recalibration.before[
-                    level
-                ]
-            for contender, score in chosen.scores.items():
-                told[f"score_{contender.replace(' ', '_')}"] = score
-            if chosen.process is not None:
-                told |= chosen.process.facts()
-            found |= {f"{name}_{key}": value for key, value in told.items()}
+            found |= {f"{name}_{key}": value for key, value in _facts(target.stack).items()}
         return found
 
 
@@ -130,7 +122,7 @@ def fit_update(
             labelled.take(known), number, noise=floor, prior=prior, label=label
         )
         targets[name] = Target(
-            chosen=choose(column, contenders),
+            stack=stack(column, contenders),
             prior=prior,
             noise=floor,
             least=0.0 if name in non_negative else -np.inf,
@@ -139,9 +131,21 @@ def fit_update(
 
 
 def _predicted(target: Target, rows: Column) -> tuple[FloatArray, FloatArray]:
-    chosen = target.chosen
-    mean, std = rows.mean, rows.std
-    if chosen.process is not None:
-        mean, std = chosen.process.apply(rows)
-    std = np.maximum(std * chosen.recalibration.factor, target.noise)
-    return np.maximum(mean, target.least), std
+    mean, std = target.stack.apply(rows)
+    return np.maximum(mean, target.least), np.maximum(std, target.noise)
+
+
+def _facts(stack: Stack) -> dict[str, float | str]:
+    leading = stack.leading
+    told: dict[str, float | str] = {"update": leading.name, "n_labels": stack.rows}
+    for member in stack.members:
+        name = member.name.replace(" ", "_")
+        told |= {
+            f"weight_{name}": member.weight,
+            f"factor_{name}": member.factor,
+            f"score_{name}": member.score,
+        }
+    for level in LEVELS:
+        told[f"coverage_{100 * level:.0f}"] = stack.after[level]
+        told[f"coverage_{100 * level:.0f}_before"] = stack.before[level]
+    return told if leading.fitted is None else told | leading.fitted.facts()
