@@ -23,7 +23,8 @@ import numpy as np
 from models.updating.base import FloatArray
 from models.updating.column import Column
 from models.updating.recalibrate import LAPLACE, coverage, std_factor
-from models.updating.residual import fit_residual
+from models.updating.residual import Residual
+from models.updating.states import States
 
 
 class Fitted(Protocol):
@@ -40,10 +41,12 @@ class Fitted(Protocol):
 
 
 Fit = Callable[[Column], Fitted]
+Contender = Callable[[States], Fit]
+"""Labelled candidates in, what fits any of their targets out."""
 
 NETWORK = "network"
 """No update: what the network says."""
-CONTENDERS: Mapping[str, Fit] = {"residual": fit_residual}
+CONTENDERS: Mapping[str, Contender] = {"residual": Residual.of}
 """What is weighed against the network where nothing else is asked for."""
 BELIEF = 3.0
 """How many labels the belief in the network alone is worth."""
@@ -93,7 +96,7 @@ class Stack:
         return max(self.members, key=lambda member: member.weight)
 
 
-def stack(seen: Column, contenders: Mapping[str, Fit] = CONTENDERS) -> Stack:
+def stack(seen: Column, contenders: Mapping[str, Fit]) -> Stack:
     """Fit all contenders on labelled candidates and weigh them.
 
     A row predicted as zero that is zero says nothing about deviations (metals known as such)
@@ -101,8 +104,7 @@ def stack(seen: Column, contenders: Mapping[str, Fit] = CONTENDERS) -> Stack:
     """
     told = (seen.label != 0.0) | (seen.mean != 0.0)
     fitted: dict[str, Fitted | None] = {NETWORK: None}
-    if len(seen) >= FEWEST:
-        fitted |= {name: fit(seen) for name, fit in contenders.items()}
+    fitted |= {name: fit(seen) for name, fit in contenders.items()}
     said, factors, scores = [], [], []
     for one in fitted.values():
         mean, std = (seen.mean, seen.std) if one is None else one.leave_one_out()

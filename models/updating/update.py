@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from materials.errors import InputError, did_you_mean
-from models.updating.base import Base, FloatArray
+from models.updating.base import Base, FloatArray, IntArray
 from models.updating.column import Column, Prior
 from models.updating.recalibrate import LEVELS
-from models.updating.stacking import CONTENDERS, Fit, Stack, stack
+from models.updating.stacking import CONTENDERS, FEWEST, Contender, Fit, Stack, stack
+from models.updating.states import States
 
 MOST_LABELS = 1000
 """Labels that an update learns from, the last ones given: its cost grows with their cube."""
@@ -52,12 +53,15 @@ class Update:
             )
         mean, std = np.empty((2, len(base), len(base.targets)))
         size = max(16, _AT_ONCE // max(1, self.rows))
-        for number, target in enumerate(self.targets.values()):
-            column = Column.of(base, number, noise=target.noise, prior=target.prior)
-            for first in range(0, len(base), size):
-                part = column.take(np.arange(first, min(first + size, len(base))))
-                rows = slice(first, first + size)
-                mean[rows, number], std[rows, number] = _predicted(target, part)
+        for first in range(0, len(base), size):
+            rows = slice(first, first + size)
+            part = base.take(rows)
+            states = States(embedding=part.embedding, composition=part.composition)
+            for number, target in enumerate(self.targets.values()):
+                column = Column.of(
+                    part, number, states, noise=target.noise, prior=target.prior
+                )
+                mean[rows, number], std[rows, number] = _predicted(target, column)
         return mean, std
 
     def facts(self) -> dict[str, float | str]:
@@ -85,7 +89,7 @@ def fit_update(
     *,
     noise: Mapping[str, float] | None = None,
     non_negative: Collection[str] = (),
-    contenders: Mapping[str, Fit] = CONTENDERS,
+    contenders: Mapping[str, Contender] = CONTENDERS,
 ) -> Update:
     """Learn from labels what the network gets wrong.
 
@@ -111,23 +115,40 @@ def fit_update(
                 f"no target '{name}': {', '.join(labelled.targets)}."
                 f"{did_you_mean(name, labelled.targets)}"
             )
+    prepared = _Prepared(labelled, contenders)
     targets = {}
     for number, name in enumerate(labelled.targets):
         known = np.flatnonzero(np.isfinite(truth[:, number]))[-MOST_LABELS:]
         label = truth[known, number]
-        absent = np.isnan(labelled.mean[:, number]).all()
-        prior = Prior.of(name, label) if absent else None
+        prior = None if labelled.predicts(number) else Prior.of(name, label)
         floor = noise.get(name, 0.0)
-        column = Column.of(
-            labelled.take(known), number, noise=floor, prior=prior, label=label
-        )
+        rows, states, fits = prepared(known)
+        column = Column.of(rows, number, states, noise=floor, prior=prior, label=label)
         targets[name] = Target(
-            stack=stack(column, contenders),
+            stack=stack(column, fits),
             prior=prior,
             noise=floor,
             least=0.0 if name in non_negative else -np.inf,
         )
     return Update(targets=targets, rows=min(len(labelled), MOST_LABELS))
+
+
+class _Prepared:
+    """Contenders ready for some rows; targets with the same labelled rows share the work."""
+
+    def __init__(self, labelled: Base, contenders: Mapping[str, Contender]) -> None:
+        self._labelled, self._contenders = labelled, contenders
+        self._found: dict[bytes, tuple[Base, States, dict[str, Fit]]] = {}
+
+    def __call__(self, known: IntArray) -> tuple[Base, States, dict[str, Fit]]:
+        key = known.tobytes()
+        if key not in self._found:
+            rows = self._labelled.take(known)
+            states = States(embedding=rows.embedding, composition=rows.composition)
+            enough = len(rows) >= FEWEST
+            made = self._contenders.items() if enough else ()
+            self._found[key] = rows, states, {name: make(states) for name, make in made}
+        return self._found[key]
 
 
 def _predicted(target: Target, rows: Column) -> tuple[FloatArray, FloatArray]:
