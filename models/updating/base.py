@@ -106,9 +106,9 @@ class Base:
             composition=composition,
         )
 
-    def take(self, rows: Sequence[int] | IntArray) -> Self:
-        """The chosen rows, in the order given."""
-        index = np.asarray(rows, dtype=np.int64)
+    def take(self, rows: Sequence[int] | IntArray | slice) -> Self:
+        """The chosen rows, in the order given; of a slice, sharing memory."""
+        index = rows if isinstance(rows, slice) else np.asarray(rows, dtype=np.int64)
         return type(self)(
             targets=self.targets,
             mean=self.mean[index],

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 
 from materials.errors import InputError
-from models.updating.base import Base, FloatArray, IntArray
+from models.updating.base import Base, FloatArray
+from models.updating.states import States
 
 ONE_STD = 0.6827
 """Share of a normal distribution within one standard deviation of its mean."""
@@ -39,8 +40,7 @@ class Column:
 
     mean: FloatArray  # (n,)
     std: FloatArray  # (n,), not below the oracle's own noise
-    embedding: FloatArray  # (n, d)
-    composition: FloatArray | None
+    states: States
     label: FloatArray  # (n,) or (0,)
 
     def __len__(self) -> int:
@@ -51,6 +51,7 @@ class Column:
         cls,
         base: Base,
         number: int,
+        states: States,
         *,
         noise: float,
         prior: Prior | None,
@@ -62,23 +63,8 @@ class Column:
             mean, std = base.mean[:, number], np.maximum(base.std[:, number], noise)
         else:
             mean, std = np.full(n, prior.mean), np.full(n, max(prior.std, noise))
-        return cls(
-            mean=mean,
-            std=std,
-            embedding=base.embedding,
-            composition=base.composition,
-            label=np.zeros(0) if label is None else label,
-        )
-
-    def take(self, rows: IntArray) -> Self:
-        """The chosen rows, in the order given."""
-        return type(self)(
-            mean=self.mean[rows],
-            std=self.std[rows],
-            embedding=self.embedding[rows],
-            composition=None if self.composition is None else self.composition[rows],
-            label=self.label[rows] if len(self.label) else self.label,
-        )
+        label = np.zeros(0) if label is None else label
+        return cls(mean=mean, std=std, states=states, label=label)
 
     def clipped(self, most: float) -> FloatArray:
         """Labels no farther than ``most`` robust deviations from the network, ``(n,)``.

@@ -14,8 +14,8 @@ import numpy as np
 
 from models.updating.base import FloatArray
 from models.updating.column import Column
-from models.updating.process import Process, fit_process
-from models.updating.residual import Space
+from models.updating.process import Process, Spectrum, fit_process
+from models.updating.states import Space, States
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +25,26 @@ class Linear:
     space: Space = field(repr=False)
     name: str = "linear"
 
-    def cross(self, new: Column, seen: Column) -> FloatArray:
-        """Return ``(len(new), len(seen))``."""
-        return self.space.place(new) @ self.space.place(seen).T
+    def cross(self, new: States) -> FloatArray:
+        """Return ``(len(new), n)``."""
+        return np.asarray(self.space.place(new) @ self.space.seen.T)
 
-    def diagonal(self, new: Column) -> FloatArray:
+    def diagonal(self, new: States) -> FloatArray:
         """Squared lengths, ``(len(new),)``."""
         return np.asarray(np.square(self.space.place(new)).sum(axis=1))
 
 
-def fit_last_layer(seen: Column) -> Process:
-    """The last layer's regression on labelled candidates."""
-    return fit_process("last layer", seen, [Linear(space=Space.of(seen))])
+@dataclass(frozen=True, kw_only=True)
+class LastLayer:
+    """The regression among some labelled candidates, ready for any target of theirs."""
+
+    spectrum: Spectrum = field(repr=False)
+
+    @classmethod
+    def of(cls, states: States) -> LastLayer:
+        """Decompose the products of states once."""
+        return cls(spectrum=Spectrum.of(Linear(space=Space.of(states)), states))
+
+    def __call__(self, seen: Column) -> Process:
+        """The regression of one target."""
+        return fit_process(seen, (self.spectrum,))

@@ -21,12 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.updating.column import Column
+from models.updating.states import States
 
 FloatArray = NDArray[np.float64]
 
@@ -45,17 +46,41 @@ _JITTER = 1e-8
 
 
 class Kernel(Protocol):
-    """Correlation between candidates, from their states."""
+    """Correlation with labelled candidates, from states."""
 
     @property
     def name(self) -> str:
         """What it is called in the facts of an update."""
 
-    def cross(self, new: Column, seen: Column) -> FloatArray:
-        """Return ``(len(new), len(seen))``."""
+    def cross(self, new: States) -> FloatArray:
+        """Return ``(len(new), n)``."""
 
-    def diagonal(self, new: Column) -> FloatArray:
+    def diagonal(self, new: States) -> FloatArray:
         """Correlation of each with itself, ``(len(new),)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectrum:
+    """A kernel among ``n`` labelled candidates, decomposed once for all their targets."""
+
+    kernel: Kernel
+    correlation: FloatArray = field(repr=False)  # (n, n)
+    values: FloatArray = field(repr=False)  # (n,) eigenvalues, none below zero
+    vectors: FloatArray = field(repr=False)  # (n, n), a column each
+
+    @classmethod
+    def of(cls, kernel: Kernel, states: States) -> Self:
+        """Decompose a kernel among the candidates it is of."""
+        from scipy.linalg import eigh
+
+        correlation = kernel.cross(states)
+        values, vectors = eigh(correlation)
+        return cls(
+            kernel=kernel,
+            correlation=correlation,
+            values=np.maximum(values, 0.0),
+            vectors=vectors,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +98,7 @@ class Setting:
 class Process:
     """A fitted process; made by :func:`fit_process`."""
 
-    name: str
-    kernel: Kernel = field(repr=False)
+    kernel: Kernel
     seen: Column = field(repr=False)
     setting: Setting
     middle: float  # m̄
@@ -90,8 +114,8 @@ class Process:
         cross = trend @ _trend(self.seen, self.middle, chosen).T
         prior = 1.0 - chosen.share + np.square(trend).sum(axis=1)
         if chosen.share > 0.0:
-            cross += chosen.share * self.kernel.cross(new, self.seen)
-            prior += chosen.share * self.kernel.diagonal(new)
+            cross += chosen.share * self.kernel.cross(new.states)
+            prior += chosen.share * self.kernel.diagonal(new.states)
         mean = new.mean + new.std * (cross @ self.weights)
         solved = solve_triangular(self.factor, cross.T, lower=True, check_finite=False)
         variance = np.maximum(prior - np.square(solved).sum(axis=0), 1e-6)
@@ -125,27 +149,25 @@ class Process:
         }
 
 
-def fit_process(name: str, seen: Column, kernels: Sequence[Kernel]) -> Process:
+def fit_process(seen: Column, spectra: Sequence[Spectrum]) -> Process:
     """Choose kernel and parameters by evidence, the first of equals, and condition on labels.
 
-    ``seen`` holds labelled candidates alone.
+    ``seen`` holds the labelled candidates that ``spectra`` are of.
     """
     from scipy.linalg import cho_solve
 
-    best, kernel, correlation = Setting(), kernels[0], np.zeros((0, 0))
-    for tried in kernels:
-        found = tried.cross(seen, seen)
-        setting = _by_evidence(seen, found)
+    best, spectrum = Setting(), spectra[0]
+    for tried in spectra:
+        setting = _by_evidence(seen, tried)
         if setting.evidence > best.evidence:
-            best, kernel, correlation = setting, tried, found
+            best, spectrum = setting, tried
     middle = float(seen.mean.mean())
     trend = _trend(seen, middle, best)
-    matrix = best.share * correlation + trend @ trend.T
+    matrix = best.share * spectrum.correlation + trend @ trend.T
     matrix[np.diag_indices_from(matrix)] += 1.0 - best.share + _JITTER
-    factor = np.linalg.cholesky(matrix)
+    factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
     return Process(
-        name=name,
-        kernel=kernel,
+        kernel=spectrum.kernel,
         seen=seen,
         setting=best,
         middle=middle,
@@ -164,22 +186,19 @@ def _trend(rows: Column, middle: float, setting: Setting) -> FloatArray:
     return np.stack([offset, setting.slope * slope], axis=1)
 
 
-def _by_evidence(seen: Column, correlation: FloatArray) -> Setting:
+def _by_evidence(seen: Column, spectrum: Spectrum) -> Setting:
     """The best of the grid for one kernel."""
-    from scipy.linalg import eigh
-
-    values, vectors = eigh(correlation)
-    values = np.maximum(values, 0.0)
+    values, vectors = spectrum.values, spectrum.vectors
     unit = float(np.exp(np.log(seen.std).mean()))
     middle = float(seen.mean.mean())
     u = vectors.T @ _standardised(seen)
     whole = _trend(seen, middle, Setting(offset=unit, slope=1.0))
     trend = vectors.T @ whole  # (n, 2)
     shares = np.array(SHARES)[:, None]
-    spectrum = 1.0 / (1.0 - shares + shares * values + _JITTER)  # (n_shares, n)
-    constant = (u * spectrum * u).sum(axis=1), -np.log(spectrum).sum(axis=1)
-    pulled = np.einsum("na,sn,n->sa", trend, spectrum, u)
-    within = np.einsum("na,sn,nb->sab", trend, spectrum, trend)
+    precision = 1.0 / (1.0 - shares + shares * values + _JITTER)  # (n_shares, n)
+    constant = (u * precision * u).sum(axis=1), -np.log(precision).sum(axis=1)
+    pulled = np.einsum("na,sn,n->sa", trend, precision, u)
+    within = np.einsum("na,sn,nb->sab", trend, precision, trend)
     best = Setting()
     for offset in OFFSETS:
         for slope in SLOPES:

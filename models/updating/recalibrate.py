@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -24,34 +23,18 @@ WORTH = 20.0
 _FARTHEST = 20.0  # deviations that one error can count for in the factor
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recalibration:
-    """What deviations are multiplied by, and the share of labels inside, before and after."""
+def std_factor(error: FloatArray, std: FloatArray) -> float:
+    """What deviations ``(n,)`` are to be multiplied by, given errors ``(n,)``; one without.
 
-    factor: float = 1.0
-    rows: int = 0
-    before: Mapping[float, float]
-    after: Mapping[float, float]
-
-    @classmethod
-    def of(cls, error: FloatArray, std: FloatArray) -> Self:
-        """From errors and stated deviations ``(n,)`` each, which may be empty.
-
-        The factor is the one of greatest likelihood for Laplace distributions, since errors
-        have heavy tails, 1.148 mean(|error| / std); its logarithm is shrunk towards zero by
-        ``n / (n + 20)``.
-        """
-        factor = 1.0
-        if len(error):
-            size = np.minimum(np.abs(error) / std, _FARTHEST)
-            greatest = max(float(size.mean()) / LAPLACE, 0.05)
-            factor = float(greatest ** (len(error) / (len(error) + WORTH)))
-        return cls(
-            factor=factor,
-            rows=len(error),
-            before=coverage(error, std),
-            after=coverage(error, std * factor),
-        )
+    The factor of greatest likelihood for Laplace distributions, since errors have heavy
+    tails, is 1.148 mean(|error| / std); its logarithm is shrunk towards zero by
+    ``n / (n + 20)``.
+    """
+    if not len(error):
+        return 1.0
+    size = np.minimum(np.abs(error) / std, _FARTHEST)
+    greatest = max(float(size.mean()) / LAPLACE, 0.05)
+    return float(greatest ** (len(error) / (len(error) + WORTH)))
 
 
 @dataclass(frozen=True, kw_only=True)

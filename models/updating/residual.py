@@ -9,54 +9,20 @@ Which of them, and at which length, the evidence decides.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 
 from models.updating.base import FloatArray
 from models.updating.column import Column
-from models.updating.process import Kernel, Process, fit_process
+from models.updating.process import Process, Spectrum, fit_process
+from models.updating.states import Space, States
+
+Shape = Literal["matern-1/2", "matern-3/2", "smooth"]
 
 LENGTHS = (0.25, 0.5, 1.0, 2.0)
 """Length scales tried, in units of the median distance between labelled candidates."""
 SHAPES: tuple[Shape, ...] = ("matern-1/2", "matern-3/2", "smooth")
-
-Shape = Literal["matern-1/2", "matern-3/2", "smooth"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Space:
-    """Where distances are taken: states, and features of the formula to the same weight."""
-
-    centre: FloatArray  # (d,)
-    scale: FloatArray  # (d,)
-    with_composition: bool = False
-
-    @classmethod
-    def of(cls, seen: Column, *, with_composition: bool = False) -> Self:
-        """Standardise over the labelled candidates; the mean squared distance is then two."""
-        parts = [seen.embedding]
-        if with_composition and seen.composition is not None:
-            parts.append(seen.composition)
-        centres, scales = [], []
-        for part in parts:
-            scale = part.std(axis=0)
-            varies = scale > 1e-9 * (1.0 + np.abs(part.mean(axis=0)))
-            scale[~varies] = np.inf  # a channel that never moved says nothing of distance
-            centres.append(part.mean(axis=0))
-            scales.append(scale * max(1.0, float(varies.sum()) * len(parts)) ** 0.5)
-        return cls(
-            centre=np.concatenate(centres),
-            scale=np.concatenate(scales),
-            with_composition=len(parts) > 1,
-        )
-
-    def place(self, rows: Column) -> FloatArray:
-        """Coordinates, ``(n, d)``."""
-        states = rows.embedding
-        if self.with_composition and rows.composition is not None:
-            states = np.concatenate([states, rows.composition], axis=1)
-        return np.asarray((states - self.centre) / self.scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,61 +38,51 @@ class Stationary:
         """Shape, and what distances are taken over."""
         return f"{self.shape}{', with composition' if self.space.with_composition else ''}"
 
-    def cross(self, new: Column, seen: Column) -> FloatArray:
-        """Return ``(len(new), len(seen))``."""
-        return falling(
-            squared_distances(self.space.place(new), self.space.place(seen)),
-            self.shape,
-            self.length,
-        )
+    def cross(self, new: States) -> FloatArray:
+        """Correlation with the labelled candidates, ``(len(new), n)``."""
+        return falling(new.squared(self.space), self.shape, self.length)
 
-    def diagonal(self, new: Column) -> FloatArray:
+    def diagonal(self, new: States) -> FloatArray:
         """Ones."""
         return np.ones(len(new))
 
 
-def fit_residual(seen: Column) -> Process:
-    """The residual process on labelled candidates."""
-    kernels: list[Kernel] = []
-    spaces = [Space.of(seen)]
-    if seen.composition is not None:
-        spaces.append(Space.of(seen, with_composition=True))
-    for space in spaces:
-        unit = _median_distance(space.place(seen))
-        kernels += [
-            Stationary(shape=shape, length=length * unit, space=space)
-            for shape in SHAPES
-            for length in LENGTHS
-        ]
-    return fit_process("residual", seen, kernels)
+@dataclass(frozen=True, kw_only=True)
+class Residual:
+    """All kernels among some labelled candidates, ready for any target of theirs."""
 
+    spectra: tuple[Spectrum, ...] = field(repr=False)
 
-def squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return ``(len(a), len(b))`` by one product of matrices."""
-    found = a @ b.T
-    found *= -2.0
-    found += np.square(a).sum(axis=1)[:, None]
-    found += np.square(b).sum(axis=1)[None, :]
-    return np.maximum(found, 0.0, out=found)
+    @classmethod
+    def of(cls, states: States) -> Residual:
+        """Decompose every kernel once."""
+        spaces = [Space.of(states)]
+        if states.composition is not None:
+            spaces.append(Space.of(states, with_composition=True))
+        kernels = []
+        for space in spaces:
+            unit = space.median_distance()
+            kernels += [
+                Stationary(shape=shape, length=length * unit, space=space)
+                for shape in SHAPES
+                for length in LENGTHS
+            ]
+        return cls(spectra=tuple(Spectrum.of(kernel, states) for kernel in kernels))
+
+    def __call__(self, seen: Column) -> Process:
+        """The residual process of one target."""
+        return fit_process(seen, self.spectra)
 
 
 def falling(squared: FloatArray, shape: Shape, length: float) -> FloatArray:
-    """Correlation at squared distances; the array given is used up."""
+    """Correlation at squared distances."""
     if shape == "smooth":
-        squared *= -0.5 / length**2
-        return np.exp(squared, out=squared)
-    order = 1.0 if shape == "matern-1/2" else 3.0
-    distance = np.sqrt(squared, out=squared)
-    distance *= -(order**0.5) / length
+        found = squared * (-0.5 / length**2)
+        return np.asarray(np.exp(found, out=found))
+    distance = np.sqrt(squared)
+    distance *= -((1.0 if shape == "matern-1/2" else 3.0) ** 0.5) / length
     if shape == "matern-1/2":
-        return np.exp(distance, out=distance)
+        return np.asarray(np.exp(distance, out=distance))
     near = np.exp(distance)
     near *= 1.0 - distance
-    return near
-
-
-def _median_distance(states: FloatArray) -> float:
-    """Median distance between distinct rows; one where there are none."""
-    squared = squared_distances(states, states)[np.triu_indices(len(states), k=1)]
-    distances = np.sqrt(squared[squared > 1e-12])
-    return float(np.median(distances)) if len(distances) else 1.0
+    return np.asarray(near)

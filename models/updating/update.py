@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from materials.errors import InputError, did_you_mean
-from models.updating.base import Base, FloatArray
-from models.updating.choose import CONTENDERS, Chosen, Fit, choose
+from models.updating.base import Base, FloatArray, IntArray
 from models.updating.column import Column, Prior
 from models.updating.recalibrate import LEVELS
+from models.updating.stacking import CONTENDERS, FEWEST, Contender, Fit, Stack, stack
+from models.updating.states import States
 
 MOST_LABELS = 1000
 """Labels that an update learns from, the last ones given: its cost grows with their cube."""
@@ -27,7 +28,7 @@ _AT_ONCE = 1 << 18  # entries of a block of covariances: what fits into a proces
 class Target:
     """One target's update."""
 
-    chosen: Chosen
+    stack: Stack
     prior: Prior | None  # where the network does not predict it
     noise: float
     least: float  # no prediction is below
@@ -52,38 +53,33 @@ class Update:
             )
         mean, std = np.empty((2, len(base), len(base.targets)))
         size = max(16, _AT_ONCE // max(1, self.rows))
-        for number, target in enumerate(self.targets.values()):
-            column = Column.of(base, number, noise=target.noise, prior=target.prior)
-            for first in range(0, len(base), size):
-                part = column.take(np.arange(first, min(first + size, len(base))))
-                rows = slice(first, first + size)
-                mean[rows, number], std[rows, number] = _predicted(target, part)
+        for first in range(0, len(base), size):
+            rows = slice(first, first + size)
+            part = base.take(rows)
+            states = States(embedding=part.embedding, composition=part.composition)
+            for number, target in enumerate(self.targets.values()):
+                column = Column.of(
+                    part, number, states, noise=target.noise, prior=target.prior
+                )
+                mean[rows, number], std[rows, number] = _predicted(target, column)
         return mean, std
 
     def facts(self) -> dict[str, float | str]:
-        """Per target: the method kept, its parameters, its coverage; for a round's summary.
+        """Per target, for a round's summary, each name after the target's and ``_``.
 
-        Coverage is of labels left out one at a time, at 50, 80 and 90 %, before and after
-        the deviations were recalibrated.
+        | name | meaning |
+        |---|---|
+        | ``update`` | the member of greatest weight |
+        | ``n_labels`` | labels learned from |
+        | ``weight_*``, ``factor_*``, ``score_*`` | of each member: its weight, what its |
+        | | deviations are multiplied by, mean log score of labels left out in turn |
+        | ``coverage_50``, ``_80``, ``_90`` | share of left-out labels inside |
+        | ``coverage_50_before`` ... | the same of the network alone |
+        | ``kernel``, ``share``, ... | parameters of the leading member |
         """
         found: dict[str, float | str] = {}
         for name, target in self.targets.items():
-            chosen = target.chosen
-            told: dict[str, float | str] = {
-                "update": chosen.name,
-                "n_labels": chosen.recalibration.rows,
-                "std_factor": chosen.recalibration.factor,
-            }
-            for level in LEVELS:
-                told[f"coverage_{level * 100:.0f}"] = chosen.recalibration.after[level]
-                told[f"coverage_{level * 100:.0f}_before"] = chosen.recalibration.before[
-                    level
-                ]
-            for contender, score in chosen.scores.items():
-                told[f"score_{contender.replace(' ', '_')}"] = score
-            if chosen.process is not None:
-                told |= chosen.process.facts()
-            found |= {f"{name}_{key}": value for key, value in told.items()}
+            found |= {f"{name}_{key}": value for key, value in _facts(target.stack).items()}
         return found
 
 
@@ -93,7 +89,7 @@ def fit_update(
     *,
     noise: Mapping[str, float] | None = None,
     non_negative: Collection[str] = (),
-    contenders: Mapping[str, Fit] = CONTENDERS,
+    contenders: Mapping[str, Contender] = CONTENDERS,
 ) -> Update:
     """Learn from labels what the network gets wrong.
 
@@ -119,18 +115,17 @@ def fit_update(
                 f"no target '{name}': {', '.join(labelled.targets)}."
                 f"{did_you_mean(name, labelled.targets)}"
             )
+    prepared = _Prepared(labelled, contenders)
     targets = {}
     for number, name in enumerate(labelled.targets):
         known = np.flatnonzero(np.isfinite(truth[:, number]))[-MOST_LABELS:]
         label = truth[known, number]
-        absent = np.isnan(labelled.mean[:, number]).all()
-        prior = Prior.of(name, label) if absent else None
+        prior = None if labelled.predicts(number) else Prior.of(name, label)
         floor = noise.get(name, 0.0)
-        column = Column.of(
-            labelled.take(known), number, noise=floor, prior=prior, label=label
-        )
+        rows, states, fits = prepared(known)
+        column = Column.of(rows, number, states, noise=floor, prior=prior, label=label)
         targets[name] = Target(
-            chosen=choose(column, contenders),
+            stack=stack(column, fits),
             prior=prior,
             noise=floor,
             least=0.0 if name in non_negative else -np.inf,
@@ -138,10 +133,40 @@ def fit_update(
     return Update(targets=targets, rows=min(len(labelled), MOST_LABELS))
 
 
+class _Prepared:
+    """Contenders ready for some rows; targets with the same labelled rows share the work."""
+
+    def __init__(self, labelled: Base, contenders: Mapping[str, Contender]) -> None:
+        self._labelled, self._contenders = labelled, contenders
+        self._found: dict[bytes, tuple[Base, States, dict[str, Fit]]] = {}
+
+    def __call__(self, known: IntArray) -> tuple[Base, States, dict[str, Fit]]:
+        key = known.tobytes()
+        if key not in self._found:
+            rows = self._labelled.take(known)
+            states = States(embedding=rows.embedding, composition=rows.composition)
+            enough = len(rows) >= FEWEST
+            made = self._contenders.items() if enough else ()
+            self._found[key] = rows, states, {name: make(states) for name, make in made}
+        return self._found[key]
+
+
 def _predicted(target: Target, rows: Column) -> tuple[FloatArray, FloatArray]:
-    chosen = target.chosen
-    mean, std = rows.mean, rows.std
-    if chosen.process is not None:
-        mean, std = chosen.process.apply(rows)
-    std = np.maximum(std * chosen.recalibration.factor, target.noise)
-    return np.maximum(mean, target.least), std
+    mean, std = target.stack.apply(rows)
+    return np.maximum(mean, target.least), np.maximum(std, target.noise)
+
+
+def _facts(stack: Stack) -> dict[str, float | str]:
+    leading = stack.leading
+    told: dict[str, float | str] = {"update": leading.name, "n_labels": stack.rows}
+    for member in stack.members:
+        name = member.name.replace(" ", "_")
+        told |= {
+            f"weight_{name}": member.weight,
+            f"factor_{name}": member.factor,
+            f"score_{name}": member.score,
+        }
+    for level in LEVELS:
+        told[f"coverage_{100 * level:.0f}"] = stack.after[level]
+        told[f"coverage_{100 * level:.0f}_before"] = stack.before[level]
+    return told if leading.fitted is None else told | leading.fitted.facts()
