@@ -275,6 +275,20 @@ class Ledger:
                 (verdict.candidate_id, tier, number, pack_verdict(verdict)),
             )
 
+    def replace_verdict(self, tier: int, verdict: Verdict) -> None:
+        """Put another verdict in the place of one that people have corrected."""
+        content, name = pack_verdict(verdict), verdict.candidate_id
+        with self._transaction():
+            if tier == 0:
+                self._db.execute(
+                    "UPDATE verdicts SET content = ? WHERE id = ?", (content, name)
+                )
+            else:
+                self._db.execute(
+                    "UPDATE confirmations SET content = ? WHERE id = ? AND tier = ?",
+                    (content, name, tier),
+                )
+
     def confirmations(self) -> list[tuple[int, int, Verdict]]:
         """Round, tier and verdict of further oracles, in the order they were committed."""
         rows = self._db.execute(

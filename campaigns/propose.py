@@ -351,6 +351,7 @@ class Proposer:
                 "n_changed_by_update": len(set(chosen) - set(without)),
                 "n_pool": len(pool),
                 "acquisition_cutoff": float(np.exp(worth[chosen[-1]])) if chosen else 0.0,
+                "log_acquisition_cutoff": float(worth[chosen[-1]]) if chosen else np.nan,
                 **{f"n_rejected_{stage}": turned_down[stage] for stage in stages},
             },
             standings=tuple((pool[i].candidate.id, float(worth[i])) for i in shown),

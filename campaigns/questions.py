@@ -48,20 +48,27 @@ def note_asked(ledger: Ledger, tier: int, number: int, names: list[str]) -> None
 
 def open_questions(config: CampaignConfig, ledger: Ledger) -> list[Question]:
     """Everything that waits for an answer, oldest first."""
+    answered = {(tier, v.candidate_id) for _, tier, v in ledger.confirmations()}
+    answered |= {(0, name) for name in ledger.judged()}
+    return [
+        question
+        for question in all_questions(config, ledger)
+        if (question.tier, question.candidate.candidate.id) not in answered
+    ]
+
+
+def all_questions(config: CampaignConfig, ledger: Ledger) -> list[Question]:
+    """Everything that people were ever asked, oldest first."""
     wanted = inboxes(config)
     if not wanted:
         return []
     candidates = {p.candidate.id: p for p in ledger.candidates()}
-    answered = {(tier, v.candidate_id) for _, tier, v in ledger.confirmations()}
-    answered |= {(0, name) for name in ledger.judged()}
     found = []
     for tier in wanted:
         names = asked(ledger, tier)
         if tier == 0:
             names = {n: p.round for n, p in candidates.items() if p.chosen is not None}
         found += [
-            Question(tier, number, candidates[name])
-            for name, number in names.items()
-            if (tier, name) not in answered
+            Question(tier, number, candidates[name]) for name, number in names.items()
         ]
     return sorted(found, key=lambda q: (q.tier, q.round, q.candidate.chosen or 0))

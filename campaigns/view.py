@@ -194,6 +194,7 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
     stable = seen[seen["energy_above_hull"] <= view.targets.energy_above_hull.max]
     hits = int(view.verdicts["hit"].astype(bool).sum())
     waiting = chosen - len(view.verdicts)
+    relaxes = "potential" in view.spec["oracle"]
     lost = f"{failed:,} failed" + (f", {waiting:,} still to come" if waiting > 0 else "")
     turned_down = f"{int(total['n_rejected']):,} turned down by filters"
     again = f"{int(total['n_duplicate']):,} proposed before"
@@ -205,7 +206,7 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
             chosen,
             f"{int(total['n_valid']) - chosen:,} promised less",
         ),
-        Stage("Relaxed", len(seen), lost),
+        Stage("Relaxed" if relaxes else "Judged", len(seen), lost),
         Stage(
             "Within the stability limit", len(stable), f"{len(seen) - len(stable):,} above"
         ),

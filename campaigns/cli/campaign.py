@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import show
+from campaigns.cli import answers, show, work
 from campaigns.cli.show import ExitCode
-from campaigns.cli.work import work
 from campaigns.tracking.store import default_store
 
 if TYPE_CHECKING:
@@ -34,7 +33,9 @@ A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start
 """,
 )
 
-app.command()(work)
+
+app.command()(answers.answers)
+app.command()(work.work)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 
@@ -174,6 +175,8 @@ def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
         "folder": str(place.path),
         "report": str(html) if html.exists() else None,
         "versions": view.versions,
+        "n_waiting": view.n_waiting,
+        "n_confirmations": len(view.confirmations),
         "n_evaluated": len(view.verdicts),
         "n_failed": int(view.verdicts["error"].notna().sum()),
         "n_hits": len(view.shortlist),
@@ -299,19 +302,27 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}"
 
 
+def _signed(value: Any) -> str:
+    """A number with its sign; a dash where there is none."""
+    return "–" if value is None or value != value else f"{value:+.3f}"
+
+
 def _print_result(view: CampaignView, place: CampaignFolder) -> None:
     out = show.console()
+    tiers = not view.confirmations.empty
     grid = show.table(
         ["formula", "prototype", "above hull\neV/atom", "gap\neV", "known", "score"]
+        + (["further oracles"] if tiers else [])
     )
     for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
         grid.add_row(
             row["formula"],
             row["prototype"],
-            f"{row['energy_above_hull']:+.3f}",
+            _signed(row["energy_above_hull"]),
             show.with_deviation(row["band_gap"], row["band_gap_std"]),
             "known" if row["known"] else "new",
             f"{row['score']:.3f}",
+            *([row["standing"] or "not asked"] if tiers else []),
         )
     n_new = int((~view.shortlist["known"].astype(bool)).sum())
     facts = (
@@ -323,6 +334,13 @@ def _print_result(view: CampaignView, place: CampaignFolder) -> None:
         out.print(grid)
     if len(view.shortlist) > SHORTLIST_ON_SCREEN:
         out.print(f"… and {len(view.shortlist) - SHORTLIST_ON_SCREEN} more in the report")
+    if view.n_waiting:
+        out.print(
+            f"\n{view.n_waiting} questions wait for answers: fill in a worksheet of "
+            f"{place.path / 'inbox'}, then\ngalena campaign answers {place.path} FILE",
+            soft_wrap=True,
+            highlight=False,
+        )
     html = place.report / "report.html"
     if html.exists():
         out.print(f"\nReport: {html}", soft_wrap=True, highlight=False)

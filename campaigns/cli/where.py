@@ -30,9 +30,16 @@ def where_of(
         raise InputError(f"{' and '.join(said)} are different places for oracles; give one")
 
     def processes(recipe: OracleRecipe, _: str) -> OpenEvaluator:
-        from campaigns.evaluation.processes import ProcessEvaluator
+        from campaigns.evaluation.crews import CrewEvaluator
+        from campaigns.evaluation.processes import Crew
 
-        return ProcessEvaluator(recipe, workers=workers or 1, note=show.warn)
+        return CrewEvaluator(Crew(recipe, workers or 1), note=show.warn)
+
+    def on_ray(recipe: OracleRecipe, _: str) -> OpenEvaluator:
+        from campaigns.evaluation.crews import CrewEvaluator
+        from campaigns.evaluation.on_ray import RayCrew
+
+        return CrewEvaluator(RayCrew(recipe, ray or "auto", workers), note=show.warn)
 
     def shared(recipe: OracleRecipe, campaign_id: str) -> OpenEvaluator:
         from campaigns.evaluation.queue import Terms
@@ -49,4 +56,6 @@ def where_of(
 
     if storage is not None:
         return shared
+    if ray is not None:
+        return on_ray
     return processes if workers is not None else None
