@@ -119,7 +119,7 @@ class _Lines:
         self._say(f"✓ {candidate.formula:<14} {', '.join(found)}")
 
     def late(self, candidate: Candidate) -> None:
-        self._say(f"  {candidate.formula:<14} was given to another worker meanwhile")
+        self._say(f"  {candidate.formula:<14} was taken back meanwhile")
 
     def _say(self, line: str) -> None:
         show.side_console().print(line, soft_wrap=True, highlight=False)

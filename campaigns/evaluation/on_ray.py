@@ -16,8 +16,13 @@ from campaigns.clusters import ClusterError, cause, connected, last_line, lost_e
 from campaigns.evaluation.processes import Loss, Outcome
 from campaigns.evaluation.protocol import StartError
 from campaigns.evaluation.recipe import Recipe
-from campaigns.evaluation.wire import Json, candidate_json, candidate_of, verdict_json
-from campaigns.evaluation.wire import verdict_of as _verdict_of
+from campaigns.evaluation.wire import (
+    Json,
+    candidate_json,
+    candidate_of,
+    verdict_json,
+    verdict_of,
+)
 from campaigns.protocols import Candidate, Oracle
 from campaigns.versions import galena_version
 from materials.errors import InputError
@@ -173,7 +178,10 @@ class RayCrew:
             answer = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
             found = cause(error)
-            raise (StartError(str(found)) if member.starting else found) from error
+            if member.starting is not None:
+                raise StartError(str(found)) from error
+            member.candidate = member.answer = None
+            raise found from error
         except lost_errors(self._ray) as error:
             return self._died(member, last_line(error))
         except self._ray.exceptions.RayError as error:
@@ -188,7 +196,7 @@ class RayCrew:
         if candidate is None:
             return None
         seconds = self._last_seen - member.given
-        return Outcome(candidate, _verdict_of(answer), seconds=seconds)
+        return Outcome(candidate, verdict_of(answer), seconds=seconds)
 
     def _begun(self, member: _Member, version: str) -> None:
         if version != galena_version():

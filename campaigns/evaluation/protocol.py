@@ -22,17 +22,18 @@ class OpenEvaluator(Protocol):
     """An :class:`campaigns.protocols.Evaluator` that holds processes or connections.
 
     Use it in a ``with``. A candidate is given once; its one verdict comes when there is one.
-    Leaving the loop early, or an error, stops what is being computed.
+    Leaving the loop early, or an error, stops what is being computed here; what a worker
+    elsewhere has begun it brings to an end, and the next call finds it.
 
     What an oracle raises, which it does only if it is broken or lacks something, ends the
-    iteration: a :class:`GalenaError` as it was said, anything else as an
-    :class:`EvaluationError`.
+    iteration with a :class:`GalenaError` that says it. Among machines that share a database,
+    where others may lack nothing, it costs one attempt.
     """
 
     def __call__(self, candidates: Sequence[Candidate]) -> Iterator[Verdict]: ...
 
     def finish(self) -> None:
-        """The campaign is over; whoever waits for more work need not."""
+        """The campaign is over: whoever waits for work or is at work need not."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Self
 
@@ -129,6 +129,8 @@ class Queue:
                 f"{address}: the queue of '{name}' has format {found}, this Galena speaks "
                 f"{_FORMAT}; install the campaign's Galena here"
             )
+        longest = min(patience.longest, queue.beat_interval)
+        queue.patience = replace(patience, longest=longest)
         return queue
 
     @classmethod
@@ -138,6 +140,11 @@ class Queue:
         study = patience(lambda: load_study(study_name=name + _SUFFIX, storage=storage))
         number = patience(lambda: storage.get_study_id_from_name(name + _SUFFIX))
         return cls(storage, number, name, patience, study)
+
+    @property
+    def beat_interval(self) -> float:
+        """s between signs of life that the campaign asks for."""
+        return float(self.facts()["beat"])
 
     # --- facts about the campaign
 

@@ -30,23 +30,28 @@ _FIRST, _LONGEST = 0.05, 2.0  # s between looks
 
 @dataclass
 class _Pulse:
-    """The last sign of life of each running trial, and when it was first seen."""
+    """The last sign of life of each running trial, and since when it has been the last.
+
+    Silence counts only while somebody listens: after a pause as long as half the grace, be it
+    that the database was away or that the campaign was busy, it begins anew.
+    """
 
     grace: float
     _last: dict[int, tuple[object, float]] = field(default_factory=dict)
+    _listened: float = 0.0
+
+    def listen(self, now: float) -> None:
+        """Somebody looks; call it once before every look at the trials."""
+        if now - self._listened > self.grace / 2:
+            self._last.clear()
+        self._listened = now
 
     def stale(self, trial: FrozenTrial, now: float) -> bool:
         """Whether nothing has changed for too long."""
         sign = trial.user_attrs.get("beat"), trial.user_attrs.get("worker")
-        before, since = self._last.get(trial.number, (None, now))
-        if trial.number not in self._last or before != sign:
+        if trial.number not in self._last or self._last[trial.number][0] != sign:
             self._last[trial.number] = (sign, now)
-            return False
-        return now - since > self.grace
-
-    def forget(self) -> None:
-        """Nobody could be heard for a while: begin to count anew."""
-        self._last.clear()
+        return now - self._last[trial.number][1] > self.grace
 
 
 class SharedEvaluator:
@@ -77,9 +82,8 @@ class SharedEvaluator:
             )
         Attempts(attempts)
         self.oracle, self.attempts, self.grace, self.note = oracle, attempts, grace, note
-        self._away = False
         self._roll: list[int] | None = None
-        self.queue = Queue.begin(address, name, terms, seconds=patience, note=self._hear)
+        self.queue = Queue.begin(address, name, terms, seconds=patience, note=note)
 
     def __call__(self, candidates: Sequence[Candidate]) -> Generator[Verdict]:
         """Verdicts as they are told; waits as long as there is a chance of one.
@@ -94,9 +98,7 @@ class SharedEvaluator:
         try:
             while left:
                 attempts = self._attempts(left)
-                if self._away:
-                    self._away = False
-                    pulse.forget()
+                pulse.listen(time.monotonic())
                 found = self._settled(left, attempts)
                 for verdict in found:
                     del left[verdict.candidate_id]
@@ -113,8 +115,11 @@ class SharedEvaluator:
             self._withdraw(left)
 
     def finish(self) -> None:
-        """Tell the workers that they may go."""
+        """Tell the workers that they may go, also those in the middle of something."""
         self.queue.put(roll=[], finished=True)
+        for trial in self.queue.trials():
+            if not trial.state.is_finished():
+                self.queue.fail(trial.number, lost=GIVEN_BACK)
 
     def __enter__(self) -> Self:
         return self
@@ -126,10 +131,6 @@ class SharedEvaluator:
         trace: TracebackType | None,
     ) -> None:
         return
-
-    def _hear(self, message: str) -> None:
-        self._away = True
-        self.note(message)
 
     def _attempts(
         self, left: Mapping[str, Candidate], queue: Queue | None = None

@@ -119,6 +119,8 @@ class Patience:
     address: Address
     seconds: float = PATIENCE
     note: Note = lambda _: None
+    longest: float = 5.0
+    """s, the longest pause between two tries."""
 
     def __call__(self, call: Callable[[], T]) -> T:
         """What ``call`` returns, as soon as it does; it must bear being done twice.
@@ -131,7 +133,7 @@ class Patience:
             Retrying,
             retry_if_exception,
             stop_after_delay,
-            wait_exponential_jitter,
+            wait_random_exponential,
         )
 
         def tell(state: RetryCallState) -> None:
@@ -140,7 +142,7 @@ class Patience:
 
         attempts = Retrying(
             retry=retry_if_exception(is_away),
-            wait=wait_exponential_jitter(initial=0.1, max=5.0),
+            wait=wait_random_exponential(multiplier=0.1, max=self.longest),
             stop=stop_after_delay(self.seconds),
             before_sleep=tell,
             reraise=True,

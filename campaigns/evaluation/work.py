@@ -35,7 +35,7 @@ class Watcher(Protocol):
         """Its verdict is on record."""
 
     def late(self, candidate: Candidate) -> None:
-        """The candidate was given to somebody else; what was found does not count."""
+        """The candidate was taken back meanwhile; what was found does not count."""
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Worker:
         """Evaluate, giving signs of life; None if the candidate is taken from us."""
         crew = self._crew(claim.oracle)
         crew.give(candidate)
-        interval = float(self.queue.facts().get("beat", 10.0))
+        interval = self.queue.beat_interval
         count, due = 0, time.monotonic()
         attempts = Attempts(ATTEMPTS)
         while True:
