@@ -23,6 +23,8 @@ class Beliefs:
     signs: FloatArray  # (m,) 1 to maximise, -1 to minimise
     values: FloatArray  # (t, m) of finished trials that are feasible
     features: FloatArray | None = field(default=None, repr=False)  # (n, d)
+    constrained: bool = False
+    """Whether the probability of being feasible is counted beside the worth."""
     seed: tuple[int, ...] = (0,)
     """What a policy that draws at random starts from; another one for every trial."""
 

@@ -126,6 +126,7 @@ class Chooser:
             signs=signs,
             values=told.values[told.feasible],
             features=pool.standardised,
+            constrained=mean.shape[1] > m,
             seed=(self.seed, number),
         )
         policy = self.policy or default_policy(m)

@@ -31,26 +31,33 @@ _MARGIN = 0.1  # of the range seen: how far the reference point lies below the w
 
 @dataclass(frozen=True)
 class Improvement:
-    """Expected improvement over the best feasible value so far; for one objective."""
+    """Expected improvement over the best feasible value so far; for one objective.
+
+    Before there is one, over the best predicted, or where constraints count, what is feasible
+    is looked for first.
+    """
 
     def __call__(self, beliefs: Beliefs) -> FloatArray:
         _one_objective(beliefs, self)
-        if len(beliefs.known) == 0:  # nothing feasible yet: anything would be better
+        if len(beliefs.known) == 0 and beliefs.constrained:
             return np.zeros(len(beliefs.mean))
-        best = float(beliefs.known.max())
+        best = float((beliefs.known if len(beliefs.known) else beliefs.gain).max())
         return log_expected_improvement(beliefs.gain[:, 0], beliefs.std[:, 0], best)
 
 
 @dataclass(frozen=True)
 class Hypervolume:
-    """Expected hypervolume improvement; for two objectives or more."""
+    """Expected hypervolume improvement; for two objectives or more.
+
+    Where constraints count and nothing is feasible yet, that is looked for first.
+    """
 
     reference: tuple[float, ...] | None = None
     """The least that is of interest, in the study's units; a tenth of the range seen below
     the worst seen, if not given."""
 
     def __call__(self, beliefs: Beliefs) -> FloatArray:
-        if len(beliefs.known) == 0:
+        if len(beliefs.known) == 0 and beliefs.constrained:
             return np.zeros(len(beliefs.mean))
         front = pareto_front(beliefs.known)
         return log_expected_hypervolume_improvement(
@@ -64,7 +71,8 @@ class Hypervolume:
                     f"a reference of {len(self.reference)} for {len(beliefs.signs)} objectives"
                 )
             return np.asarray(self.reference) * beliefs.signs
-        worst, best = beliefs.known.min(axis=0), beliefs.known.max(axis=0)
+        seen = beliefs.known if len(beliefs.known) else beliefs.gain
+        worst, best = seen.min(axis=0), seen.max(axis=0)
         span = np.where(best > worst, best - worst, np.maximum(np.abs(worst), 1e-12))
         return np.asarray(worst - _MARGIN * span, dtype=np.float64)
 

@@ -125,24 +125,19 @@ def test_botorch_agrees(m: int) -> None:
     front, reference = rng.random((12, m)), np.full(m, -0.2)
     mean, std = rng.random((50, m)) * 1.5, rng.random((50, m)) * 0.4 + 0.01
 
-    class Told(botorch.models.model.Model):
-        """Predictions by row number."""
-
-        num_outputs = m
-
-        def posterior(self, X, **kwargs):
-            rows = X[:, 0, 0].long()
-            normal = torch.distributions.Normal(
-                torch.tensor(mean)[rows][:, None], torch.tensor(std)[rows][:, None]
-            )
-            return botorch.posteriors.torch.TorchPosterior(normal)
-
     class Posterior:
         def __init__(self, rows):
             self.mean = torch.tensor(mean)[rows][:, None]
             self.variance = torch.tensor(std)[rows][:, None] ** 2
 
-    Told.posterior = lambda self, X, **kwargs: Posterior(X[:, 0, 0].long())
+    class Told(botorch.models.model.Model):
+        """Predictions by row number."""
+
+        num_outputs = m
+
+        def posterior(self, X, **_):
+            return Posterior(X[:, 0, 0].long())
+
     corner = torch.tensor(reference)
     acquisition = analytic.ExpectedHypervolumeImprovement(
         Told(), corner, NondominatedPartitioning(corner, Y=torch.tensor(front))
