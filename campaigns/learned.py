@@ -72,15 +72,14 @@ def oracle_scores(
     good = [
         (p, v)
         for p in judged
-        if (v := verdicts[p.candidate.id]).error is None
-        and v.band_gap is not None
-        and v.energy_above_hull is not None
+        if (v := verdicts[p.candidate.id]).error is None and not lacking(v, config)
     ]
-    if good:
+    if good:  # what is missing was not sought, and weighs nothing
+        middle = (config.targets.band_gap.min + config.targets.band_gap.max) / 2
         scores = Scores(
-            _column([v.band_gap for _, v in good]),
-            _column([v.band_gap_std for _, v in good]),
-            _column([v.energy_above_hull for _, v in good]),
+            _column([v.band_gap for _, v in good], middle),
+            _column([v.band_gap_std for _, v in good], NOISE),
+            _column([v.energy_above_hull for _, v in good], 0.0),
             np.full(len(good), NOISE),
         )
         worth = worth_of(scores, config.targets, [p.candidate for p, _ in good])
@@ -89,19 +88,35 @@ def oracle_scores(
 
 
 def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
-    """Within the stability limit, and the relaxed crystal's gap inside the window."""
+    """Within the stability limit, and the gap inside the window.
+
+    What weighs nothing is not asked for, and an oracle need not answer it.
+    """
     gap, hull = config.targets.band_gap, config.targets.energy_above_hull
-    return (
-        verdict.error is None
-        and verdict.band_gap is not None
-        and verdict.energy_above_hull is not None
-        and verdict.energy_above_hull <= hull.max
-        and gap.min <= verdict.band_gap <= gap.max
-    )
+    if verdict.error is not None:
+        return False
+    above, found = verdict.energy_above_hull, verdict.band_gap
+    stable = hull.weight == 0 or (above is not None and above <= hull.max)
+    inside = gap.weight == 0 or (found is not None and gap.min <= found <= gap.max)
+    return stable and inside
 
 
-def _column(values: Sequence[float | None]) -> FloatArray:
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+def lacking(verdict: Verdict, config: CampaignConfig) -> list[str]:
+    """Names of what is sought and the verdict does not say in numbers."""
+    sought = {
+        "energy_above_hull": config.targets.energy_above_hull.weight,
+        "band_gap": config.targets.band_gap.weight,
+    }
+    said = {name: getattr(verdict, name) for name in sought}
+    return [
+        name
+        for name, weight in sought.items()
+        if weight > 0 and (said[name] is None or not np.isfinite(said[name]))
+    ]
+
+
+def _column(values: Sequence[float | None], missing: float = np.nan) -> FloatArray:
+    return np.array([missing if v is None else v for v in values], dtype=np.float64)
 
 
 def worth_of(

@@ -1,0 +1,125 @@
+"""The oracles a specification names, and what they are made from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from campaigns.config import CampaignConfig
+from campaigns.oracles.command import Command
+from campaigns.oracles.dft.oracle import Dft
+from campaigns.oracles.guard import Attempt, Guard
+from campaigns.oracles.isolated import Build, Isolated
+from campaigns.oracles.lookup import Lookup
+from campaigns.oracles.mlip import MlipOracle
+from campaigns.oracles.references import References
+from campaigns.oracles.specs import (
+    CommandSpec,
+    DftSpec,
+    InboxSpec,
+    LookupSpec,
+    OracleConfig,
+    OracleSpec,
+)
+from campaigns.protocols import Oracle
+from campaigns.tracking.resolve import local_model
+from campaigns.versions import galena_version
+from materials.errors import InputError
+from materials.provenance import file_sha256
+from models.inference import Predictor
+from models.potentials import Potential, load_potential
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """The predictor and the potential that a specification names, loaded."""
+
+    predictor: Predictor
+    model: str
+    """What names the predictor for good, as :attr:`LocalModel.origin`."""
+    potentials: dict[str, Potential]
+    """By name; empty where no oracle relaxes with one."""
+    tables: dict[str, str] = field(default_factory=dict)
+    """Hash of the table behind each oracle that looks up, by the oracle's name."""
+
+    @classmethod
+    def load(cls, config: CampaignConfig, store: str) -> Self:
+        """Load all of it; ``store`` is where MLflow keeps registered models.
+
+        Raises:
+            InputError: something is not here; says what.
+            TrackingError: MLflow refused.
+        """
+        with local_model(config.model, store) as model:
+            predictor = Predictor.load(model.folder)
+        names = dict.fromkeys(
+            spec.potential for spec in config.oracles if isinstance(spec, OracleConfig)
+        )
+        potentials = {name: load_potential(name) for name in names}
+        tables = {
+            spec.name: f"sha256:{file_sha256(spec.table)}"
+            for spec in config.oracles
+            if isinstance(spec, LookupSpec)
+        }
+        return cls(predictor, model.origin, potentials, tables)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What a campaign's numbers come from."""
+        found = {
+            "galena": galena_version(),
+            "predictor": self.predictor.version,
+            "model": self.model,
+            "python": platform.python_version(),
+        }
+        if self.potentials:
+            found["potential"] = "; ".join(p.origin for p in self.potentials.values())
+        return found | {f"oracle {name}": table for name, table in self.tables.items()}
+
+
+def build_oracle(
+    spec: OracleSpec,
+    equipment: Equipment,
+    *,
+    alone: Build | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Oracle:
+    """One of a campaign's oracles, which never raises for a candidate's sake.
+
+    ``alone`` makes the same oracle without guard in a process of its own, where a time limit
+    can be kept that the oracle does not keep itself. ``note`` is told of chemical systems
+    computed on the way.
+
+    Raises:
+        InputError: the oracle cannot be made, or people are asked.
+    """
+    if isinstance(spec, InboxSpec):
+        raise InputError(f"'{spec.name}' is an inbox: people answer, nothing is computed")
+    kept_here = isinstance(spec, OracleConfig | LookupSpec) and spec.time_limit is not None
+    attempt = (
+        Isolated(alone, spec.time_limit)
+        if kept_here and alone is not None
+        else attempt_of(spec, equipment, note=note)
+    )
+    return Guard(attempt=attempt, name=spec.name, cost=spec.cost, retries=spec.retries)
+
+
+def attempt_of(
+    spec: OracleSpec, equipment: Equipment, *, note: Callable[[str], None] | None = None
+) -> Attempt:
+    """The oracle itself; it may raise whatever it likes."""
+    if isinstance(spec, OracleConfig):
+        potential = equipment.potentials[spec.potential]
+        references = References(potential, equipment.predictor, spec)
+        oracle = MlipOracle(potential, equipment.predictor, references, spec)
+        oracle.note = note
+        return oracle
+    if isinstance(spec, LookupSpec):
+        return Lookup(spec)
+    if isinstance(spec, DftSpec):
+        return Dft(spec)
+    if isinstance(spec, CommandSpec):
+        return Command(spec)
+    raise InputError(f"'{spec.name}' is an inbox: people answer, nothing is computed")
