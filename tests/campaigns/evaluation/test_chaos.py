@@ -126,7 +126,7 @@ def test_a_worker_that_was_paused_is_not_heard(postgres, tmp_path):  # noqa: F81
             paused.append(at_work(recipe.log, workers))
             send(signal.SIGSTOP)
 
-        found = run(evaluator, 12, {3: pause})
+        found = run(evaluator, 24, {3: pause})
         ((which, name, _),) = paused
         assert found[name].attempts == 2
         send(signal.SIGCONT)
@@ -152,7 +152,7 @@ def test_the_database_goes_away_for_some_seconds(postgres: Server, tmp_path):  #
             time.sleep(2.5)  # longer than a worker may be silent
             postgres.start()
 
-        found = run(evaluator, 20, {5: outage})
+        found = run(evaluator, 24, {5: outage})
         evaluator.finish()
         assert [one.wait(20) for one in workers] == [0, 0, 0]
     assert all(v.attempts == 1 for v in found.values())
