@@ -98,7 +98,7 @@ def main(
     for formula, known in CRYSTALS.items():
         if only not in (None, formula):
             continue
-        report["crystals"][formula] = work(base, formula, known)
+        report["crystals"][formula] = work(base, known)
         report["load_after"] = round(os.getloadavg()[0], 2)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
         (output or RESULTS / name).write_text(text)  # the next may take long
@@ -106,14 +106,14 @@ def main(
     show(report["crystals"])
 
 
-def compare(base: DftSpec, formula: str, known: Known) -> dict[str, Any]:
+def compare(base: DftSpec, known: Known) -> dict[str, Any]:
     """Everything about one crystal."""
     here = ask(base, crystal(known))
     fitted = ask(
         changed(base, geometry="volume", gpaw={"quasiparticle_gap": False}), crystal(known)
     )
     if fitted.structure is None or fitted.energy_per_atom is None:
-        raise RuntimeError(f"{formula}: no structure came back")
+        raise RuntimeError("the recipe returned no structure")
     atoms = {symbol: ask(atom_spec(base), atom(symbol)) for symbol in known.species}
     free = [a.energy_per_atom or 0.0 for a in atoms.values()]
     return {
@@ -138,7 +138,7 @@ def compare(base: DftSpec, formula: str, known: Known) -> dict[str, Any]:
     }
 
 
-def converge(base: DftSpec, formula: str, known: Known) -> list[dict[str, Any]]:
+def converge(base: DftSpec, known: Known) -> list[dict[str, Any]]:
     """Gaps and energies at the measured lattice constant, one setting varied at a time."""
     rows = []
     for settings in variations(base):
