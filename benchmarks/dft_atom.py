@@ -7,6 +7,7 @@ of their own, and be so large that periodic images do not feel each other.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ def main() -> None:
     from gpaw import GPAW, PW, FermiDirac
 
     crystal = job["crystal"]
-    atom = Atoms(crystal["numbers"], cell=crystal["cell"], pbc=True)
+    sides = [
+        math.hypot(*side) for side in crystal["cell"]
+    ]  # spglib may have turned the box
+    atom = Atoms(crystal["numbers"], cell=sides, pbc=True)
     atom.center()
     atom.calc = GPAW(
         mode=PW(job["settings"]["cutoff"]),
