@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
 
 from campaigns.acquisition.arrays import FloatArray
 from materials.errors import InputError
@@ -89,16 +90,34 @@ class GaussianProcess:
         return self
 
     def predict(self, X: FloatArray, return_std: bool = False) -> Any:
-        """Means ``(n,)``, and with ``return_std`` deviations ``(n,)``, in the unit of ``y``."""
+        """Means ``(n,)``, and with ``return_std`` deviations ``(n,)``, in the unit of ``y``.
+
+        As scikit-learn would, but several times faster for wide features: distances come from
+        one matrix product.
+        """
+        model, signal = self._model, self._model.kernel_.k1
+        cross = signal.k1.constant_value * _matern(
+            self._scaled(X) / signal.k2.length_scale,
+            model.X_train_ / signal.k2.length_scale,
+        )
+        mean = self._centre + self._unit * (cross @ model.alpha_)
         if not return_std:
-            return self._centre + self._unit * self._model.predict(self._scaled(X))
-        mean, std = self._model.predict(self._scaled(X), return_std=True)
-        noise = self._model.kernel_.k2.noise_level
-        own = np.sqrt(np.maximum(std**2 - noise, 1e-12))
-        return self._centre + self._unit * mean, self._unit * own
+            return mean
+        explained = solve_triangular(model.L_, cross.T, lower=True, check_finite=False)
+        left = signal.k1.constant_value - np.einsum("ij,ij->j", explained, explained)
+        return mean, self._unit * np.sqrt(np.maximum(left, 1e-12))
 
     def _scaled(self, X: FloatArray) -> FloatArray:
         return np.asarray((X - self._shift) * self._scale, dtype=np.float64)
+
+
+def _matern(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Matérn 5/2 between rows that are scaled by its length, ``(len(a), len(b))``."""
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * (a @ b.T)
+    distance = np.sqrt(5.0 * np.maximum(squared, 0.0))
+    return np.asarray(
+        (1.0 + distance + distance**2 / 3.0) * np.exp(-distance), dtype=np.float64
+    )
 
 
 def learn_and_predict(
