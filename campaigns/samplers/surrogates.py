@@ -17,6 +17,7 @@ from campaigns.acquisition.arrays import FloatArray
 from materials.errors import InputError
 
 _CHUNK = 8192  # candidates predicted at a time
+_TUNING = 200  # labels, spread over all, that the kernel's three numbers are chosen by
 
 Answer = tuple[ArrayLike, ArrayLike]  # mean and standard deviation
 
@@ -83,10 +84,13 @@ class GaussianProcess:
         kernel = ConstantKernel(1.0, (0.05, 20.0)) * Matern(
             1.0, (0.05, 20.0), nu=2.5
         ) + WhiteKernel(1e-2, (1e-6, 1.0))
-        self._model = GaussianProcessRegressor(kernel)
+        points, values = self._scaled(X), (y - self._centre) / self._unit
+        some = np.linspace(0, len(y) - 1, min(len(y), _TUNING)).astype(np.int64)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a bound may be the best
-            self._model.fit(self._scaled(X), (y - self._centre) / self._unit)
+            tuned = GaussianProcessRegressor(kernel).fit(points[some], values[some])
+        settled = GaussianProcessRegressor(tuned.kernel_, optimizer=None)
+        self._model = settled.fit(points, values)
         return self
 
     def predict(self, X: FloatArray, return_std: bool = False) -> Any:

@@ -86,9 +86,7 @@ def test_the_ranking_is_that_of_the_whole_pool(table: Path) -> None:
     surrogate = CorrectedPredictor.fit(None, {})
     best = pool.best(found, surrogate, seen=set(), settled=set())
     whole = surrogate.score(found.base(slice(None)))
-    worth = probability_of_success(
-        whole, config.targets, found.n_elements, found.n_sites
-    )
+    worth = probability_of_success(whole, config.targets, found.n_elements, found.n_sites)
     order = np.argsort(-worth, kind="stable")[:8]
     assert [draft.name for draft in best] == [str(found.ids[i]) for i in order]
     later = pool.best(found, surrogate, seen={best[0].name}, settled=set())
@@ -148,7 +146,9 @@ def test_a_pool_that_lacks_names_of_their_own_is_refused(tmp_path: Path) -> None
 
 
 def test_an_empty_pool_says_what_emptied_it(table: Path) -> None:
-    config = pool_config(table, elements={"allowed": ["Pb", "Te"]}, search={"asks": 0, "n_species": [2]})
+    config = pool_config(
+        table, elements={"allowed": ["Pb", "Te"]}, search={"asks": 0, "n_species": [2]}
+    )
     with pytest.raises(InputError, match="60 by allowed_elements"):
         CrystalPool(config.pool, config, FakePredictor()).predicted(lambda n: None)
 

@@ -34,7 +34,9 @@ def team(
     for i in range(n):
         with (folder / f"worker-{i}").open("wb") as output:
             workers.append(
-                subprocess.Popen(line, stdout=output, stderr=output, env=environment, cwd=HOME)
+                subprocess.Popen(
+                    line, stdout=output, stderr=output, env=environment, cwd=HOME
+                )
             )
     try:
         yield workers
