@@ -24,7 +24,7 @@ from pymatgen.core import Structure
 from campaigns.acquisition import probability_of_success, sustainable_share
 from campaigns.config import CampaignConfig, PoolSpec, Targets
 from campaigns.protocols import Candidate, FloatArray
-from campaigns.surrogate import TARGETS, Base, CorrectedPredictor
+from campaigns.surrogate import TARGETS, CorrectedPredictor
 from campaigns.versions import galena_version
 from campaigns.vetting import Draft
 from materials.errors import InputError
@@ -32,6 +32,7 @@ from materials.screens.incumbent import better_than_filter
 from materials.screens.validity import Filter, allowed_elements, findings
 from materials.table import CrystalRow, CrystalTable
 from models.inference import Predictor
+from models.updating.base import Base
 
 Advance = Callable[[int], None]
 
@@ -62,9 +63,10 @@ class Predicted:
     def base(self, chosen: slice) -> Base:
         """Some rows as the surrogate takes them."""
         return Base(
-            {name: self.mean[chosen, i] for i, name in enumerate(TARGETS)},
-            {name: self.std[chosen, i] for i, name in enumerate(TARGETS)},
-            self.embedding[chosen].astype(np.float64),
+            targets=TARGETS,
+            mean=self.mean[chosen],
+            std=self.std[chosen],
+            embedding=self.embedding[chosen].astype(np.float64),
         )
 
 

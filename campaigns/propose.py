@@ -352,6 +352,7 @@ class Proposer:
                 "n_pool": len(pool),
                 "acquisition_cutoff": float(np.exp(worth[chosen[-1]])) if chosen else 0.0,
                 "log_acquisition_cutoff": float(worth[chosen[-1]]) if chosen else np.nan,
+                **surrogate.facts(),
                 **{f"n_rejected_{stage}": turned_down[stage] for stage in stages},
             },
             standings=tuple((pool[i].candidate.id, float(worth[i])) for i in shown),

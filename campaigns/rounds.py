@@ -9,7 +9,7 @@ from enum import Enum
 
 from campaigns.config import CampaignConfig
 from campaigns.judgements import Judgement, judgements, promoted
-from campaigns.learned import lacking
+from campaigns.learned import drift_facts, lacking
 from campaigns.ledger import Ledger, pending
 from campaigns.machinery import Machinery
 from campaigns.oracles.specs import InboxSpec
@@ -190,6 +190,7 @@ def _close(number: int, config: CampaignConfig, ledger: Ledger) -> None:
         + float(of_round["seconds"].sum())
         + sum(v.seconds for _, v in confirmations),
         "cost": _total_cost(ledger),
+        **drift_facts(number, ledger.candidates(), ledger.verdicts()),
     }
     for place, tier in enumerate(config.tiers, start=1):
         summary[f"n_{tier.oracle.name}"] = sum(t == place for t, _ in confirmations)

@@ -97,7 +97,12 @@ def take_answers(
         if missing:
             reason = "is needed too, since it is a target; the question stays open"
             row = answer.rows[0] if answer.rows else 0
-            problems += [Problem(row, field, "", reason) for field in missing]
+            told = {(problem.row, problem.field) for problem in problems}
+            problems += [
+                Problem(row, field, "", reason)
+                for field in missing
+                if (row, field) not in told
+            ]
             continue
         _record(ledger, questions[name], verdict, earlier.get(name))
         taken.append(name)

@@ -12,7 +12,7 @@ from materials.errors import InputError
 if TYPE_CHECKING:
     from campaigns.oracles.build import Equipment
     from campaigns.oracles.guard import Attempt
-    from campaigns.oracles.specs import OracleSpec
+    from campaigns.oracles.specs import ComputedSpec
 
 POTENTIAL = "potential"
 """The name of the oracle that relaxes with an interatomic potential."""
@@ -56,22 +56,29 @@ class OracleRecipe:
         return build_oracle(spec, equipment, alone=self.attempt)
 
     def attempt(self) -> Attempt:
-        """The oracle without guard, for a process that keeps its time limit."""
-        from campaigns.oracles.build import attempt_of
+        """The oracle that relaxes, without guard, for a process that keeps its time limit."""
+        from campaigns.oracles.build import potential_oracle
+        from campaigns.oracles.specs import OracleConfig
 
-        return attempt_of(*self._loaded())
+        spec, equipment = self._loaded()
+        if not isinstance(spec, OracleConfig):
+            raise InputError(f"oracle '{spec.name}' relaxes nothing")
+        return potential_oracle(spec, equipment)
 
-    def _loaded(self) -> tuple[OracleSpec, Equipment]:
+    def _loaded(self) -> tuple[ComputedSpec, Equipment]:
         from campaigns.config import CampaignConfig
         from campaigns.oracles.build import Equipment
+        from campaigns.oracles.specs import InboxSpec
 
         config = CampaignConfig.parse(self.spec, name="the campaign's specification")
         equipment = Equipment.load(config, self.store)
         check_versions(self.versions, equipment.versions)
         spec = next((one for one in config.oracles if one.name == self.oracle), None)
-        if spec is None:
+        if spec is None or isinstance(spec, InboxSpec):
             names = ", ".join(one.name for one in config.oracles)
-            raise InputError(f"the campaign has no oracle '{self.oracle}', only {names}")
+            raise InputError(
+                f"the campaign has no oracle '{self.oracle}' that is a program, only {names}"
+            )
         return spec, equipment
 
 

@@ -5,28 +5,19 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from campaigns.config import CampaignConfig
-from campaigns.oracles.command import Command
-from campaigns.oracles.dft.oracle import Dft
-from campaigns.oracles.guard import Attempt, Guard
+from campaigns.oracles.guard import Guard
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.isolated import Build, Isolated
-from campaigns.oracles.lookup import Lookup
 from campaigns.oracles.mlip import MlipOracle
 from campaigns.oracles.references import References
-from campaigns.oracles.specs import (
-    CommandSpec,
-    DftSpec,
-    InboxSpec,
-    LookupSpec,
-    OracleConfig,
-    OracleSpec,
-)
+from campaigns.oracles.specs import ComputedSpec, LookupSpec, OracleConfig
 from campaigns.protocols import Oracle
 from campaigns.tracking.resolve import local_model
 from campaigns.versions import galena_version
-from materials.errors import InputError
 from materials.provenance import file_sha256
 from models.inference import Predictor
 from models.potentials import Potential, load_potential
@@ -80,7 +71,7 @@ class Equipment:
 
 
 def build_oracle(
-    spec: OracleSpec,
+    spec: ComputedSpec,
     equipment: Equipment,
     *,
     alone: Build | None = None,
@@ -93,33 +84,24 @@ def build_oracle(
     computed on the way.
 
     Raises:
-        InputError: the oracle cannot be made, or people are asked.
+        InputError: the oracle cannot be made.
     """
-    if isinstance(spec, InboxSpec):
-        raise InputError(f"'{spec.name}' is an inbox: people answer, nothing is computed")
-    kept_here = isinstance(spec, OracleConfig | LookupSpec) and spec.time_limit is not None
+    if not isinstance(spec, OracleConfig):
+        return guarded(spec, Path())
     attempt = (
         Isolated(alone, spec.time_limit)
-        if kept_here and alone is not None
-        else attempt_of(spec, equipment, note=note)
+        if spec.time_limit is not None and alone is not None
+        else potential_oracle(spec, equipment, note=note)
     )
     return Guard(attempt=attempt, name=spec.name, cost=spec.cost, retries=spec.retries)
 
 
-def attempt_of(
-    spec: OracleSpec, equipment: Equipment, *, note: Callable[[str], None] | None = None
-) -> Attempt:
-    """The oracle itself; it may raise whatever it likes."""
-    if isinstance(spec, OracleConfig):
-        potential = equipment.potentials[spec.potential]
-        references = References(potential, equipment.predictor, spec)
-        oracle = MlipOracle(potential, equipment.predictor, references, spec)
-        oracle.note = note
-        return oracle
-    if isinstance(spec, LookupSpec):
-        return Lookup(spec)
-    if isinstance(spec, DftSpec):
-        return Dft(spec)
-    if isinstance(spec, CommandSpec):
-        return Command(spec)
-    raise InputError(f"'{spec.name}' is an inbox: people answer, nothing is computed")
+def potential_oracle(
+    spec: OracleConfig, equipment: Equipment, *, note: Callable[[str], None] | None = None
+) -> MlipOracle:
+    """The oracle that relaxes, without guard: it may raise."""
+    potential = equipment.potentials[spec.potential]
+    references = References(potential, equipment.predictor, spec)
+    oracle = MlipOracle(potential, equipment.predictor, references, spec)
+    oracle.note = note
+    return oracle

@@ -107,7 +107,7 @@ def work_folder(keep: Path | None, candidate_id: str) -> Iterator[Path]:
 def safe_name(candidate_id: str) -> str:
     """A file name for any candidate: two different ids never share one."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", candidate_id)[:80]
-    if plain == candidate_id and not plain.startswith("."):
+    if plain == candidate_id and plain and not plain.startswith("."):
         return plain
     return f"x{plain}-{hashlib.sha256(candidate_id.encode()).hexdigest()[:8]}"
 

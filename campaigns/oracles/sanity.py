@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from campaigns.protocols import Candidate, Verdict
 
-_RANGES = {
+RANGES = {
     "energy_per_atom": (-1e7, 1e4),  # all-electron energies of the heaviest atoms included
     "formation_energy_per_atom": (-20.0, 20.0),
     "energy_above_hull": (-20.0, 20.0),
@@ -27,7 +27,7 @@ def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
     for name, value in values.items():
         if not math.isfinite(value):
             return f"{name} is {value}, which is no number"
-        low, high = _RANGES.get(name, (-math.inf, math.inf))
+        low, high = RANGES.get(name, (-math.inf, math.inf))
         if not low <= value <= high:
             return f"{name} is {value:g}, expected {low:g} to {high:g}"
     answers = set(values) - {"band_gap_std", "seconds", "cost"}
@@ -42,7 +42,7 @@ def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
 
 
 def _values(verdict: Verdict) -> Iterator[tuple[str, float]]:
-    for name in _RANGES:
+    for name in RANGES:
         value = getattr(verdict, name)
         if value is not None:
             yield name, float(value)

@@ -15,8 +15,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 """Letters, digits, dot, dash and underscore."""
 
 
-class _Shared(Frozen):
-    """What all kinds share."""
+class _Computing(Frozen):
+    """What kinds share that compute."""
 
     cost: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     """Of one attempt, in whatever unit the campaign counts in; failed ones cost too."""
@@ -56,7 +56,7 @@ class References(Frozen):
     """Largest primitive cell among them, in atoms."""
 
 
-class OracleConfig(_Shared):
+class OracleConfig(_Computing):
     """Relaxation and hull with one interatomic potential, gap by the predictor."""
 
     kind: Literal["potential"] = "potential"
@@ -66,11 +66,13 @@ class OracleConfig(_Shared):
     references: References = References()
 
 
-class LookupSpec(_Shared):
+class LookupSpec(Frozen):
     """A table in which the answers stand already, for back-tests and measured data."""
 
     kind: Literal["lookup"]
     name: Name = "lookup"
+    cost: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
+    """Of one answer, in whatever unit the campaign counts in; that there is none costs too."""
     table: Path
     """Parquet or CSV with ``material_id``, or ``formula`` and a crystal, or both."""
     source: str = Field(min_length=1)
@@ -82,7 +84,7 @@ class LookupSpec(_Shared):
     """What is answered, and the table's column with it: ``{band_gap: gap_hse}``."""
 
 
-class CommandSpec(_Shared):
+class CommandSpec(_Computing):
     """Any program that reads a structure file and prints JSON."""
 
     kind: Literal["command"]
@@ -145,7 +147,7 @@ class ScriptSettings(Frozen):
     """Handed to the script as they are."""
 
 
-class DftSpec(_Shared):
+class DftSpec(_Computing):
     """First principles through an ASE calculator, in a process of its own."""
 
     kind: Literal["dft"]
@@ -206,6 +208,10 @@ class Quantity(Frozen):
         return self
 
 
+WORKSHEET_COLUMNS = ("candidate_id", "formula", "structure", "failed_because", "note")
+"""What a worksheet has beside the quantities asked for."""
+
+
 class InboxSpec(Frozen):
     """A person or a laboratory: worksheets go out, answers come back when they come."""
 
@@ -229,7 +235,7 @@ class InboxSpec(Frozen):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' is asked for twice")
-            if name in ("candidate_id", "formula", "structure", "note"):
+            if name in WORKSHEET_COLUMNS:
                 raise ValueError(f"'{name}' is a column of every worksheet already")
         return self
 
@@ -263,3 +269,6 @@ OracleSpec = Annotated[
     BeforeValidator(_known_kind),
 ]
 """Any oracle, told apart by ``kind``."""
+
+ComputedSpec = OracleConfig | LookupSpec | CommandSpec | DftSpec
+"""Those that are programs."""
