@@ -98,7 +98,9 @@ def verdict(candidate: Candidate) -> Verdict:
 
 def note(log: Path, *words: str) -> None:
     """One line, in one write: many processes write here."""
-    line = " ".join([*words, str(os.getpid()), str(os.getppid()), f"{time.time():.3f}"]) + "\n"
+    line = (
+        " ".join([*words, str(os.getpid()), str(os.getppid()), f"{time.time():.3f}"]) + "\n"
+    )
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, line.encode())
     os.close(descriptor)

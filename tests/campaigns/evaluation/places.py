@@ -46,7 +46,9 @@ class Quiet:
 
 
 @contextmanager
-def opened(kind: str, recipe: Recipe, folder: Path, url: str = "") -> Iterator[OpenEvaluator]:
+def opened(
+    kind: str, recipe: Recipe, folder: Path, url: str = ""
+) -> Iterator[OpenEvaluator]:
     """``url`` is that of a PostgreSQL server."""
     if kind == "serial":
         with SerialEvaluator(recipe.build()) as evaluator:
@@ -58,7 +60,10 @@ def opened(kind: str, recipe: Recipe, folder: Path, url: str = "") -> Iterator[O
         with CrewEvaluator(RayCrew(recipe, "local", 2)) as evaluator:
             yield evaluator
     else:
-        places = {"sqlite": f"sqlite:///{folder}/q.db", "journal": f"journal:///{folder}/q.log"}
+        places = {
+            "sqlite": f"sqlite:///{folder}/q.db",
+            "journal": f"journal:///{folder}/q.log",
+        }
         with shared(recipe, places.get(kind, url)) as evaluator, working(evaluator, recipe):
             yield evaluator
 
@@ -85,7 +90,9 @@ def worker(evaluator: SharedEvaluator, recipe: Recipe, **options: Any) -> Worker
 
 
 @contextmanager
-def working(evaluator: SharedEvaluator, recipe: Recipe, n: int = 1) -> Iterator[list[Worker]]:
+def working(
+    evaluator: SharedEvaluator, recipe: Recipe, n: int = 1
+) -> Iterator[list[Worker]]:
     """Workers in threads, each of which comes back when its oracle breaks."""
     workers = [worker(evaluator, recipe, name=f"tester {i}") for i in range(n)]
 

@@ -59,7 +59,11 @@ def test_every_candidate_gets_exactly_its_verdict(place):
 
 def test_a_candidate_that_fails_is_a_verdict_and_the_others_go_on(place):
     _, _, evaluator = place
-    asked = [*candidates(3, prefix="before-"), candidate("bad"), *candidates(3, prefix="after-")]
+    asked = [
+        *candidates(3, prefix="before-"),
+        candidate("bad"),
+        *candidates(3, prefix="after-"),
+    ]
     found = {v.candidate_id: v for v in evaluator(asked)}
     assert len(found) == 7
     assert found["bad"] == Verdict("bad", error="it does not converge", seconds=0.1)
@@ -82,7 +86,10 @@ def test_a_broken_oracle_is_told_and_the_evaluator_lives_on(place):
         assert "ZeroDivisionError: by nought" in found.error
         assert found.attempts == 2
     else:
-        for name, told in (("raising", "ZeroDivisionError: by nought"), ("refusing", "no such")):
+        for name, told in (
+            ("raising", "ZeroDivisionError: by nought"),
+            ("refusing", "no such"),
+        ):
             with pytest.raises(GalenaError, match=told):
                 list(evaluator([candidate(name)]))
     (after,) = evaluator([candidate("after-raising")])
