@@ -15,9 +15,9 @@ Buildable = LookupSpec | CommandSpec | DftSpec
 def build_oracle(spec: Buildable, base: Path) -> Guard:
     """Make the oracle that a specification describes, within its limits.
 
-    ``base`` is where its relative paths begin. A potential also needs a predictor and
-    references, so :func:`campaigns.loop.build_machinery` makes that; for answers from people
-    see :func:`inbox_oracle`.
+    ``base`` is where its relative paths begin. For a potential, which also needs a predictor,
+    see :func:`campaigns.oracles.potential.potential_oracle`; for answers from people,
+    :func:`inbox_oracle`.
 
     Raises:
         InputError: a table, script or interpreter cannot be used.
