@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
+from campaigns.acquisition import log_joint_probability
 from campaigns.backtests.pool import View
-from campaigns.backtests.strategies.protocol import Seen, best_rows
-from campaigns.backtests.strategies.success import log_success
+from campaigns.backtests.strategies.protocol import Seen, best_rows, windows
 from campaigns.protocols import FloatArray
 
 _TREES = 100
@@ -43,7 +43,7 @@ class Forest:
             for place in range(seen.labels.shape[1])
         ]
         mean, std = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-        worth = log_success(mean, std, self.view.low, self.view.high)
+        worth = log_joint_probability(mean, std, windows(self.view))
         return best_rows(worth, seen, k)
 
     def _fitted(
