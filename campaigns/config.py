@@ -7,12 +7,16 @@ it, so that the same file gives the same campaign.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from campaigns.elements import Elements
+from campaigns.elements import SYMBOLS, Elements
 from campaigns.generators import GeneratorSpec
+from campaigns.oracles.specs import OracleConfig as OracleConfig
+from campaigns.oracles.specs import OracleSpec
+from campaigns.oracles.specs import References as References
+from campaigns.oracles.specs import Relaxation as Relaxation
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.columns import AXES
@@ -140,8 +144,9 @@ class Search(Frozen):
     """Numbers of distinct elements per candidate."""
     max_sites: int = Field(default=12, ge=1, le=200)
     """Largest primitive cell, in atoms."""
-    asks: int = Field(default=2000, ge=1)
-    """Proposals the sampler makes per round, most of which filters turn down."""
+    asks: int = Field(default=2000, ge=0)
+    """Proposals the sampler makes per round, most of which filters turn down; 0 leaves it
+    out."""
     chunk: int = Field(default=50, ge=1)
     """Proposals scored together before the sampler learns from them."""
     explore: float = Field(default=0.7, ge=0.0, le=1.0)
@@ -160,48 +165,31 @@ class Search(Frozen):
         return self
 
 
-class Relaxation(Frozen):
-    """Limits of one relaxation."""
+class PoolSpec(Frozen):
+    """Crystals that exist already, to choose from beside those that are made."""
 
-    max_force: float = Field(default=0.1, gt=0.0)
-    """eV/Å"""
-    max_steps: int = Field(default=80, ge=1)
-    time_limit: float = Field(default=300.0, gt=0.0)
-    """s, a backstop: reaching it makes the outcome depend on the machine."""
-
-
-class References(Frozen):
-    """Competing phases: the best of the decorated prototypes of every chemical subsystem,
-    or a table of one's own.
-    """
-
-    table: Path | None = None
-    """Phases to compete with instead: a table with ``formula``, ``energy_per_atom`` (eV/atom)
-    and ``origin``, which must be the potential's; nothing is computed then."""
-    per_element: int = Field(default=4, ge=1)
-    """Structures relaxed per element."""
-    per_binary: int = Field(default=3, ge=0)
-    """Compositions relaxed per pair of elements."""
-    per_ternary: int = Field(default=2, ge=0)
-    """Compositions relaxed per triple of elements."""
-    polymorphs: int = Field(default=3, ge=1)
-    """Structures relaxed per composition of a pair with a nonmetal."""
-    max_sites: int = Field(default=16, ge=1)
-    """Largest primitive cell among them, in atoms."""
+    table: Path
+    """Crystal table (Parquet), a folder of them, or crystal files; relative to the working
+    folder."""
+    per_round: int = Field(default=200, ge=1)
+    """So many of the best that were not looked at before are candidates in a round."""
 
 
-class OracleConfig(Frozen):
-    """What validates a batch: relaxation and hull with one interatomic potential."""
+class Tier(Frozen):
+    """A further oracle, for the few best of what those before it accepted."""
 
-    potential: str = "chgnet"
-    relaxation: Relaxation = Relaxation()
-    references: References = References()
+    oracle: OracleSpec
+    best: int = Field(default=2, ge=1)
+    """How many a round gives it, by score."""
 
 
 class Budget(Frozen):
     """Where the campaign stops, whichever comes first."""
 
     oracle_calls: int | None = Field(default=None, ge=1)
+    """Of the first oracle."""
+    cost: float | None = Field(default=None, gt=0.0)
+    """Of all oracles together, in the unit of their ``cost``; checked between calls."""
     hours: float | None = Field(default=None, gt=0.0)
     """Hours of computing, summed over interruptions; checked between oracle calls."""
 
@@ -217,6 +205,8 @@ class CampaignConfig(Frozen):
     better_than: BetterThan | None = None
     """Turn down whatever is not better than the material in use."""
     search: Search = Search()
+    pool: PoolSpec | None = None
+    """Crystals to choose from; without ``elements``, of any element."""
     generators: tuple[GeneratorSpec, ...] = ()
     """What proposes candidates beside the sampler; their files are relative to the working
     folder."""
@@ -227,10 +217,23 @@ class CampaignConfig(Frozen):
     model: str | None = Field(default=None, min_length=1)
     """The predictor: a folder, a shipped model's name, or an MLflow URI such as
     ``models:/galena@champion``; the shipped default if not given."""
-    oracle: OracleConfig = OracleConfig()
+    oracle: OracleSpec = OracleConfig()
+    """What judges every batch; ``kind`` says what it is, a potential if it says nothing."""
+    tiers: tuple[Tier, ...] = ()
+    """Further oracles, the dearer the later."""
+    backtest: Path | None = None
+    """Result of ``galena backtest``: if the model decelerates there, the campaign warns."""
     known: tuple[Path, ...] = ()
     """Tables whose formulas count as known, added to the shipped list."""
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_element(cls, content: Any) -> Any:
+        """A pool says by itself which elements there are."""
+        if isinstance(content, dict) and content.get("pool") and "elements" not in content:
+            return content | {"elements": {"allowed": list(SYMBOLS)}}
+        return content
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -239,12 +242,26 @@ class CampaignConfig(Frozen):
                 f"search.n_species asks for {max(self.search.n_species)} elements per "
                 f"candidate but only {len(self.elements.allowed)} are allowed"
             )
-        if self.batch_size > self.search.asks:
+        looked_at = self.search.asks + self.search.per_generator * len(self.generators)
+        looked_at += 0 if self.pool is None else self.pool.per_round
+        if self.batch_size > looked_at:
             raise ValueError(
-                f"batch_size {self.batch_size} exceeds search.asks {self.search.asks}; "
-                "a batch is chosen among the proposals of a round"
+                f"batch_size {self.batch_size} exceeds the {looked_at} proposals of a round "
+                "(search.asks, search.per_generator, pool.per_round); a batch is chosen "
+                "among them"
             )
+        names = [spec.name for spec in self.oracles]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"two oracles are called '{name}'; give one of them another name"
+                )
         return self
+
+    @property
+    def oracles(self) -> tuple[OracleSpec, ...]:
+        """All of them, the first tier first."""
+        return (self.oracle, *(tier.oracle for tier in self.tiers))
 
     @classmethod
     def load(cls, path: Path) -> Self:

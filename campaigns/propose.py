@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from optuna.trial import TrialState
 from campaigns.acquisition import best_distinct, sustainable_share
 from campaigns.config import CampaignConfig
 from campaigns.generators import build_generator
+from campaigns.judgements import by_candidate, judgements
 from campaigns.learned import (
     base_of,
     fit_surrogate,
@@ -23,6 +25,7 @@ from campaigns.learned import (
     worth_of,
 )
 from campaigns.ledger import Ledger
+from campaigns.pools import CrystalPool
 from campaigns.protocols import Candidate, FloatArray, Scores
 from campaigns.records import Ask, Proposal, Proposed
 from campaigns.space import Space, new_study, random_sampler
@@ -72,12 +75,18 @@ class Proposer:
     space: Space
     filters: tuple[Filter, ...]
     generators: tuple[Drawn, ...] = ()
+    pool: CrystalPool | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     """What decides, and in which version: for the record."""
 
     @classmethod
-    def build(cls, config: CampaignConfig, predictor: Predictor) -> Proposer:
-        """Load prototypes and known formulas, and set the filters up."""
+    def build(
+        cls, config: CampaignConfig, predictor: Predictor, *, cache: Path | None = None
+    ) -> Proposer:
+        """Load prototypes and known formulas, and set the filters up.
+
+        ``cache`` is a folder for what the network says of a pool.
+        """
         search = config.search
         prototypes = {
             p.label: p
@@ -107,16 +116,20 @@ class Proposer:
             )
             for spec in config.generators
         )
-        return cls(config, predictor, known, prototypes, space, tuple(filters), drawn)
+        pool = None
+        if config.pool is not None:
+            pool = CrystalPool(config.pool, config, predictor, cache=cache)
+        return cls(config, predictor, known, prototypes, space, tuple(filters), drawn, pool)
 
     def propose(self, number: int, ledger: Ledger, advance: Advance) -> Proposal:
         """Decide round ``number`` from what the ledger holds; ``advance`` counts the asks."""
         earlier = ledger.candidates()
-        verdicts = {v.candidate_id: v for _, v in ledger.verdicts()}
+        verdicts = by_candidate(judgements(ledger))
         surrogate = fit_surrogate(earlier, verdicts)
+        history = list(ledger.asks())
         study = new_study(
             self.space,
-            list(ledger.asks()),
+            history,
             oracle_scores(self.config, earlier, verdicts),
             seed=(self.config.seed, number),
         )
@@ -125,21 +138,26 @@ class Proposer:
         for p in earlier:
             vetting.index.add(p.candidate.id, p.candidate.structure)
         asks, fresh = self._draw(vetting, surrogate, number, advance)
+        seen = {str(ask.candidate_id) for _, _, ask in history}
+        ranked_asks, ranked = self._rank(seen, vetting, surrogate, number, advance)
         more_asks, more = self._ask(study, vetting, surrogate, number, advance)
         waiting = [
-            p
-            for p in earlier
-            if p.candidate.id not in verdicts and p.candidate.formula not in settled
+            p for p in earlier if p.chosen is None and p.candidate.formula not in settled
         ]
         return self._choose(
-            surrogate, [*asks, *more_asks], waiting, [*fresh, *more], vetting.stages
+            surrogate,
+            [*asks, *ranked_asks, *more_asks],
+            waiting,
+            [*fresh, *ranked, *more],
+            vetting.stages,
         )
 
     @property
     def per_round(self) -> int:
         """Proposals that a round looks at, at the most."""
         drawn = sum(source.per_round for source in self.generators)
-        return self.config.search.asks + drawn
+        rows = 0 if self.pool is None else len(self.pool.table)
+        return self.config.search.asks + drawn + rows
 
     def _draw(
         self,
@@ -158,6 +176,25 @@ class Proposer:
             fresh += scored
             advance(len(drafts))
         return asks, fresh
+
+    def _rank(
+        self,
+        seen: AbstractSet[str],
+        vetting: Vetting,
+        surrogate: CorrectedPredictor,
+        number: int,
+        advance: Advance,
+    ) -> tuple[list[Ask], list[Proposed]]:
+        """Take the best of the pool that were not looked at in earlier rounds.
+
+        They exist, so what is asked of decorations (charges, distances) is not asked of them.
+        """
+        if self.pool is None:
+            return [], []
+        found = self.pool.predicted(advance)
+        drafts = self.pool.best(found, surrogate, seen=seen, settled=vetting.settled)
+        own = replace(vetting, filters=self.pool.filters)
+        return self._vet(drafts, own, surrogate, number)
 
     def _ask(
         self,
@@ -314,6 +351,8 @@ class Proposer:
                 "n_changed_by_update": len(set(chosen) - set(without)),
                 "n_pool": len(pool),
                 "acquisition_cutoff": float(np.exp(worth[chosen[-1]])) if chosen else 0.0,
+                "log_acquisition_cutoff": float(worth[chosen[-1]]) if chosen else np.nan,
+                **surrogate.facts(),
                 **{f"n_rejected_{stage}": turned_down[stage] for stage in stages},
             },
             standings=tuple((pool[i].candidate.id, float(worth[i])) for i in shown),

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -105,12 +106,12 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
 
 def _explain(kind: type[BaseModel], problem: Any) -> str:
     """One line for one pydantic problem: where, what, and the near name if a key is unknown."""
-    where = ".".join(str(part) for part in problem["loc"]) or "specification"
+    path, parent = _place(kind, problem["loc"])
+    where = ".".join(path) or "specification"
     if problem["type"] == "extra_forbidden":
-        *parents, name = problem["loc"]
-        known = _keys(kind, parents)
+        known = list(parent.model_fields) if parent else []
         return (
-            f"{where}: unknown key.{did_you_mean(str(name), known)} "
+            f"{where}: unknown key.{did_you_mean(path[-1], known)} "
             f"Known here: {', '.join(known)}"
         )
     if problem["type"] == "missing":
@@ -121,15 +122,42 @@ def _explain(kind: type[BaseModel], problem: Any) -> str:
     return f"{where}: {message}{shown}"
 
 
-def _keys(model: type[BaseModel], parents: list[Any]) -> list[str]:
-    """The keys a mapping at ``parents`` may have."""
-    for part in parents:
-        annotation = (
-            model.model_fields[part].annotation if part in model.model_fields else None
-        )
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if not inner:
-            return []
-        model = inner[0]
-    return list(model.model_fields)
+def _place(kind: type[BaseModel], loc: Any) -> tuple[list[str], type[BaseModel] | None]:
+    """Where in the file a problem is, and the mapping that its last part stands in.
+
+    Among mappings told apart by ``kind`` pydantic puts the kind into the path; the file has
+    no such level.
+    """
+    path: list[str] = []
+    parent: type[BaseModel] | None = None
+    here: Any = kind
+    for part in loc:
+        options = _options(here)
+        models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        of_kind = [m for m in models if part in _kinds(m)]
+        if of_kind and len(models) > 1:
+            here = of_kind[0]
+            continue
+        path.append(str(part))
+        parent = models[0] if models else None
+        if parent is not None and part in parent.model_fields:
+            here = parent.model_fields[part].annotation
+        elif isinstance(part, int):
+            here = next((get_args(o)[0] for o in options if get_args(o)), None)
+        else:
+            here = None
+    return path, parent
+
+
+def _options(annotation: Any) -> list[Any]:
+    """What an annotation may be, without unions and metadata around it."""
+    if get_origin(annotation) is Annotated:
+        return _options(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [inner for o in get_args(annotation) for inner in _options(o)]
+    return [annotation]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()

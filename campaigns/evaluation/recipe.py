@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from campaigns.protocols import Oracle
 from materials.errors import InputError
+
+if TYPE_CHECKING:
+    from campaigns.oracles.build import Equipment
+    from campaigns.oracles.guard import Attempt
+    from campaigns.oracles.specs import ComputedSpec
 
 POTENTIAL = "potential"
 """The name of the oracle that relaxes with an interatomic potential."""
@@ -39,19 +44,42 @@ class OracleRecipe:
     """What the campaign began with; what is found here has to be the same."""
 
     def build(self) -> Oracle:
-        """Load model and potential, and make the oracle.
+        """Load what it takes, and make the oracle.
 
         Raises:
             InputError: the specification names what is not here, or other versions are here
                 than the campaign began with.
         """
+        from campaigns.oracles.build import build_oracle
+
+        spec, equipment = self._loaded()
+        return build_oracle(spec, equipment, alone=self.attempt)
+
+    def attempt(self) -> Attempt:
+        """The oracle that relaxes, without guard, for a process that keeps its time limit."""
+        from campaigns.oracles.build import relaxing
+        from campaigns.oracles.specs import OracleConfig
+
+        spec, equipment = self._loaded()
+        if not isinstance(spec, OracleConfig):
+            raise InputError(f"oracle '{spec.name}' relaxes nothing")
+        return relaxing(spec, equipment)
+
+    def _loaded(self) -> tuple[ComputedSpec, Equipment]:
         from campaigns.config import CampaignConfig
-        from campaigns.oracles.build import Equipment, build_oracle
+        from campaigns.oracles.build import Equipment
+        from campaigns.oracles.specs import InboxSpec
 
         config = CampaignConfig.parse(self.spec, name="the campaign's specification")
         equipment = Equipment.load(config, self.store)
         check_versions(self.versions, equipment.versions)
-        return build_oracle(config, equipment)
+        spec = next((one for one in config.oracles if one.name == self.oracle), None)
+        if spec is None or isinstance(spec, InboxSpec):
+            names = ", ".join(one.name for one in config.oracles)
+            raise InputError(
+                f"the campaign has no oracle '{self.oracle}' that is a program, only {names}"
+            )
+        return spec, equipment
 
 
 def check_versions(begun: Mapping[str, str], found: Mapping[str, str]) -> None:

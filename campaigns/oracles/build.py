@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Self
 
 from campaigns.config import CampaignConfig
+from campaigns.oracles.guarded import guarded
+from campaigns.oracles.isolated import Build
 from campaigns.oracles.mlip import MlipOracle
+from campaigns.oracles.potential import potential_oracle
 from campaigns.oracles.references import References
+from campaigns.oracles.specs import ComputedSpec, LookupSpec, OracleConfig
 from campaigns.protocols import Oracle
 from campaigns.tracking.resolve import local_model
 from campaigns.versions import galena_version
+from materials.provenance import file_sha256
 from models.inference import Predictor
 from models.potentials import Potential, load_potential
 
@@ -24,40 +31,74 @@ class Equipment:
     predictor: Predictor
     model: str
     """What names the predictor for good, as :attr:`LocalModel.origin`."""
-    potential: Potential
+    potentials: dict[str, Potential]
+    """By name; empty where no oracle relaxes with one."""
+    tables: dict[str, str] = field(default_factory=dict)
+    """Hash of the table behind each oracle that looks up, by the oracle's name."""
 
     @classmethod
     def load(cls, config: CampaignConfig, store: str) -> Self:
-        """Load both; ``store`` is where MLflow keeps registered models.
+        """Load all of it; ``store`` is where MLflow keeps registered models.
 
         Raises:
-            InputError: one of them is not here; says what is.
+            InputError: something is not here; says what.
             TrackingError: MLflow refused.
         """
         with local_model(config.model, store) as model:
             predictor = Predictor.load(model.folder)
-        return cls(predictor, model.origin, load_potential(config.oracle.potential))
+        names = dict.fromkeys(
+            spec.potential for spec in config.oracles if isinstance(spec, OracleConfig)
+        )
+        potentials = {name: load_potential(name) for name in names}
+        tables = {
+            spec.name: f"sha256:{file_sha256(spec.table)}"
+            for spec in config.oracles
+            if isinstance(spec, LookupSpec)
+        }
+        return cls(predictor, model.origin, potentials, tables)
 
     @property
     def versions(self) -> dict[str, str]:
         """What a campaign's numbers come from."""
-        return {
+        found = {
             "galena": galena_version(),
             "predictor": self.predictor.version,
             "model": self.model,
-            "potential": self.potential.origin,
             "python": platform.python_version(),
         }
+        if self.potentials:
+            found["potential"] = "; ".join(p.origin for p in self.potentials.values())
+        return found | {f"oracle {name}": table for name, table in self.tables.items()}
 
 
 def build_oracle(
-    config: CampaignConfig,
+    spec: ComputedSpec,
     equipment: Equipment,
     *,
+    alone: Build | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Oracle:
-    """The oracle of a campaign; ``note`` is told of chemical systems computed on the way."""
-    references = References(equipment.potential, equipment.predictor, config.oracle)
-    oracle = MlipOracle(equipment.potential, equipment.predictor, references, config.oracle)
+    """One of a campaign's oracles, which never raises for a candidate's sake.
+
+    ``alone`` makes the same oracle without guard in a process of its own, where a time limit
+    can be kept that the oracle does not keep itself. ``note`` is told of chemical systems
+    computed on the way.
+
+    Raises:
+        InputError: the oracle cannot be made.
+    """
+    if not isinstance(spec, OracleConfig):
+        return guarded(spec, Path())
+    here = partial(relaxing, spec, equipment, note=note)
+    return potential_oracle(spec, here if spec.time_limit is None else alone or here)
+
+
+def relaxing(
+    spec: OracleConfig, equipment: Equipment, *, note: Callable[[str], None] | None = None
+) -> MlipOracle:
+    """The oracle that relaxes, without guard: it may raise."""
+    potential = equipment.potentials[spec.potential]
+    references = References(potential, equipment.predictor, spec)
+    oracle = MlipOracle(potential, equipment.predictor, references, spec)
     oracle.note = note
     return oracle

@@ -20,7 +20,6 @@ import numpy as np
 from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 from pymatgen.core import Composition, Structure
 
-from campaigns.config import OracleConfig
 from campaigns.oracles.records import (
     BY_KNOWN_FORMULAS,
     BY_PREDICTOR,
@@ -28,6 +27,7 @@ from campaigns.oracles.records import (
     limit_for,
     polymorphs_for,
 )
+from campaigns.oracles.specs import OracleConfig
 from materials.candidates.prototypes import Prototype, aflow_prototypes, decorate
 from materials.known import KnownFormulas, reduced_formula
 from materials.screens.validity import charge_neutrality, minimum_distance

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
-from campaigns.config import OracleConfig
 from campaigns.oracles.references import References
+from campaigns.oracles.specs import OracleConfig
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError
 from materials.relaxation import RelaxationSettings, relax

@@ -12,7 +12,7 @@ from typing import Any
 
 from pymatgen.core import Element
 
-from campaigns.config import OracleConfig
+from campaigns.oracles.specs import OracleConfig
 from materials.errors import InputError
 
 BY_PREDICTOR = "predictor"

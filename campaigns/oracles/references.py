@@ -15,7 +15,6 @@ from pathlib import Path
 
 from pymatgen.core import Structure
 
-from campaigns.config import OracleConfig
 from campaigns.oracles.choice import Chooser
 from campaigns.oracles.records import (
     ReferencePhase,
@@ -26,6 +25,7 @@ from campaigns.oracles.records import (
     read_records,
 )
 from campaigns.oracles.shipped import SHIPPED
+from campaigns.oracles.specs import OracleConfig
 from materials.errors import GalenaError, InputError
 from materials.hull import MixedOriginsError, Phase
 from materials.hull.tables import read_phases

@@ -1,0 +1,52 @@
+"""Answers that cannot be right, whoever gave them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from campaigns.protocols import Candidate, Verdict
+
+RANGES = {
+    "energy_per_atom": (-1e7, 1e4),  # all-electron energies of the heaviest atoms included
+    "formation_energy_per_atom": (-20.0, 20.0),
+    "energy_above_hull": (-20.0, 20.0),
+    "band_gap": (0.0, 30.0),  # solid neon: 21.7
+    "band_gap_std": (0.0, 30.0),
+    "seconds": (0.0, 1e10),
+    "cost": (0.0, 1e12),
+}
+"""Least and largest value that a crystal can have, in the units of the verdict."""
+
+
+def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
+    """Why a verdict without an error cannot be taken, or None."""
+    if verdict.candidate_id != candidate.id:
+        return f"the answer is about '{verdict.candidate_id}', not about '{candidate.id}'"
+    values = dict(_values(verdict))
+    for name, value in values.items():
+        if not math.isfinite(value):
+            return f"{name} is {value}, which is no number"
+        low, high = RANGES.get(name, (-math.inf, math.inf))
+        if not low <= value <= high:
+            return f"{name} is {value:g}, expected {low:g} to {high:g}"
+    answers = set(values) - {"band_gap_std", "seconds", "cost"}
+    if not answers and verdict.structure is None:
+        return "the answer holds no number"
+    if verdict.structure is not None:
+        found = verdict.structure.composition.reduced_formula
+        asked = candidate.structure.composition.reduced_formula
+        if found != asked:
+            return f"the crystal that came back is {found}, asked was {asked}"
+    return None
+
+
+def _values(verdict: Verdict) -> Iterator[tuple[str, float]]:
+    for name in RANGES:
+        value = getattr(verdict, name)
+        if value is not None:
+            yield name, float(value)
+    for name, value in verdict.properties.items():
+        yield f"properties.{name}", float(value)
+    for name, value in verdict.decomposition.items():
+        yield f"decomposition.{name}", float(value)
