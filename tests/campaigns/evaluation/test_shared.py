@@ -91,7 +91,7 @@ def test_who_stops_asking_leaves_nothing_to_be_taken(url, recipe):
         with closing(evaluator(candidates(3))) as verdicts:
             _soon(verdicts)
         assert [t.state.name for t in evaluator.queue.trials()] == ["FAIL"] * 3
-        assert evaluator.queue.facts()["roll"] == []
+        assert evaluator.queue.facts()["roll of fake"] == []
 
 
 class Enough(Exception):
@@ -155,7 +155,7 @@ def test_a_worker_whose_oracle_cannot_be_built_costs_nobody_an_attempt(url, reci
     with shared(recipe, url, attempts=1) as evaluator:
         for one in candidates(2):
             evaluator.queue.add(one, "fake")
-        evaluator.queue.put(roll=[0, 1])
+        evaluator.queue.allow("fake", [0, 1])
         with pytest.raises(GalenaError, match="not installed here"):
             worker(evaluator, broken).run()
         with working(evaluator, recipe):
@@ -178,7 +178,7 @@ def test_what_takes_too_long_is_ended(url, tmp_path):
     recipe = FakeRecipe(tmp_path / "log", moods=(("slow", "hangs"),))
     with shared(recipe, url) as evaluator:
         evaluator.queue.add(candidate("slow"), "fake")
-        evaluator.queue.put(roll=[0])
+        evaluator.queue.allow("fake", [0])
         assert worker(evaluator, recipe, time_limit=0.3, idle_limit=0.0).run().failed == 1
         (found,) = evaluator([candidate("slow")])
     assert found.error == "stopped at the time limit of 0.3 s"
@@ -188,7 +188,7 @@ def test_a_worker_that_is_stopped_gives_its_candidate_back(url, tmp_path):
     recipe = FakeRecipe(tmp_path / "log", seconds=100.0)
     with shared(recipe, url) as evaluator:
         evaluator.queue.add(candidate("long"), "fake")
-        evaluator.queue.put(roll=[0])
+        evaluator.queue.allow("fake", [0])
         line = command(recipe.log, 100.0, evaluator.queue.name, "--storage", url)
         environment = {**os.environ, "PYTHONPATH": str(HOME)}
         one = subprocess.Popen(line, env=environment, cwd=HOME, stderr=subprocess.PIPE)
@@ -218,8 +218,9 @@ def test_a_command_for_a_campaign_that_is_not_there_says_so(url):
 
 
 def test_a_worker_with_other_versions_is_refused():
-    begun_with = {"galena": "1", "predictor": "p1", "potential": "CHGNet"}
-    check_versions(begun_with, {**begun_with, "python": "3.13"})
+    begun_with = {"galena": "1", "predictor": "p1", "oracle known": "sha256:1"}
+    here = {**begun_with, "python": "3.13", "model": "elsewhere"}
+    check_versions({**begun_with, "python": "3.11", "model": "here"}, here)
     for part in begun_with:
         with pytest.raises(InputError, match=f"{part} {begun_with[part]}, here is other"):
             check_versions(begun_with, {**begun_with, part: "other"})
