@@ -68,7 +68,8 @@ CRYSTALS = {
     "ZnS": Known("F-43m", ("Zn", "S"), 5.409, None, None, None, None, 3.91),
     "MgO": Known("Fm-3m", ("Mg", "O"), 4.189, 4.255, 4.259, 4.98, 4.84, 7.83),
 }
-CUTOFFS = (300.0, 400.0, 500.0, 600.0)  # eV
+VARIED = ("Si", "GaAs", "MgO")
+CUTOFFS = (300.0, 400.0, 500.0, 600.0, 800.0)  # eV
 DENSITIES = (2.0, 3.0, 4.0, 5.0)  # Å
 
 
@@ -96,9 +97,9 @@ def main(
     }
     name = "dft_convergence.json" if convergence else "dft.json"
     work = converge if convergence else compare
-    for formula, known in CRYSTALS.items():
-        if only not in (None, formula):
-            continue
+    default = VARIED if convergence else tuple(CRYSTALS)
+    for formula in default if only is None else (only,):
+        known = CRYSTALS[formula]
         report["crystals"][formula] = work(base, known)
         report["load_after"] = round(os.getloadavg()[0], 2)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
