@@ -143,7 +143,7 @@ class Queue:
 
     @property
     def beat_interval(self) -> float:
-        """S between signs of life that the campaign asks for."""
+        """Seconds between signs of life that the campaign asks for."""
         return float(self.facts()["beat"])
 
     # --- facts about the campaign

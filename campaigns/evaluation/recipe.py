@@ -57,13 +57,13 @@ class OracleRecipe:
 
     def attempt(self) -> Attempt:
         """The oracle that relaxes, without guard, for a process that keeps its time limit."""
-        from campaigns.oracles.build import potential_oracle
+        from campaigns.oracles.build import relaxing
         from campaigns.oracles.specs import OracleConfig
 
         spec, equipment = self._loaded()
         if not isinstance(spec, OracleConfig):
             raise InputError(f"oracle '{spec.name}' relaxes nothing")
-        return potential_oracle(spec, equipment)
+        return relaxing(spec, equipment)
 
     def _loaded(self) -> tuple[ComputedSpec, Equipment]:
         from campaigns.config import CampaignConfig

@@ -25,7 +25,7 @@ from materials.errors import GalenaError, InputError
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-_FIRST, _LONGEST = 0.05, 2.0  # s between looks
+_FIRST, _LONGEST = 0.05, 1.0  # s between looks
 
 
 @dataclass

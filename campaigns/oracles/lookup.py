@@ -83,13 +83,14 @@ class Lookup:
                 f"{_named(rows)} of the table {'has' if len(rows) == 1 else 'have'} no "
                 f"{' and no '.join(self._columns)}"
             )
-        if any(row.values != answered[0].values for row in answered):
-            raise AttemptFailed(
-                f"ambiguous: {len(answered)} rows of the table are {candidate.formula} and "
-                f"differ: {_named(answered)}"
-            )
-        row = answered[0]
-        named = {name: row.values.get(name) for name in ANSWERS}
+        values: dict[str, float] = {}
+        for row in answered:
+            if any(values.setdefault(name, v) != v for name, v in row.values.items()):
+                raise AttemptFailed(
+                    f"ambiguous: {len(answered)} rows of the table are {candidate.formula} "
+                    f"and differ: {_named(answered)}"
+                )
+        named = {name: values.get(name) for name in ANSWERS}
         return Verdict(
             candidate.id,
             energy_per_atom=named["energy_per_atom"],
@@ -97,18 +98,18 @@ class Lookup:
             energy_above_hull=named["energy_above_hull"],
             band_gap=named["band_gap"],
             band_gap_std=named["band_gap_std"],
-            structure=self._crystal(row.place) if self._has_crystals else None,
+            structure=self._crystal(answered[0].place) if self._has_crystals else None,
             converged=True,
             origin=self.origin,
-            properties={k: v for k, v in row.values.items() if k not in ANSWERS},
+            properties={k: v for k, v in values.items() if k not in ANSWERS},
         )
 
     def _places(self, candidate: Candidate) -> Sequence[int]:
         """Rows that are the candidate."""
         if found := self._by_id.get(candidate.id):
             return found
-        formula = candidate.structure.composition.reduced_formula
-        of_formula = self._by_formula.get(_canonical(formula), [])
+        formula = reduced_formula(candidate.structure)
+        of_formula = self._by_formula.get(formula, [])
         if not of_formula:
             raise AttemptFailed(f"the table has no row of {formula} or '{candidate.id}'")
         if not self._has_crystals:
