@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from campaigns.acquisition import probability_of_success, sustainable_share
+from campaigns.acquisition import success_parts, sustainable_share
 from campaigns.config import CampaignConfig, Targets
 from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
 from campaigns.records import Proposed
@@ -108,17 +108,25 @@ def oracle_scores(
         for p in judged
         if (v := verdicts[p.candidate.id]).error is None and not lacking(v, config)
     ]
-    if good:  # what is missing was not sought, and weighs nothing
-        middle = (config.targets.band_gap.min + config.targets.band_gap.max) / 2
-        scores = Scores(
-            _column([v.band_gap for _, v in good], middle),
-            _column([v.band_gap_std for _, v in good], NOISE),
-            _column([v.energy_above_hull for _, v in good], 0.0),
-            np.full(len(good), NOISE),
-        )
+    if good:
+        scores = said([v for _, v in good], config.targets)
         worth = worth_of(scores, config.targets, [p.candidate for p, _ in good])
         found |= {p.candidate.id: float(w) for (p, _), w in zip(good, worth, strict=True)}
     return found
+
+
+def said(verdicts: Sequence[Verdict], targets: Targets) -> Scores:
+    """What verdicts that lack nothing say, as predictions that are all but sure.
+
+    What is missing was not sought, and weighs nothing.
+    """
+    middle = (targets.band_gap.min + targets.band_gap.max) / 2
+    return Scores(
+        _column([v.band_gap for v in verdicts], middle),
+        _column([v.band_gap_std for v in verdicts], NOISE),
+        _column([v.energy_above_hull for v in verdicts], 0.0),
+        np.full(len(verdicts), NOISE),
+    )
 
 
 def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
@@ -157,10 +165,17 @@ def worth_of(
     scores: Scores, targets: Targets, candidates: Sequence[Candidate]
 ) -> FloatArray:
     """Log worth of candidates by predictions or verdicts, ``(n,)``."""
+    return np.asarray(sum(parts_of(scores, targets, candidates).values()), dtype=np.float64)
+
+
+def parts_of(
+    scores: Scores, targets: Targets, candidates: Sequence[Candidate]
+) -> dict[str, FloatArray]:
+    """The parts whose sum is the log worth, by target, ``(n,)`` each."""
     elements = np.array([len(set(c.elements)) for c in candidates], dtype=np.float64)
     sites = np.array([len(c.structure) for c in candidates], dtype=np.float64)
     goodness = None
     if targets.sustainability.weight > 0:
         formulas = [c.formula for c in candidates]
         goodness = sustainable_share(formulas, targets.sustainability)
-    return probability_of_success(scores, targets, elements, sites, goodness)
+    return success_parts(scores, targets, elements, sites, goodness)

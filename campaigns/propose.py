@@ -20,17 +20,25 @@ from campaigns.judgements import by_candidate, judgements
 from campaigns.learned import (
     base_of,
     fit_surrogate,
-    oracle_scores,
     settled_formulas,
     worth_of,
 )
 from campaigns.ledger import Ledger
+from campaigns.objectives import Objectives
 from campaigns.pools import CrystalPool
 from campaigns.protocols import Candidate, FloatArray, Scores
 from campaigns.records import Ask, Proposal, Proposed
-from campaigns.space import Space, new_study, random_sampler
+from campaigns.searchers import random_sampler
+from campaigns.space import Space, bounded, new_study
 from campaigns.surrogate import CorrectedPredictor
-from campaigns.vetting import Draft, Vetting, decorated, generated, turned_down_by_network
+from campaigns.vetting import (
+    Draft,
+    Vetting,
+    Volumes,
+    decorated,
+    generated,
+    turned_down_by_network,
+)
 from materials.candidates.protocol import Generator
 from materials.candidates.prototypes import Prototype, aflow_prototypes
 from materials.known import KnownFormulas
@@ -98,6 +106,7 @@ class Proposer:
             tuple(prototypes),
             {label: p.n_species for label, p in prototypes.items()},
             config.elements.allowed,
+            None if search.volume is None else (search.volume.min, search.volume.max),
         )
         filters = [
             allowed_elements(config.elements.allowed, config.elements.forbidden),
@@ -127,22 +136,30 @@ class Proposer:
         verdicts = by_candidate(judgements(ledger))
         surrogate = fit_surrogate(earlier, verdicts)
         history = list(ledger.asks())
+        told = Objectives(self.config)
         study = new_study(
             self.space,
             history,
-            oracle_scores(self.config, earlier, verdicts),
+            told.known(earlier, verdicts),
             seed=(self.config.seed, number),
+            kind=self.config.search.sampler,
+            objectives=len(told.names),
         )
         settled = settled_formulas(self.config, earlier, verdicts)
-        vetting = Vetting(self.filters, settled, DuplicateIndex())
+        volumes = None if self.space.volume is None else Volumes()
+        vetting = Vetting(self.filters, settled, DuplicateIndex(), volumes)
         for p in earlier:
-            vetting.index.add(p.candidate.id, p.candidate.structure)
+            vetting.remember(p.candidate, judged=p.candidate.id in verdicts)
         asks, fresh = self._draw(vetting, surrogate, number, advance)
         seen = {str(ask.candidate_id) for _, _, ask in history}
         ranked_asks, ranked = self._rank(seen, vetting, surrogate, number, advance)
         more_asks, more = self._ask(study, vetting, surrogate, number, advance)
         waiting = [
-            p for p in earlier if p.chosen is None and p.candidate.formula not in settled
+            p
+            for p in earlier
+            if p.chosen is None
+            and p.candidate.formula not in settled
+            and not (volumes and volumes.spent(p.candidate))
         ]
         return self._choose(
             surrogate,
@@ -209,22 +226,24 @@ class Proposer:
         What a filter turns down is pruned, which TPE counts among the bad; a repetition
         fails, which it leaves out.
         """
-        learning = study.sampler
-        study.sampler = random_sampler(seed=(self.config.seed, number))
+        learning, kind = study.sampler, self.config.search.sampler
+        study.sampler = random_sampler(seed=(self.config.seed, number), before=learning)
         exploring = self.config.search.explore * self.config.search.asks
         asks: list[Ask] = []
         fresh: list[Proposed] = []
         while len(asks) < self.config.search.asks:
             if len(asks) >= exploring:
                 study.sampler = learning
+                study = bounded(study, kind)
             size = min(self.config.search.chunk, self.config.search.asks - len(asks))
             trials = [study.ask() for _ in range(size)]
             params = [self.space.suggest(trial) for trial in trials]
             drafts = [decorated(p, self.prototypes[p["prototype"]]) for p in params]
             answers, scored = self._vet(drafts, vetting, surrogate, number)
+            values = Objectives(self.config).predicted(scored)
             for trial, answer in zip(trials, answers, strict=True):
                 if answer.score is not None:
-                    study.tell(trial, answer.score)
+                    study.tell(trial, values[str(answer.candidate_id)])
                 else:
                     rejected = answer.state == "rejected"
                     study.tell(
