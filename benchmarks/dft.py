@@ -36,7 +36,7 @@ from pymatgen.core import Lattice, Structure
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.oracles.build import build_oracle
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.dft.oracle import Dft
 from campaigns.oracles.specs import DftSpec
 from campaigns.protocols import Candidate, Verdict
@@ -174,7 +174,7 @@ def variations(base: DftSpec) -> Iterator[dict[str, float]]:
 
 def ask(spec: DftSpec, candidate: Candidate) -> Verdict:
     """One verdict, with the processor time it took; a failure ends the benchmark."""
-    oracle, before = build_oracle(spec, Path()), cpu_of_children()
+    oracle, before = guarded(spec, Path()), cpu_of_children()
     verdict = oracle(candidate)
     if verdict.error is not None:
         raise RuntimeError(f"{candidate.id}: {verdict.error}")

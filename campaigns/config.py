@@ -7,13 +7,14 @@ it, so that the same file gives the same campaign.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from campaigns.elements import Elements
+from campaigns.elements import SYMBOLS, Elements
 from campaigns.generators import GeneratorSpec
 from campaigns.oracles.specs import OracleConfig as OracleConfig
+from campaigns.oracles.specs import OracleSpec
 from campaigns.oracles.specs import References as References
 from campaigns.oracles.specs import Relaxation as Relaxation
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
@@ -35,6 +36,7 @@ def _one_of(names: tuple[str, ...], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+SamplerKind = Literal["tpe", "nsga2", "nsga3", "gp", "cmaes", "random"]
 Axis = Annotated[str, _one_of(AXES, "axis of sustainability")]
 Comparable = Annotated[str, _one_of(COMPARABLE, "axis of sustainability")]
 
@@ -136,15 +138,38 @@ class Targets(Frozen):
         return self
 
 
+class VolumeRange(Frozen):
+    """Between which factors of the guessed volume the search may choose."""
+
+    min: float = Field(gt=0.3, le=3.0)
+    max: float = Field(gt=0.3, le=3.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(
+                f"contradictory: volume factor {self.min} is not below {self.max}"
+            )
+        return self
+
+
 class Search(Frozen):
     """How the space of prototype times decoration is searched."""
+
+    sampler: SamplerKind = "tpe"
+    """The sampler of Optuna that learns. ``nsga2`` and ``nsga3`` are told every target by
+    itself, ``cmaes`` searches the volume and leaves the rest to ``tpe``, ``gp`` learns from
+    the best and a spread of the others, ``random`` learns nothing."""
+    volume: VolumeRange | None = None
+    """Search the volume too, as a factor on the guessed one; without it, the guess stands."""
 
     n_species: tuple[int, ...] = (2, 3)
     """Numbers of distinct elements per candidate."""
     max_sites: int = Field(default=12, ge=1, le=200)
     """Largest primitive cell, in atoms."""
-    asks: int = Field(default=2000, ge=1)
-    """Proposals the sampler makes per round, most of which filters turn down."""
+    asks: int = Field(default=2000, ge=0)
+    """Proposals the sampler makes per round, most of which filters turn down; 0 leaves it
+    out."""
     chunk: int = Field(default=50, ge=1)
     """Proposals scored together before the sampler learns from them."""
     explore: float = Field(default=0.7, ge=0.0, le=1.0)
@@ -160,13 +185,39 @@ class Search(Frozen):
             raise ValueError(
                 f"n_species must hold numbers from 1 to 5, got {self.n_species}"
             )
+        if self.sampler == "cmaes" and self.volume is None:
+            raise ValueError(
+                "sampler cmaes searches what is continuous, and without search.volume "
+                "nothing is; give search.volume, such as {min: 0.9, max: 1.15}"
+            )
         return self
+
+
+class PoolSpec(Frozen):
+    """Crystals that exist already, to choose from beside those that are made."""
+
+    table: Path
+    """Crystal table (Parquet), a folder of them, or crystal files; relative to the working
+    folder."""
+    per_round: int = Field(default=200, ge=1)
+    """So many of the best that were not looked at before are candidates in a round."""
+
+
+class Tier(Frozen):
+    """A further oracle, for the few best of what those before it accepted."""
+
+    oracle: OracleSpec
+    best: int = Field(default=2, ge=1)
+    """How many a round gives it, by score."""
 
 
 class Budget(Frozen):
     """Where the campaign stops, whichever comes first."""
 
     oracle_calls: int | None = Field(default=None, ge=1)
+    """Of the first oracle."""
+    cost: float | None = Field(default=None, gt=0.0)
+    """Of all oracles together, in the unit of their ``cost``; checked between calls."""
     hours: float | None = Field(default=None, gt=0.0)
     """Hours of computing, summed over interruptions; checked between oracle calls."""
 
@@ -182,6 +233,8 @@ class CampaignConfig(Frozen):
     better_than: BetterThan | None = None
     """Turn down whatever is not better than the material in use."""
     search: Search = Search()
+    pool: PoolSpec | None = None
+    """Crystals to choose from; without ``elements``, of any element."""
     generators: tuple[GeneratorSpec, ...] = ()
     """What proposes candidates beside the sampler; their files are relative to the working
     folder."""
@@ -192,10 +245,23 @@ class CampaignConfig(Frozen):
     model: str | None = Field(default=None, min_length=1)
     """The predictor: a folder, a shipped model's name, or an MLflow URI such as
     ``models:/galena@champion``; the shipped default if not given."""
-    oracle: OracleConfig = OracleConfig()
+    oracle: OracleSpec = OracleConfig()
+    """What judges every batch; ``kind`` says what it is, a potential if it says nothing."""
+    tiers: tuple[Tier, ...] = ()
+    """Further oracles, the dearer the later."""
+    backtest: Path | None = None
+    """Result of ``galena backtest``: if the model decelerates there, the campaign warns."""
     known: tuple[Path, ...] = ()
     """Tables whose formulas count as known, added to the shipped list."""
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_element(cls, content: Any) -> Any:
+        """A pool says by itself which elements there are."""
+        if isinstance(content, dict) and content.get("pool") and "elements" not in content:
+            return content | {"elements": {"allowed": list(SYMBOLS)}}
+        return content
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -204,12 +270,26 @@ class CampaignConfig(Frozen):
                 f"search.n_species asks for {max(self.search.n_species)} elements per "
                 f"candidate but only {len(self.elements.allowed)} are allowed"
             )
-        if self.batch_size > self.search.asks:
+        looked_at = self.search.asks + self.search.per_generator * len(self.generators)
+        looked_at += 0 if self.pool is None else self.pool.per_round
+        if self.batch_size > looked_at:
             raise ValueError(
-                f"batch_size {self.batch_size} exceeds search.asks {self.search.asks}; "
-                "a batch is chosen among the proposals of a round"
+                f"batch_size {self.batch_size} exceeds the {looked_at} proposals of a round "
+                "(search.asks, search.per_generator, pool.per_round); a batch is chosen "
+                "among them"
             )
+        names = [spec.name for spec in self.oracles]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"two oracles are called '{name}'; give one of them another name"
+                )
         return self
+
+    @property
+    def oracles(self) -> tuple[OracleSpec, ...]:
+        """All of them, the first tier first."""
+        return (self.oracle, *(tier.oracle for tier in self.tiers))
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -10,13 +10,14 @@ from pydantic import AfterValidator, Field, model_validator
 from campaigns.specs import Frozen
 from materials.errors import did_you_mean
 
-_SYMBOLS = tuple(chemical_symbols[1:])
+SYMBOLS = tuple(chemical_symbols[1:])
+"""All of them."""
 
 
 def _element(symbol: str) -> str:
-    if symbol not in _SYMBOLS:
+    if symbol not in SYMBOLS:
         raise ValueError(
-            f"'{symbol}' is not an element symbol.{did_you_mean(symbol, _SYMBOLS)}"
+            f"'{symbol}' is not an element symbol.{did_you_mean(symbol, SYMBOLS)}"
         )
     return symbol
 

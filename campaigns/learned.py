@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from campaigns.acquisition import probability_of_success, sustainable_share
+from campaigns.acquisition import success_parts, sustainable_share
 from campaigns.config import CampaignConfig, Targets
 from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
 from campaigns.records import Proposed
-from campaigns.surrogate import NOISE, TARGETS, Base, CorrectedPredictor
+from campaigns.surrogate import NOISE, TARGETS
+from models.updating.base import Base
+from models.updating.recalibrate import drift
 
 _TRIES = 2  # structures of one formula that the oracle sees at the most
 
@@ -19,25 +21,50 @@ _TRIES = 2  # structures of one formula that the oracle sees at the most
 def base_of(pool: Sequence[Proposed]) -> Base:
     """The network's view of candidates, as arrays."""
     return Base(
-        {t: np.array([p.network[t] for p in pool]) for t in TARGETS},
-        {t: np.array([p.network[f"{t}_std"] for p in pool]) for t in TARGETS},
-        np.array([p.embedding for p in pool]),
+        targets=TARGETS,
+        mean=np.array([[p.network[t] for t in TARGETS] for p in pool]),
+        std=np.array([[p.network[f"{t}_std"] for t in TARGETS] for p in pool]),
+        embedding=np.array([p.embedding for p in pool]),
     )
 
 
-def fit_surrogate(
-    candidates: Sequence[Proposed], verdicts: dict[str, Verdict]
-) -> CorrectedPredictor:
-    """Learn from every verdict so far."""
-    judged = [p for p in candidates if p.candidate.id in verdicts]
-    if not judged:
-        return CorrectedPredictor.fit(None, {})
-    said = [verdicts[p.candidate.id] for p in judged]
-    truth = {
-        "band_gap": _column([v.band_gap for v in said]),
-        "energy_above_hull": _column([v.energy_above_hull for v in said]),
+def truth_of(verdicts: Sequence[Verdict]) -> dict[str, FloatArray]:
+    """What verdicts say of each target, ``(n,)`` each, NaN where one says nothing."""
+    return {
+        target: _column([getattr(verdict, target) for verdict in verdicts])
+        for target in TARGETS
     }
-    return CorrectedPredictor.fit(base_of(judged), truth)
+
+
+def drift_facts(
+    number: int, candidates: Sequence[Proposed], verdicts: Iterable[tuple[int, Verdict]]
+) -> dict[str, float]:
+    """Whether round ``number``'s verdicts fell where they had been predicted.
+
+    ``verdicts`` come with their rounds. Predictions are those that a candidate was chosen by,
+    before its verdict. Per target: share of verdicts inside the intervals of 50, 80 and 90 %,
+    and what :class:`models.updating.recalibrate.Drift` says, each after the target's name and
+    ``_drift_``.
+    """
+    said = {p.candidate.id: p.predictions for p in candidates}
+    facts: dict[str, float] = {}
+    judged = [(when, v) for when, v in verdicts if v.error is None and when <= number]
+    of_round = np.array([when == number for when, _ in judged], dtype=bool)
+    for target in TARGETS:
+        value = _column([getattr(verdict, target) for _, verdict in judged])
+        mean = _column([said[v.candidate_id][target] for _, v in judged])
+        std = _column([said[v.candidate_id][f"{target}_std"] for _, v in judged])
+        error = (value - mean) / std
+        found = drift(error[of_round], error[~of_round])
+        facts |= {
+            f"{target}_drift_rows": float(found.rows),
+            f"{target}_drift_surprise": found.surprise,
+            f"{target}_drift_ratio": found.ratio,
+            f"{target}_drift_chance": found.chance,
+        }
+        for level, share in found.covered.items():
+            facts[f"{target}_drift_coverage_{100 * level:.0f}"] = share
+    return facts
 
 
 def settled_formulas(
@@ -72,46 +99,76 @@ def oracle_scores(
     good = [
         (p, v)
         for p in judged
-        if (v := verdicts[p.candidate.id]).error is None
-        and v.band_gap is not None
-        and v.energy_above_hull is not None
+        if (v := verdicts[p.candidate.id]).error is None and not lacking(v, config)
     ]
     if good:
-        scores = Scores(
-            _column([v.band_gap for _, v in good]),
-            _column([v.band_gap_std for _, v in good]),
-            _column([v.energy_above_hull for _, v in good]),
-            np.full(len(good), NOISE),
-        )
+        scores = said([v for _, v in good], config.targets)
         worth = worth_of(scores, config.targets, [p.candidate for p, _ in good])
         found |= {p.candidate.id: float(w) for (p, _), w in zip(good, worth, strict=True)}
     return found
 
 
-def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
-    """Within the stability limit, and the relaxed crystal's gap inside the window."""
-    gap, hull = config.targets.band_gap, config.targets.energy_above_hull
-    return (
-        verdict.error is None
-        and verdict.band_gap is not None
-        and verdict.energy_above_hull is not None
-        and verdict.energy_above_hull <= hull.max
-        and gap.min <= verdict.band_gap <= gap.max
+def said(verdicts: Sequence[Verdict], targets: Targets) -> Scores:
+    """What verdicts that lack nothing say, as predictions that are all but sure.
+
+    What is missing was not sought, and weighs nothing.
+    """
+    middle = (targets.band_gap.min + targets.band_gap.max) / 2
+    return Scores(
+        _column([v.band_gap for v in verdicts], middle),
+        _column([v.band_gap_std for v in verdicts], NOISE),
+        _column([v.energy_above_hull for v in verdicts], 0.0),
+        np.full(len(verdicts), NOISE),
     )
 
 
-def _column(values: Sequence[float | None]) -> FloatArray:
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
+    """Within the stability limit, and the gap inside the window.
+
+    What weighs nothing is not asked for, and an oracle need not answer it.
+    """
+    gap, hull = config.targets.band_gap, config.targets.energy_above_hull
+    if verdict.error is not None:
+        return False
+    above, found = verdict.energy_above_hull, verdict.band_gap
+    stable = hull.weight == 0 or (above is not None and above <= hull.max)
+    inside = gap.weight == 0 or (found is not None and gap.min <= found <= gap.max)
+    return stable and inside
+
+
+def lacking(verdict: Verdict, config: CampaignConfig) -> list[str]:
+    """Names of what is sought and the verdict does not say in numbers."""
+    sought = {
+        "energy_above_hull": config.targets.energy_above_hull.weight,
+        "band_gap": config.targets.band_gap.weight,
+    }
+    said = {name: getattr(verdict, name) for name in sought}
+    return [
+        name
+        for name, weight in sought.items()
+        if weight > 0 and (said[name] is None or not np.isfinite(said[name]))
+    ]
+
+
+def _column(values: Sequence[float | None], missing: float = np.nan) -> FloatArray:
+    return np.array([missing if v is None else v for v in values], dtype=np.float64)
 
 
 def worth_of(
     scores: Scores, targets: Targets, candidates: Sequence[Candidate]
 ) -> FloatArray:
     """Log worth of candidates by predictions or verdicts, ``(n,)``."""
+    return np.asarray(sum(parts_of(scores, targets, candidates).values()), dtype=np.float64)
+
+
+def parts_of(
+    scores: Scores, targets: Targets, candidates: Sequence[Candidate]
+) -> dict[str, FloatArray]:
+    """The parts whose sum is the log worth, by target, ``(n,)`` each."""
     elements = np.array([len(set(c.elements)) for c in candidates], dtype=np.float64)
     sites = np.array([len(c.structure) for c in candidates], dtype=np.float64)
     goodness = None
     if targets.sustainability.weight > 0:
         formulas = [c.formula for c in candidates]
         goodness = sustainable_share(formulas, targets.sustainability)
-    return probability_of_success(scores, targets, elements, sites, goodness)
+    return success_parts(scores, targets, elements, sites, goodness)

@@ -13,49 +13,24 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pymatgen.core import Structure
 
-from campaigns.protocols import SAMPLER, Candidate, Verdict
+from campaigns.ledger_tables import SCHEMA_VERSION, statements_since
+from campaigns.packing import (
+    LedgerError,
+    pack_proposed,
+    pack_verdict,
+    unpack_proposed,
+    unpack_verdict,
+)
+from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
-from materials.errors import GalenaError
 
-SCHEMA_VERSION = 2
-
-_TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE rounds (
-    round INTEGER PRIMARY KEY, summary TEXT NOT NULL, closed TEXT
-);
-CREATE TABLE asks (
-    round INTEGER NOT NULL, position INTEGER NOT NULL, content TEXT NOT NULL,
-    PRIMARY KEY (round, position)
-);
-CREATE TABLE candidates (
-    id TEXT PRIMARY KEY, round INTEGER NOT NULL, chosen INTEGER, content TEXT NOT NULL,
-    embedding BLOB NOT NULL
-);
-CREATE TABLE verdicts (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE REFERENCES candidates (id),
-    round INTEGER NOT NULL, content TEXT NOT NULL
-);
-"""
-_STANDINGS = """
-CREATE TABLE standings (
-    id TEXT NOT NULL, round INTEGER NOT NULL, rank INTEGER NOT NULL,
-    acquisition REAL NOT NULL, PRIMARY KEY (id, round)
-);
-CREATE TABLE sources (round INTEGER PRIMARY KEY, content TEXT NOT NULL)
-"""
-
-
-class LedgerError(GalenaError):
-    """The ledger is missing, damaged, or belongs to another campaign."""
+__all__ = ["Ledger", "LedgerError", "pending"]
 
 
 class Ledger:
@@ -82,34 +57,33 @@ class Ledger:
         }
         if not tables:
             with self._transaction():
-                for statement in (_TABLES + _STANDINGS).split(";"):
+                for statement in statements_since(0):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
                 self._put("campaign_id", uuid.uuid4().hex)
-        elif self.get("schema_version") == 1 and not self._from_first_schema():
             return
-        if (found := self.get("schema_version")) != SCHEMA_VERSION:
+        found = self.get("schema_version")
+        if not isinstance(found, int) or not 1 <= found <= SCHEMA_VERSION:
             raise LedgerError(
                 f"{self.path}: ledger schema {found}, this Galena reads {SCHEMA_VERSION}"
             )
+        if found < SCHEMA_VERSION:
+            self._brought_up_to_date()
 
-    def _from_first_schema(self) -> bool:
-        """Make room for standings and sources, which a first ledger did not keep.
+    def _brought_up_to_date(self) -> None:
+        """Make room for what older ledgers did not keep.
 
-        False where nothing can be written: then it can still be read.
+        Where nothing can be written, the room is made in memory: it can still be read.
         """
-        statements = _STANDINGS.split(";")
         try:
             with self._transaction():
-                if self.get("schema_version") == 1:  # nobody was quicker
-                    for statement in statements:
-                        self._db.execute(statement)
-                    self._put("schema_version", SCHEMA_VERSION)
+                found = self.get("schema_version")  # somebody may have been quicker
+                for statement in statements_since(found):
+                    self._db.execute(statement)
+                self._put("schema_version", SCHEMA_VERSION)
         except LedgerError:
-            for statement in statements:
+            for statement in statements_since(self.get("schema_version")):
                 self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
-            return False
-        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -170,7 +144,7 @@ class Ledger:
                         p.candidate.id,
                         number,
                         order.get(p.candidate.id),
-                        _pack(p),
+                        pack_proposed(p),
                         p.embedding.astype(np.float32).tobytes(),
                     )
                     for p in proposal.pool
@@ -179,7 +153,7 @@ class Ledger:
             self._db.executemany(
                 "UPDATE candidates SET round = ?, chosen = ?, content = ? WHERE id = ?",
                 [
-                    (number, order[name], _pack(p), name)
+                    (number, order[name], pack_proposed(p), name)
                     for name, p in proposal.rescored.items()
                 ],
             )
@@ -256,14 +230,14 @@ class Ledger:
             "WHERE round = ? AND chosen IS NOT NULL ORDER BY chosen",
             (number,),
         )
-        return [_unpack(*row) for row in rows]
+        return [unpack_proposed(*row) for row in rows]
 
     def candidates(self) -> list[Proposed]:
         """Every distinct candidate, in order of appearance."""
         rows = self._db.execute(
             "SELECT round, chosen, content, embedding FROM candidates ORDER BY rowid"
         )
-        return [_unpack(*row) for row in rows]
+        return [unpack_proposed(*row) for row in rows]
 
     def candidate(self, candidate_id: str) -> Proposed:
         """One candidate by its id."""
@@ -273,89 +247,58 @@ class Ledger:
         ).fetchone()
         if row is None:
             raise LedgerError(f"{self.path}: no candidate '{candidate_id}'")
-        return _unpack(*row)
+        return unpack_proposed(*row)
 
     # --- verdicts
 
     def commit_verdict(self, number: int, verdict: Verdict) -> None:
         """Record what the oracle said. A second verdict on one candidate is refused."""
-        content = {**asdict(replace(verdict, structure=None))}
-        content["structure"] = _dump(verdict.structure)
         with self._transaction():
             self._db.execute(
                 "INSERT INTO verdicts (id, round, content) VALUES (?, ?, ?)",
-                (verdict.candidate_id, number, json.dumps(content)),
+                (verdict.candidate_id, number, pack_verdict(verdict)),
             )
 
     def verdicts(self) -> list[tuple[int, Verdict]]:
         """Round and verdict, in the order they were committed."""
         rows = self._db.execute("SELECT round, content FROM verdicts ORDER BY position")
-        found = []
-        for number, content in rows:
-            fields = json.loads(content)
-            fields["structure"] = _load(fields["structure"])
-            fields["failures"] = tuple(fields.get("failures", ()))
-            found.append((number, Verdict(**fields)))
-        return found
+        return [(number, unpack_verdict(content)) for number, content in rows]
+
+    def commit_confirmation(self, number: int, tier: int, verdict: Verdict) -> None:
+        """Record what a further oracle said, in round ``number``; ``tier`` counts from 1.
+
+        A second verdict of one tier on one candidate is refused.
+        """
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO confirmations (id, tier, round, content) VALUES (?, ?, ?, ?)",
+                (verdict.candidate_id, tier, number, pack_verdict(verdict)),
+            )
+
+    def replace_verdict(self, tier: int, verdict: Verdict) -> None:
+        """Put another verdict in the place of one that people have corrected."""
+        content, name = pack_verdict(verdict), verdict.candidate_id
+        with self._transaction():
+            if tier == 0:
+                self._db.execute(
+                    "UPDATE verdicts SET content = ? WHERE id = ?", (content, name)
+                )
+            else:
+                self._db.execute(
+                    "UPDATE confirmations SET content = ? WHERE id = ? AND tier = ?",
+                    (content, name, tier),
+                )
+
+    def confirmations(self) -> list[tuple[int, int, Verdict]]:
+        """Round, tier and verdict of further oracles, in the order they were committed."""
+        rows = self._db.execute(
+            "SELECT round, tier, content FROM confirmations ORDER BY position"
+        )
+        return [(number, tier, unpack_verdict(content)) for number, tier, content in rows]
 
     def judged(self) -> set[str]:
         """Ids of candidates that have a verdict."""
         return {row[0] for row in self._db.execute("SELECT id FROM verdicts")}
-
-
-def _pack(p: Proposed) -> str:
-    return json.dumps(
-        {
-            "id": p.candidate.id,
-            "formula": p.candidate.formula,
-            "prototype": p.candidate.prototype,
-            "elements": p.candidate.elements,
-            "structure": _dump(p.candidate.structure),
-            "generator": p.candidate.generator,
-            "known": p.known,
-            "acquisition": p.acquisition,
-            "predictions": p.predictions,
-            "network": p.network,
-        }
-    )
-
-
-def _unpack(number: int, chosen: int | None, content: str, embedding: bytes) -> Proposed:
-    c = json.loads(content)
-    structure = _load(c["structure"])
-    if structure is None:
-        raise LedgerError(f"candidate {c['id']} has no structure; the ledger is damaged")
-    candidate = Candidate(
-        *(c["id"], c["formula"], c["prototype"], tuple(c["elements"]), structure),
-        c.get("generator", SAMPLER),
-    )
-    return Proposed(
-        candidate,
-        number,
-        c["known"],
-        c["acquisition"],
-        c["predictions"],
-        c["network"],
-        np.frombuffer(embedding, dtype=np.float32).astype(np.float64),
-        chosen,
-    )
-
-
-def _dump(structure: Structure | None) -> dict[str, Any] | None:
-    """Only what a crystal is: lattice rows in Å, symbols, fractional coordinates."""
-    if structure is None:
-        return None
-    return {
-        "lattice": structure.lattice.matrix.tolist(),
-        "species": [site.specie.symbol for site in structure],
-        "frac_coords": structure.frac_coords.tolist(),
-    }
-
-
-def _load(content: dict[str, Any] | None) -> Structure | None:
-    if content is None:
-        return None
-    return Structure(content["lattice"], content["species"], content["frac_coords"])
 
 
 def pending(batch: Sequence[Proposed], judged: set[str]) -> list[Proposed]:

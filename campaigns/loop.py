@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.learned import is_hit, oracle_scores
-from campaigns.ledger import Ledger, pending
+from campaigns.judgements import by_candidate, judgements
+from campaigns.learned import oracle_scores
+from campaigns.ledger import Ledger
+from campaigns.machinery import Machinery, Where, machinery_of
 from campaigns.progress import Silent, Watcher
-from campaigns.propose import Proposer
-from campaigns.protocols import Oracle, Verdict
-from campaigns.records import Proposed
+from campaigns.questions import open_questions
 from campaigns.results import read_view
-from campaigns.sources import decision_sources
+from campaigns.rounds import Reached, run_round
 from campaigns.space import write_study
-from campaigns.tracking.resolve import local_model
 from campaigns.tracking.store import model_store
-from campaigns.versions import galena_version
-from campaigns.view import CampaignView, agreement, judged
+from campaigns.view import CampaignView
+from campaigns.worksheets import write_worksheets
 from materials.errors import InputError
-from models.inference import Predictor
+
+__all__ = ["Machinery", "Publish", "run_campaign"]
 
 Publish = Callable[[CampaignView], None]
 
-
-@dataclass(frozen=True)
-class Machinery:
-    """What a campaign runs on; tests put other things here."""
-
-    proposer: Proposer
-    oracle: Oracle
-    versions: dict[str, str]
+_MAY_CHANGE = {"galena", "model", "python"}
+"""Versions on record for people; the others make the numbers."""
 
 
 def run_campaign(
@@ -48,12 +39,14 @@ def run_campaign(
     watcher: Watcher | None = None,
     publish: Publish | None = None,
     tracking_uri: str | None = None,
+    where: Where | None = None,
 ) -> CampaignView:
     """Run the campaign in ``folder``, or go on with it, and return its tables.
 
     ``publish`` is called after every round and at the end with the campaign as it stands, for
     tracking and reports. Running a finished campaign again changes nothing and returns it.
-    ``tracking_uri`` is the MLflow store in which a registered ``model`` is looked up.
+    ``tracking_uri`` is the MLflow store in which a registered ``model`` is looked up, ``where``
+    says where oracles are asked: here, if nothing is said.
 
     Raises:
         InputError: the folder holds another campaign, or this one was begun with another
@@ -66,16 +59,23 @@ def run_campaign(
         ledger = place.open_ledger(config)
         try:
             store = model_store(tracking_uri, beside=folder)
-            machinery = machinery or build_machinery(config, watcher, store)
-            _same_versions(ledger, machinery.versions, folder)
-            for number in range(1, config.rounds + 1):
-                if not _round(number, config, ledger, machinery, watcher):
-                    break
-                _write_study(place, config, ledger, machinery)
-                if publish:
-                    publish(read_view(ledger))
-            if ledger.get("finished") is None:
-                ledger.put("finished", _now())
+            with (
+                nullcontext(machinery)
+                if machinery is not None
+                else machinery_of(
+                    config,
+                    place,
+                    watcher,
+                    store,
+                    campaign_id=ledger.get("campaign_id"),
+                    where=where,
+                )
+            ) as running:
+                _same_versions(ledger, running.versions, folder)
+                over = _run(config, place, ledger, running, watcher, publish)
+                if _conclude(config, place, ledger, over):
+                    for evaluator in running.evaluators:
+                        evaluator.finish()
             view = read_view(ledger)
         finally:
             ledger.close()
@@ -84,123 +84,42 @@ def run_campaign(
         return view
 
 
-def build_machinery(config: CampaignConfig, watcher: Watcher, store: str) -> Machinery:
-    """Load the predictor and the potential named in the specification.
-
-    ``store`` is where MLflow keeps registered models.
-    """
-    from campaigns.oracles.mlip import MlipOracle
-    from campaigns.oracles.references import References
-    from models.potentials import load_potential
-
-    with local_model(config.model, store) as model:
-        predictor = Predictor.load(model.folder)
-    potential = load_potential(config.oracle.potential)
-    references = References(potential, predictor, config.oracle)
-    oracle = MlipOracle(potential, predictor, references, config.oracle)
-    oracle.note = watcher.reference
-    versions = {
-        "galena": galena_version(),
-        "predictor": predictor.version,
-        "model": model.origin,
-        "potential": potential.origin,
-        "python": platform.python_version(),
-    }
-    proposer = Proposer.build(config, predictor)
-    sources = decision_sources(config, predictor, potential)
-    return Machinery(replace(proposer, sources=sources), oracle, versions)
-
-
-def _round(
-    number: int,
+def _run(
     config: CampaignConfig,
+    place: CampaignFolder,
     ledger: Ledger,
     machinery: Machinery,
     watcher: Watcher,
+    publish: Publish | None,
 ) -> bool:
-    """Bring one round to its end; False when the budget or the candidates run out."""
-    state = {n: closed for n, _, closed in ledger.rounds()}
-    if state.get(number):
-        return True
-    if _spent(config, ledger):
-        return number in state and _close(number, ledger)
-    if number not in state:
-        watcher.proposing(number, config.rounds, machinery.proposer.per_round)
-        started = datetime.now(UTC)
-        proposal = machinery.proposer.propose(number, ledger, watcher.asked)
-        proposal.summary["proposal_seconds"] = (datetime.now(UTC) - started).total_seconds()
-        ledger.commit_proposal(number, proposal)
-    batch = ledger.batch(number)
-    waiting = pending(batch, ledger.judged())
-    watcher.judging(number, config.rounds, len(batch), len(batch) - len(waiting))
-    for chosen in waiting:
-        if _spent(config, ledger):
-            _close(number, ledger)
-            return False
-        verdict = _judge(machinery.oracle, chosen)
-        ledger.commit_verdict(number, verdict)
-        watcher.judged(chosen.candidate, verdict, is_hit(verdict, config))
-    _close(number, ledger)
-    watcher.closed(number)
-    return bool(batch)
+    """All rounds that can be done now; whether no more will come."""
+    for number in range(1, config.rounds + 1):
+        reached = run_round(number, config, ledger, machinery, watcher)
+        if reached is not Reached.END:
+            return reached is not Reached.WAITING
+        _write_study(place, config, ledger, machinery)
+        if publish:
+            publish(read_view(ledger))
+    return True
 
 
-def _judge(oracle: Oracle, chosen: Proposed) -> Verdict:
-    """One oracle call; numbers that are not numbers are a failure."""
-    verdict = oracle(chosen.candidate)
-    values = (verdict.energy_above_hull, verdict.band_gap)
-    if verdict.error is None and any(v is None or not np.isfinite(v) for v in values):
-        return Verdict(
-            chosen.candidate.id,
-            n_steps=verdict.n_steps,
-            seconds=verdict.seconds,
-            origin=verdict.origin,
-            error=f"the oracle returned {values} for (energy_above_hull, band_gap)",
-        )
-    return verdict
-
-
-def _close(number: int, ledger: Ledger) -> bool:
-    """Sum the round up and mark it closed; always False, for the caller that stops."""
-    summary = next(s for n, s, _ in ledger.rounds() if n == number)
-    view = read_view(ledger)
-    verdicts = view.verdicts
-    of_round = verdicts[verdicts["round"] == number]
-    residual, coverage = agreement(of_round)
-    relaxed = judged(of_round)
-    stable = relaxed["energy_above_hull"] <= view.targets.energy_above_hull.max
-    summary |= {
-        "n_evaluated": len(of_round),
-        "n_failed": int(of_round["error"].notna().sum()),
-        "n_relaxed": len(relaxed),
-        "n_stable": int(stable.sum()),
-        "n_hits": int(of_round["hit"].astype(bool).sum()),
-        "n_hits_total": int(verdicts["hit"].astype(bool).sum()),
-        "best_score": float(verdicts["score"].max()) if len(verdicts) else float("nan"),
-        "mean_abs_residual": residual,
-        "coverage": coverage,
-        "seconds": summary.get("proposal_seconds", 0.0) + float(of_round["seconds"].sum()),
-    }
-    ledger.close_round(number, summary, _now())
-    return False
-
-
-def _spent(config: CampaignConfig, ledger: Ledger) -> bool:
-    """Whether the budget is used up."""
-    budget = config.budget
-    verdicts = ledger.verdicts()
-    if budget.oracle_calls is not None and len(verdicts) >= budget.oracle_calls:
-        return True
-    if budget.hours is None:
-        return False
-    proposing = sum(s.get("proposal_seconds", 0.0) for _, s, _ in ledger.rounds())
-    return proposing + sum(v.seconds for _, v in verdicts) >= budget.hours * 3600.0
+def _conclude(
+    config: CampaignConfig, place: CampaignFolder, ledger: Ledger, over: bool
+) -> bool:
+    """Finished, if there is nothing more to do or to hear; whether it is."""
+    waiting = open_questions(config, ledger)
+    write_worksheets(place.path, config, waiting)
+    ledger.put("waiting", len(waiting))
+    finished = over and not waiting
+    if finished and ledger.get("finished") is None:
+        ledger.put("finished", _now())
+    return finished
 
 
 def _write_study(
     place: CampaignFolder, config: CampaignConfig, ledger: Ledger, machinery: Machinery
 ) -> None:
-    verdicts = {v.candidate_id: v for _, v in ledger.verdicts()}
+    verdicts = by_candidate(judgements(ledger))
     scores = oracle_scores(config, ledger.candidates(), verdicts)
     history = list(ledger.asks())
     write_study(place.study, config.name, machinery.proposer.space, history, scores)
@@ -213,7 +132,7 @@ def _same_versions(ledger: Ledger, versions: dict[str, str], folder: Path) -> No
         ledger.put("versions", versions)
         ledger.put("started", _now())
         return
-    for part in ("predictor", "potential"):
+    for part in sorted({*begun, *versions} - _MAY_CHANGE):
         if begun.get(part) != versions.get(part):
             way = _way_back(begun, versions) if part == "predictor" else ""
             raise InputError(

@@ -28,6 +28,8 @@ class Watcher(Protocol):
     def judging(self, number: int, rounds: int, n_batch: int, n_done: int) -> None: ...
     def reference(self, system: str) -> None: ...
     def judged(self, candidate: Candidate, verdict: Verdict, hit: bool) -> None: ...
+    def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None: ...
+    def confirmed(self, candidate: Candidate, verdict: Verdict) -> None: ...
     def closed(self, number: int) -> None: ...
 
 
@@ -47,6 +49,12 @@ class Silent:
         return
 
     def judged(self, candidate: Candidate, verdict: Verdict, hit: bool) -> None:
+        return
+
+    def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None:
+        return
+
+    def confirmed(self, candidate: Candidate, verdict: Verdict) -> None:
         return
 
     def closed(self, number: int) -> None:
@@ -107,11 +115,18 @@ class Live:
         self._say(
             "  ",
             ("✓" if hit else " ", "green"),
-            f" {candidate.formula:<14} "
-            f"{verdict.energy_above_hull:+.3f} eV/atom above hull, "
-            f"gap {verdict.band_gap:.2f} ± {verdict.band_gap_std:.2f} eV, "
-            f"{verdict.n_steps} steps, {verdict.seconds:.1f} s",
+            f" {candidate.formula:<14} {_told(verdict)}",
         )
+
+    def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None:
+        self._begin(f"Round {number}/{rounds}: {oracle}", n)
+        self._say((f"  {n} for {oracle}", "bold"))
+
+    def confirmed(self, candidate: Candidate, verdict: Verdict) -> None:
+        self.asked(1)
+        mark = ("✗", "red") if verdict.error is not None else ("·", "green")
+        told = verdict.error or _told(verdict)
+        self._say("  ", mark, f" {candidate.formula:<14} {told}")
 
     def closed(self, number: int) -> None:
         self._end()
@@ -128,3 +143,16 @@ class Live:
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None
+
+
+def _told(verdict: Verdict) -> str:
+    """What an oracle answered, in one line."""
+    parts = []
+    if verdict.energy_above_hull is not None:
+        parts.append(f"{verdict.energy_above_hull:+.3f} eV/atom above hull")
+    if verdict.band_gap is not None:
+        deviation = "" if verdict.band_gap_std is None else f" ± {verdict.band_gap_std:.2f}"
+        parts.append(f"gap {verdict.band_gap:.2f}{deviation} eV")
+    if verdict.n_steps:
+        parts.append(f"{verdict.n_steps} steps")
+    return ", ".join([*parts, f"{verdict.seconds:.1f} s"])

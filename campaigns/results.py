@@ -12,13 +12,14 @@ from pymatgen.core import Structure
 
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.learned import is_hit, oracle_scores
+from campaigns.judgements import Judgement, by_candidate, judgements
+from campaigns.learned import oracle_scores
 from campaigns.ledger import Ledger, LedgerError
-from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposed
 from campaigns.trace import Teller, Trace
 from campaigns.view import (
     CANDIDATE_COLUMNS,
+    CONFIRMATION_COLUMNS,
     REJECTION_COLUMNS,
     ROUND_COLUMNS,
     VERDICT_COLUMNS,
@@ -53,26 +54,30 @@ def read_view(ledger: Ledger) -> CampaignView:
     """Everything the ledger knows, as tables."""
     config, spec = _begun(ledger)
     candidates = ledger.candidates()
-    verdicts = ledger.verdicts()
-    judged = {v.candidate_id: v for _, v in verdicts}
+    found = judgements(ledger)
+    judged = by_candidate(found)
     scores = oracle_scores(config, candidates, judged)
-    rows = _verdict_rows(config, {p.candidate.id: p for p in candidates}, verdicts, scores)
-    table = _table(rows, VERDICT_COLUMNS)
+    proposed = {p.candidate.id: p for p in candidates}
+    table = _table(_verdict_rows(config, proposed, found, scores), VERDICT_COLUMNS)
     shortlist = ranked_shortlist(table)
     ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
-    teller = Teller(ledger, config, candidates, verdicts, ranks)
+    teller = Teller(ledger, config, candidates, found, ranks)
     rejections, shortlisted = _split_asks(ledger, ranks)
     relaxed = {i: v.structure for i, v in judged.items() if v.structure is not None}
     return CampaignView(
         name=config.name,
         spec=spec,
         versions=ledger.get("versions") or {},
-        status="finished" if ledger.get("finished") else "running",
+        status=_status(ledger),
         candidates=_table([_candidate_row(p) for p in candidates], CANDIDATE_COLUMNS),
         verdicts=table,
         rejections=_table(rejections, REJECTION_COLUMNS),
         rounds=_table(_round_rows(ledger), ROUND_COLUMNS),
         shortlist=shortlist,
+        confirmations=_table(
+            _confirmation_rows(config, ledger, proposed), CONFIRMATION_COLUMNS
+        ),
+        n_waiting=ledger.get("waiting") or 0,
         load_structure=_loader(candidates, relaxed),
         traces=tuple(teller.traces(shortlisted, list(ranks))),
     )
@@ -97,7 +102,7 @@ def explain(ledger: Ledger, name: str) -> list[Trace]:
         )
     shortlist = read_view(ledger).shortlist
     ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
-    teller = Teller(ledger, config, candidates, ledger.verdicts(), ranks)
+    teller = Teller(ledger, config, candidates, judgements(ledger), ranks)
     return teller.traces(asks, [ask.candidate_id for _, _, ask in asks if ask.candidate_id])
 
 
@@ -114,22 +119,25 @@ def _begun(ledger: Ledger) -> tuple[CampaignConfig, dict[str, Any]]:
 def _verdict_rows(
     config: CampaignConfig,
     candidates: dict[str, Proposed],
-    verdicts: Sequence[tuple[int, Verdict]],
+    found: Sequence[Judgement],
     scores: dict[str, float | None],
 ) -> list[dict[str, Any]]:
     rows = []
-    for order, (number, v) in enumerate(verdicts, start=1):
+    for order, judgement in enumerate(found, start=1):
+        v = judgement.verdict
         p = candidates[v.candidate_id]
         worth = scores[v.candidate_id]
         row = {
             "candidate_id": v.candidate_id,
-            "round": number,
+            "round": judgement.round,
             "order": order,
             "formula": p.candidate.formula,
             "prototype": p.candidate.prototype,
             "n_sites": len(p.candidate.structure),
             "known": p.known,
-            "hit": is_hit(v, config),
+            "hit": judgement.hit(config),
+            "standing": judgement.standing(config),
+            "cost": judgement.cost,
             "score": np.nan if worth is None else float(np.exp(worth)),
         }
         for name in VERDICT_COLUMNS:
@@ -138,6 +146,25 @@ def _verdict_rows(
         row |= {f"predicted_{name}": p.predictions[name] for name in _PREDICTED}
         rows.append(row)
     return rows
+
+
+def _confirmation_rows(
+    config: CampaignConfig, ledger: Ledger, candidates: dict[str, Proposed]
+) -> list[dict[str, Any]]:
+    """What further oracles said, each with all it found."""
+    rows = []
+    for number, tier, v in ledger.confirmations():
+        row = {name: getattr(v, name, None) for name in CONFIRMATION_COLUMNS}
+        row |= {"round": number, "tier": tier, "oracle": config.oracles[tier].name}
+        row["formula"] = candidates[v.candidate_id].candidate.formula
+        rows.append(row | v.properties)
+    return rows
+
+
+def _status(ledger: Ledger) -> str:
+    if ledger.get("finished"):
+        return "finished"
+    return "waiting" if ledger.get("waiting") else "running"
 
 
 def _candidate_row(p: Proposed) -> dict[str, Any]:

@@ -7,27 +7,30 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from campaigns.config import CampaignConfig
+from campaigns.config import CampaignConfig, PoolSpec
 from campaigns.generators import input_files
 from campaigns.versions import galena_version
 from materials.provenance import file_sha256
-from models.inference import Predictor
-from models.potentials import Potential
+
+if TYPE_CHECKING:
+    from campaigns.oracles.build import Equipment
 
 GALENA, PREDICTOR, POTENTIAL = "galena", "predictor", "potential"
 TRAINING, PROTOTYPES, KNOWN = "training data", "shipped prototypes", "known formulas"
 FACTS = "element facts"
+POOL = "pool"
+_ORACLES = (POTENTIAL, "oracle ")
 CHEMISTRY = "oxidation states and electronegativities"
 
 
-def decision_sources(
-    config: CampaignConfig, predictor: Predictor, potential: Potential
-) -> dict[str, str]:
+def decision_sources(config: CampaignConfig, equipment: Equipment) -> dict[str, str]:
     """Name -> version or hash of all that can change what the campaign decides.
 
     Raises :class:`InputError` if a file that the specification names cannot be read.
     """
+    predictor, versions = equipment.predictor, equipment.versions
     training = predictor.manifest.training
     generators: dict[str, list[str]] = {}
     for spec in config.generators:
@@ -36,11 +39,16 @@ def decision_sources(
         GALENA: galena_version(),
         PREDICTOR: predictor.version,
         TRAINING: f"{training.file} sha256:{training.sha256}",
-        POTENTIAL: potential.origin,
+        **{part: v for part, v in versions.items() if part.startswith(_ORACLES)},
         PROTOTYPES: _shipped("prototypes.json"),
         KNOWN: "; ".join([_shipped("known_formulas.txt.xz"), *_hashes(config.known)]),
         FACTS: f"sha256:{_facts_sha256()}",
         CHEMISTRY: f"pymatgen {version('pymatgen')}",
+        **(
+            {}
+            if config.pool is None
+            else {POOL: "; ".join(_hashes(_pool_files(config.pool)))}
+        ),
         **{
             kind: "; ".join(found) or galena_version() for kind, found in generators.items()
         },
@@ -50,6 +58,13 @@ def decision_sources(
 def _shipped(name: str) -> str:
     with as_file(files("materials").joinpath("data", name)) as path:
         return f"{name} sha256:{file_sha256(path)}"
+
+
+def _pool_files(pool: PoolSpec) -> list[Path]:
+    """The files of a pool, by name."""
+    if pool.table.is_dir():
+        return sorted(path for path in pool.table.rglob("*") if path.is_file())
+    return sorted(pool.table.parent.glob(pool.table.name))
 
 
 def _hashes(paths: Sequence[Path]) -> list[str]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
-from campaigns.config import CampaignConfig
-from campaigns.learned import is_hit, settled_formulas
+from campaigns.config import CampaignConfig, OracleConfig
+from campaigns.judgements import CONFIRMED, Judgement
+from campaigns.learned import settled_formulas
 from campaigns.ledger import Ledger
 from campaigns.protocols import SAMPLER, Verdict
 from campaigns.records import Ask, Proposed
@@ -28,32 +28,7 @@ from campaigns.sources import (
     PROTOTYPES,
     TRAINING,
 )
-from campaigns.view import decomposition_text
-
-
-class Outcome(Enum):
-    """What a stage meant for the candidate."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOTED = "noted"
-    """Decides nothing by itself."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One decision."""
-
-    round: int
-    stage: str
-    """Filter or step of the funnel: ``charge_neutrality``, ``acquisition``, ``hull``."""
-    outcome: Outcome
-    value: str
-    """What was found, with its unit."""
-    threshold: str
-    """What was wanted; empty where nothing was."""
-    source: str
-    """What found it, with version or hash; empty where none is on record."""
+from campaigns.steps import Outcome, Step, first_steps, further_step, wanted
 
 
 @dataclass(frozen=True)
@@ -86,18 +61,18 @@ class Teller:
         ledger: Ledger,
         config: CampaignConfig,
         candidates: Sequence[Proposed],
-        verdicts: Sequence[tuple[int, Verdict]],
+        found: Sequence[Judgement],
         ranks: Mapping[str, int],
     ) -> None:
         """``ranks`` are places on the shortlist by identifier, from 1."""
         self.ledger, self.config, self.ranks = ledger, config, ranks
         self.candidates = {p.candidate.id: p for p in candidates}
-        self.verdicts = {v.candidate_id: (n, v) for n, v in verdicts}
+        self.found = {j.first.candidate_id: j for j in found}
         self.rounds = {n: summary for n, summary, _ in ledger.rounds()}
         self._of_formula: dict[str, list[Proposed]] = {}
         for p in candidates:
             self._of_formula.setdefault(p.candidate.formula, []).append(p)
-        self._calls = Counter(n for n, _ in verdicts)
+        self._calls = Counter(j.round for j in found)
         self._versions: dict[str, str] = ledger.get("versions") or {}
         self._sources = {n: ledger.sources(n) or self._versions for n in self.rounds}
 
@@ -121,14 +96,15 @@ class Teller:
         name = str(first.candidate_id)
         if first.state == "scored":
             p = self.candidates[name]
-            verdict = self.verdicts[name][1] if name in self.verdicts else None
+            judgement = self.found.get(name)
+            verdict = None if judgement is None else judgement.first
             steps += [*self._predicted(number, p), self._known(number, p)]
             chosen, waited = self._choice(number, p, verdict)
             steps += chosen
             fate = waited
-            if verdict is not None:
-                steps += self._judged(p, verdict)
-                fate = self._fate(p, verdict)
+            if judgement is not None:
+                steps += self._judged(p.round, judgement)
+                fate = self._fate(p, judgement)
         elif first.state == "repeated":
             fate = f"a repetition in round {number}: {first.value}"
         generator = first.params.get("generator", SAMPLER)
@@ -157,7 +133,8 @@ class Teller:
             for target, unit in _UNITS
         )
         source = self._source(number, PREDICTOR, TRAINING)
-        steps = [Step(number, "prediction", Outcome.NOTED, said, self._wanted(), source)]
+        sought = wanted(self.config.targets)
+        steps = [Step(number, "prediction", Outcome.NOTED, said, sought, source)]
         if (share := p.predictions.get("sustainability")) is not None:
             told, facts = f"{share:.3f} of 1, the best", self._source(number, FACTS)
             steps.append(Step(number, "sustainability", Outcome.NOTED, told, "", facts))
@@ -202,51 +179,34 @@ class Teller:
             return steps, f"chosen in round {p.round}, waits for the oracle"
         return steps, "valid, never chosen: others promised more"
 
-    def _judged(self, p: Proposed, v: Verdict) -> list[Step]:
-        """What the oracle found."""
-        number, limits = p.round, self.config.targets
-        origin = v.origin or self._source(number, POTENTIAL)
-        limit = f"force below {self.config.oracle.relaxation.max_force:g} eV/Å"
-        if v.error is not None:
-            return [Step(number, "relaxation", Outcome.FAILED, v.error, limit, origin)]
-        told = f"{v.n_steps} steps, {'converged' if v.converged else 'not converged'}"
-        relaxed = Step(number, "relaxation", Outcome.PASSED, told, limit, origin)
-        above, gap = v.energy_above_hull, v.band_gap
-        if above is None or gap is None:
-            return [relaxed]
-        against = f", competing phases sha256:{v.references}" if v.references else ""
-        stable = above <= limits.energy_above_hull.max
-        parts = decomposition_text(v.decomposition)
-        hull = Step(
-            *(number, "hull", Outcome.PASSED if stable else Outcome.FAILED),
-            f"{above:+.3f} eV/atom above {parts}",
-            f"at most {limits.energy_above_hull.max:g} eV/atom",
-            origin + against,
-        )
-        window = limits.band_gap
-        inside = window.min <= gap <= window.max
-        deviation = f" ± {v.band_gap_std:.2f}" if v.band_gap_std is not None else ""
-        found = Step(
-            *(number, "band_gap", Outcome.PASSED if inside else Outcome.FAILED),
-            f"{gap:.2f}{deviation} eV, relaxed",
-            f"{window.min:g} to {window.max:g} eV",
-            self._source(number, PREDICTOR, TRAINING),
-        )
-        return [relaxed, hull, found]
+    def _judged(self, number: int, judgement: Judgement) -> list[Step]:
+        """What the oracles found."""
+        config = self.config
+        relaxes = isinstance(config.oracle, OracleConfig)
+        potential = self._source(number, POTENTIAL)
+        predictor = self._source(number, PREDICTOR, TRAINING) if relaxes else ""
+        steps = first_steps(config, number, judgement.first, potential, predictor)
+        for tier, verdict in sorted(judgement.further.items()):
+            steps.append(further_step(config, number, tier, verdict))
+        return steps
 
-    def _fate(self, p: Proposed, v: Verdict) -> str:
-        if v.error is not None:
-            return f"failed at the oracle in round {p.round}: {v.error}"
-        if not is_hit(v, self.config):
+    def _fate(self, p: Proposed, judgement: Judgement) -> str:
+        if (error := judgement.first.error) is not None:
+            return f"failed at the oracle in round {p.round}: {error}"
+        if judgement.refuted(self.config):
+            return f"a hit in round {p.round}, turned down by a further oracle"
+        if not judgement.hit(self.config):
             return f"judged in round {p.round}, not a hit"
         rank = self.ranks[p.candidate.id]
-        return f"a hit: {rank} of {len(self.ranks)} on the shortlist"
+        confirmed = judgement.standing(self.config) == CONFIRMED
+        told = ", confirmed by a further oracle" if confirmed else ""
+        return f"a hit: {rank} of {len(self.ranks)} on the shortlist{told}"
 
     def _settled(self, formula: str, number: int) -> bool:
         """Whether verdicts from before a round settled the formula."""
         same = self._of_formula[formula]
-        said = {p.candidate.id: self.verdicts.get(p.candidate.id) for p in same}
-        before = {name: v[1] for name, v in said.items() if v and v[0] < number}
+        said = {p.candidate.id: self.found.get(p.candidate.id) for p in same}
+        before = {name: j.first for name, j in said.items() if j and j.round < number}
         return formula in settled_formulas(self.config, same, before)
 
     def _twin(self, number: int, formula: str, name: str) -> str:
@@ -258,13 +218,6 @@ class Teller:
                 if p.chosen is not None and p.round == number and p.candidate.id != name
             ),
             "",
-        )
-
-    def _wanted(self) -> str:
-        t = self.config.targets
-        return (
-            f"gap {t.band_gap.min:g} to {t.band_gap.max:g} eV, at most "
-            f"{t.energy_above_hull.max:g} eV/atom above the hull"
         )
 
     def _corrected(self, number: int) -> str:

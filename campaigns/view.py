@@ -41,6 +41,11 @@ ROUND_COLUMNS = (
     *("n_evaluated", "n_failed", "n_hits", "n_hits_total", "best_score"),
     *("mean_abs_residual", "coverage", "seconds"),
 )
+CONFIRMATION_COLUMNS = (
+    *("candidate_id", "round", "tier", "oracle", "formula", "band_gap", "band_gap_std"),
+    *("energy_above_hull", "energy_per_atom", "cost", "attempts", "seconds"),
+    *("origin", "error"),
+)
 SHORTLIST_COLUMNS = ("rank", *VERDICT_COLUMNS)
 
 
@@ -49,8 +54,9 @@ class CampaignView:
     """The ledger as tables, every frame sorted as it should be read.
 
     Energies are in eV/atom, gaps in eV, durations in s. In ``verdicts``,
-    ``energy_above_hull`` is the oracle's (potential against potential) and ``band_gap`` the
-    predictor's on the relaxed geometry; ``predicted_*`` is what the surrogate said when the
+    ``energy_above_hull`` is the first oracle's and ``band_gap`` that of the last oracle which
+    gave one; where the first is a potential, these are potential against potential and the
+    predictor's gap on the relaxed geometry; ``predicted_*`` is what the surrogate said when the
     candidate was chosen. ``decomposition`` is a mapping from phase to fraction of atoms. A
     round that is still open has NaN where its outcome will be.
     """
@@ -58,7 +64,7 @@ class CampaignView:
     name: str
     spec: Mapping[str, Any]  # as in campaign.yaml
     versions: Mapping[str, str]  # galena, predictor, potential, python, data hashes
-    status: str  # "running" | "finished"
+    status: str  # "running" | "waiting" | "finished"
     candidates: pd.DataFrame  # one row per distinct valid candidate
     verdicts: pd.DataFrame  # one row per oracle call, in order
     rejections: pd.DataFrame  # one row per proposal that a filter turned down
@@ -66,6 +72,12 @@ class CampaignView:
     shortlist: pd.DataFrame  # the hits, best first
     load_structure: Callable[[str], Structure] = field(repr=False, compare=False)
     traces: tuple[Trace, ...] = ()  # of the shortlist, best first
+    confirmations: pd.DataFrame = field(
+        default_factory=lambda: empty_table(CONFIRMATION_COLUMNS)
+    )
+    """One row per call of a further oracle, with whatever else it found as columns."""
+    n_waiting: int = 0
+    """Questions to people that have no answer yet."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -182,6 +194,7 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
     stable = seen[seen["energy_above_hull"] <= view.targets.energy_above_hull.max]
     hits = int(view.verdicts["hit"].astype(bool).sum())
     waiting = chosen - len(view.verdicts)
+    relaxes = "potential" in view.spec["oracle"]
     lost = f"{failed:,} failed" + (f", {waiting:,} still to come" if waiting > 0 else "")
     turned_down = f"{int(total['n_rejected']):,} turned down by filters"
     again = f"{int(total['n_duplicate']):,} proposed before"
@@ -193,7 +206,7 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
             chosen,
             f"{int(total['n_valid']) - chosen:,} promised less",
         ),
-        Stage("Relaxed", len(seen), lost),
+        Stage("Relaxed" if relaxes else "Judged", len(seen), lost),
         Stage(
             "Within the stability limit", len(stable), f"{len(seen) - len(stable):,} above"
         ),

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from campaigns.cli import (
+    backtest,
     bench,
     campaign,
     compare,
@@ -88,6 +89,7 @@ app.command()(novelty.novelty)
 app.command()(relax.relax)
 app.command()(hull.hull)
 app.add_typer(campaign.app, name="campaign")
+app.command()(backtest.backtest)
 app.command()(explain.explain)
 app.add_typer(data.app, name="data")
 app.command()(train.train)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import show
+from campaigns.cli import answers, show, work
 from campaigns.cli.show import ExitCode
 from campaigns.tracking.store import default_store
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
     from campaigns.loop import Publish
+    from campaigns.machinery import Where
     from campaigns.view import CampaignView
 
 SHORTLIST_ON_SCREEN = 20
@@ -31,6 +32,10 @@ app = typer.Typer(
 A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
 """,
 )
+
+
+app.command()(answers.answers)
+app.command()(work.work)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 
@@ -51,6 +56,21 @@ def run(
         str | None,
         typer.Option(help="Predictor in place of SPEC's: folder, name or MLflow URI."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ask oracles in so many processes of this machine."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Ask oracles on Ray: auto, local or a cluster's address."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask oracles through a database: whoever runs galena campaign work takes "
+            "part. postgresql://USER@HOST/DATABASE",
+        ),
+    ] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +89,10 @@ def run(
     - `galena campaign run my.yaml --folder runs/second --dry`
 
     - `galena campaign run my.yaml --model models:/galena@champion`
+
+    - `galena campaign run my.yaml --workers 4`: oracle calls four at a time
     """
+    from campaigns.cli.where import where_of
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
 
@@ -80,7 +103,9 @@ def run(
     if dry:
         _print_plan(config, place, as_json=as_json)
         return
-    view = _run(config, place, tracking_uri, as_json=as_json)
+    _warn_of_backtest(config)
+    where = where_of(config, workers=workers, ray=ray, storage=storage)
+    view = _run(config, place, tracking_uri, where, as_json=as_json)
     if as_json:
         show.print_json(summary(view, place))
     else:
@@ -150,6 +175,8 @@ def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
         "folder": str(place.path),
         "report": str(html) if html.exists() else None,
         "versions": view.versions,
+        "n_waiting": view.n_waiting,
+        "n_confirmations": len(view.confirmations),
         "n_evaluated": len(view.verdicts),
         "n_failed": int(view.verdicts["error"].notna().sum()),
         "n_hits": len(view.shortlist),
@@ -162,6 +189,7 @@ def _run(
     config: CampaignConfig,
     place: CampaignFolder,
     tracking_uri: str | None,
+    where: Where | None,
     *,
     as_json: bool,
 ) -> CampaignView:
@@ -178,12 +206,23 @@ def _run(
                 watcher=live,
                 publish=_publisher(place, tracking_uri or default_store(place.path)),
                 tracking_uri=tracking_uri,
+                where=where,
             )
     except KeyboardInterrupt:
         show.side_console().print(
             "\nStopped. Nothing is lost: the same command goes on from here."
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _warn_of_backtest(config: CampaignConfig) -> None:
+    """Say before anything is spent if the model was worse than chance on like tasks."""
+    if config.backtest is None:
+        return
+    from campaigns.backtests.verdict import warning
+
+    if (told := warning(config.backtest)) is not None:
+        show.warn(told)
 
 
 def _publisher(place: CampaignFolder, store: str) -> Publish:
@@ -263,19 +302,27 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}"
 
 
+def _signed(value: Any) -> str:
+    """A number with its sign; a dash where there is none."""
+    return "–" if value is None or value != value else f"{value:+.3f}"
+
+
 def _print_result(view: CampaignView, place: CampaignFolder) -> None:
     out = show.console()
+    tiers = not view.confirmations.empty
     grid = show.table(
         ["formula", "prototype", "above hull\neV/atom", "gap\neV", "known", "score"]
+        + (["further oracles"] if tiers else [])
     )
     for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
         grid.add_row(
             row["formula"],
             row["prototype"],
-            f"{row['energy_above_hull']:+.3f}",
+            _signed(row["energy_above_hull"]),
             show.with_deviation(row["band_gap"], row["band_gap_std"]),
             "known" if row["known"] else "new",
             f"{row['score']:.3f}",
+            *([row["standing"] or "not asked"] if tiers else []),
         )
     n_new = int((~view.shortlist["known"].astype(bool)).sum())
     facts = (
@@ -287,6 +334,13 @@ def _print_result(view: CampaignView, place: CampaignFolder) -> None:
         out.print(grid)
     if len(view.shortlist) > SHORTLIST_ON_SCREEN:
         out.print(f"… and {len(view.shortlist) - SHORTLIST_ON_SCREEN} more in the report")
+    if view.n_waiting:
+        out.print(
+            f"\n{view.n_waiting} questions wait for answers: fill in a worksheet of "
+            f"{place.path / 'inbox'}, then\ngalena campaign answers {place.path} FILE",
+            soft_wrap=True,
+            highlight=False,
+        )
     html = place.report / "report.html"
     if html.exists():
         out.print(f"\nReport: {html}", soft_wrap=True, highlight=False)

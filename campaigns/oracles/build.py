@@ -1,56 +1,104 @@
-"""From a specification to an oracle that never raises."""
+"""The oracles a specification names, and what they are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Self
 
-from campaigns.oracles.guard import Attempt, Guard
-from campaigns.oracles.inbox.found import Answer
-from campaigns.oracles.specs import CommandSpec, DftSpec, InboxSpec, LookupSpec
+from campaigns.config import CampaignConfig
+from campaigns.oracles.guarded import guarded
+from campaigns.oracles.isolated import Build
+from campaigns.oracles.mlip import MlipOracle
+from campaigns.oracles.potential import potential_oracle
+from campaigns.oracles.references import References
+from campaigns.oracles.specs import ComputedSpec, LookupSpec, OracleConfig
+from campaigns.protocols import Oracle
+from campaigns.tracking.resolve import local_model
+from campaigns.versions import galena_version
+from materials.provenance import file_sha256
+from models.inference import Predictor
+from models.potentials import Potential, load_potential
 
-Buildable = LookupSpec | CommandSpec | DftSpec
+
+@dataclass(frozen=True)
+class Equipment:
+    """The predictor and the potential that a specification names, loaded."""
+
+    predictor: Predictor
+    model: str
+    """What names the predictor for good, as :attr:`LocalModel.origin`."""
+    potentials: dict[str, Potential]
+    """By name; empty where no oracle relaxes with one."""
+    tables: dict[str, str] = field(default_factory=dict)
+    """Hash of the table behind each oracle that looks up, by the oracle's name."""
+
+    @classmethod
+    def load(cls, config: CampaignConfig, store: str) -> Self:
+        """Load all of it; ``store`` is where MLflow keeps registered models.
+
+        Raises:
+            InputError: something is not here; says what.
+            TrackingError: MLflow refused.
+        """
+        with local_model(config.model, store) as model:
+            predictor = Predictor.load(model.folder)
+        names = dict.fromkeys(
+            spec.potential for spec in config.oracles if isinstance(spec, OracleConfig)
+        )
+        potentials = {name: load_potential(name) for name in names}
+        tables = {
+            spec.name: f"sha256:{file_sha256(spec.table)}"
+            for spec in config.oracles
+            if isinstance(spec, LookupSpec)
+        }
+        return cls(predictor, model.origin, potentials, tables)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What a campaign's numbers come from."""
+        found = {
+            "galena": galena_version(),
+            "predictor": self.predictor.version,
+            "model": self.model,
+            "python": platform.python_version(),
+        }
+        if self.potentials:
+            found["potential"] = "; ".join(p.origin for p in self.potentials.values())
+        return found | {f"oracle {name}": table for name, table in self.tables.items()}
 
 
-def build_oracle(spec: Buildable, base: Path) -> Guard:
-    """Make the oracle that a specification describes, within its limits.
+def build_oracle(
+    spec: ComputedSpec,
+    equipment: Equipment,
+    *,
+    alone: Build | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Oracle:
+    """One of a campaign's oracles, which never raises for a candidate's sake.
 
-    ``base`` is where its relative paths begin. For a potential, which also needs a predictor,
-    see :func:`campaigns.oracles.potential.potential_oracle`; for answers from people,
-    :func:`inbox_oracle`.
+    ``alone`` makes the same oracle without guard in a process of its own, where a time limit
+    can be kept that the oracle does not keep itself. ``note`` is told of chemical systems
+    computed on the way.
 
     Raises:
-        InputError: a table, script or interpreter cannot be used.
-        MissingExtraError: a package that it needs is not installed.
+        InputError: the oracle cannot be made.
     """
-    retries = 0 if isinstance(spec, LookupSpec) else spec.retries
-    return Guard(
-        attempt=_attempt(spec, base), name=spec.name, cost=spec.cost, retries=retries
-    )
+    if not isinstance(spec, OracleConfig):
+        return guarded(spec, Path())
+    here = partial(relaxing, spec, equipment, note=note)
+    return potential_oracle(spec, here if spec.time_limit is None else alone or here)
 
 
-def inbox_oracle(spec: InboxSpec, answers: Mapping[str, Answer], origin: str) -> Guard:
-    """The answers that have come, by candidate; ``origin`` says from whom."""
-    from campaigns.oracles.inbox.oracle import Inbox
-
-    attempt = Inbox(answers, oracle=spec.name, origin=origin)
-    return Guard(attempt=attempt, name=spec.name, cost=spec.cost)
-
-
-def _attempt(spec: Buildable, base: Path) -> Attempt:
-    if isinstance(spec, LookupSpec):
-        from campaigns.oracles.lookup import Lookup
-
-        return Lookup(spec.model_copy(update={"table": base / spec.table}))
-    if spec.keep is not None:
-        spec = spec.model_copy(update={"keep": base / spec.keep})
-    if isinstance(spec, CommandSpec):
-        from campaigns.oracles.command import Command
-
-        return Command(spec)
-    from campaigns.oracles.dft.oracle import Dft
-
-    if spec.script is not None:
-        script = spec.script.model_copy(update={"path": base / spec.script.path})
-        spec = spec.model_copy(update={"script": script})
-    return Dft(spec)
+def relaxing(
+    spec: OracleConfig, equipment: Equipment, *, note: Callable[[str], None] | None = None
+) -> MlipOracle:
+    """The oracle that relaxes, without guard: it may raise."""
+    potential = equipment.potentials[spec.potential]
+    references = References(potential, equipment.predictor, spec)
+    oracle = MlipOracle(potential, equipment.predictor, references, spec)
+    oracle.note = note
+    return oracle

@@ -225,6 +225,9 @@ class InboxSpec(Frozen):
     """What is asked about each candidate."""
     instructions: str = ""
     """Printed above the worksheet."""
+    enough: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Share of a round's questions that must be answered before the next round is proposed.
+    A further tier never holds the campaign up."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -266,3 +269,6 @@ OracleSpec = Annotated[
     BeforeValidator(_known_kind),
 ]
 """Any oracle, told apart by ``kind``."""
+
+ComputedSpec = OracleConfig | LookupSpec | CommandSpec | DftSpec
+"""Those that are programs."""

@@ -111,6 +111,21 @@ def _hit(row: Mapping[str, Any], crystal: Structure) -> Hit:
     )
 
 
+def confirmations(view: CampaignView) -> list[dict[str, Any]]:
+    """Calls of further oracles, and what became of their candidates."""
+    if view.confirmations.empty:
+        return []
+    standing = view.verdicts.set_index("candidate_id")["standing"]
+    rows = view.confirmations.to_dict("records")
+    return [row | {"standing": standing[row["candidate_id"]]} for row in rows]
+
+
+def _judge(view: CampaignView) -> str:
+    """What the first oracle is called."""
+    oracle = view.spec["oracle"]
+    return str(oracle.get("potential") or oracle.get("name") or oracle.get("kind"))
+
+
 def render(view: CampaignView, figures: Mapping[str, bytes]) -> str:
     """The page, with ``figures`` (PNG by name) inside it. Everything shown is escaped."""
     environment = Environment(
@@ -145,5 +160,7 @@ def render(view: CampaignView, figures: Mapping[str, bytes]) -> str:
         captions=CAPTIONS,
         spec=spec,
         spec_sha256=hashlib.sha256(spec.encode()).hexdigest(),
-        potential=str(view.spec["oracle"]["potential"]),
+        potential=view.spec["oracle"].get("potential"),
+        judge=_judge(view),
+        confirmations=confirmations(view),
     )

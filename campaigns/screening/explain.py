@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from campaigns.screening.spec import Constraint, ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST
-from campaigns.trace import Outcome, Step, Trace
+from campaigns.steps import Outcome, Step
+from campaigns.trace import Trace
 from materials.errors import InputError
 from materials.screens.incumbent import comparison_text
 from materials.sustainability.comparison import better_than

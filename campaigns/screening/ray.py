@@ -6,22 +6,17 @@ go: the shards of one that is lost are done by the others, and one that joins ge
 
 from __future__ import annotations
 
-import logging
-import os
-import re
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from campaigns.clusters import ClusterError, cause, connected, last_line, lost_errors
 from campaigns.screening.recipe import Recipe
 from campaigns.screening.shard import Screener, ShardResult
 from campaigns.screening.sources import Task
 from campaigns.versions import galena_version
-from materials.errors import GalenaError, MissingExtraError
 
 if TYPE_CHECKING:
     from models.inference import Tell
@@ -30,12 +25,6 @@ _AHEAD = 2  # shards that an actor has at once, so that it never waits for the n
 _LOSSES = 3  # of workers by one shard, or at the start, before it is not bad luck any more
 _LOOK = 10.0  # seconds between looks for processors that joined
 _PATIENCE = 300.0  # seconds without any worker
-_ANSWER = 10.0  # seconds that a machine has to answer
-_PLACE = re.compile(r"(?:ray://)?\[?(?P<host>[^/]+?)\]?:(?P<port>\d+)")
-
-
-class ClusterError(GalenaError):
-    """The cluster cannot be reached, or cannot do the work."""
 
 
 class _Worker:
@@ -76,7 +65,7 @@ def screen_on_ray(
             again and again.
         GalenaError: what a worker said of the model or a shard, as it would be said here.
     """
-    with _connected(address) as ray:
+    with connected(address) as ray:
         on_gpus = recipe.device != "cpu"
         crew = _Crew(ray, ray.put(recipe), workers, on_gpus=on_gpus)
         todo = iter(tasks)
@@ -172,12 +161,12 @@ class _Crew:
         try:
             version = self.ray.get(ref)
         except self.ray.exceptions.RayTaskError as error:
-            raise _cause(error) from error
+            raise cause(error) from error
         except self.ray.exceptions.RayError as error:
             self.failures += 1
             if self.failures >= _LOSSES:
                 raise ClusterError(
-                    f"workers cannot start: {_last_line(error)}; is Galena installed on "
+                    f"workers cannot start: {last_line(error)}; is Galena installed on "
                     "every node, and its memory large enough?"
                 ) from error
             return
@@ -194,73 +183,15 @@ class _Crew:
         try:
             result: ShardResult = self.ray.get(ref)
         except self.ray.exceptions.RayTaskError as error:
-            raise _cause(error) from error
-        except _lost(self.ray):
+            raise cause(error) from error
+        except lost_errors(self.ray):
             self.load.pop(actor, None)
             self.looked = -_LOOK  # there may be room for another one at once
             return task, None
         except self.ray.exceptions.RayError as error:
             raise ClusterError(
-                f"shard {task.shard.number} did not come back: {_last_line(error)}"
+                f"shard {task.shard.number} did not come back: {last_line(error)}"
             ) from error
         if actor in self.load:
             self.load[actor] -= 1
         return task, result
-
-
-def _lost(ray: Any) -> tuple[type[Exception], ...]:
-    """What is raised when a worker, its node or what it made is gone."""
-    names = (
-        *("RayActorError", "ObjectLostError", "OutOfMemoryError"),
-        *("NodeDiedError", "WorkerCrashedError"),
-    )
-    return tuple(getattr(ray.exceptions, name) for name in names)
-
-
-def _cause(error: Any) -> Exception:
-    """What a worker raised, without the traceback that Ray makes its text."""
-    cause = error.cause
-    if isinstance(cause, GalenaError):
-        return cause
-    kind = type(cause).__name__
-    return ClusterError(f"a worker failed with {kind}: {_last_line(cause)}")
-
-
-def _last_line(error: BaseException) -> str:
-    """What matters of a message that quotes a traceback."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Any]:
-    """Ray, connected for as long as it is needed, unless the caller is connected already."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("ray", "ray") from error
-    if ray.is_initialized():
-        yield ray
-        return
-    try:
-        _check_answered(address)
-        ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ClusterError(
-            f"no Ray cluster at '{address}': {reason}; start one with `ray start --head`, "
-            "or use --ray local"
-        ) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _check_answered(address: str) -> None:
-    """Raise :class:`OSError` if nobody is there: Ray itself would try for minutes."""
-    place = _PLACE.fullmatch(address)
-    if place is not None:
-        where = (place["host"], int(place["port"]))
-        socket.create_connection(where, timeout=_ANSWER).close()

@@ -210,10 +210,10 @@ def _log_artifacts(
     """Everything of the parent run that is a file."""
     spec = yaml.safe_dump(dict(view.spec), sort_keys=False, allow_unicode=True)
     client.log_text(run_id, spec, "campaign.yaml")
-    tables = {
-        name: getattr(view, name)
-        for name in ("candidates", "verdicts", "rejections", "rounds", "shortlist")
-    }
+    names = ["candidates", "verdicts", "rejections", "rounds", "shortlist"]
+    if not view.confirmations.empty:
+        names.append("confirmations")
+    tables = {name: getattr(view, name) for name in names}
     _log_tables(client, run_id, tables)
     shortlist = _plain(view.shortlist)
     client.log_text(run_id, shortlist.to_csv(index=False), "shortlist.csv")

@@ -11,6 +11,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from campaigns.config import CampaignConfig
+from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.loop import Machinery
 from campaigns.propose import Proposer
 from campaigns.protocols import Candidate, Verdict
@@ -106,4 +107,5 @@ class FakeOracle:
 def toy_machinery(config: CampaignConfig, oracle: FakeOracle | None = None) -> Machinery:
     proposer = Proposer.build(config, FakePredictor())  # type: ignore[arg-type]
     versions = {"galena": "0", "predictor": "fake-1", "potential": "fake", "python": "3"}
-    return Machinery(proposer, oracle or FakeOracle(), versions)
+    evaluator = SerialEvaluator(oracle or FakeOracle())
+    return Machinery(proposer, (evaluator,), versions)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import campaigns.loop
+import campaigns.rounds
 from campaigns.ledger import Ledger
 from campaigns.loop import run_campaign
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
@@ -51,7 +52,7 @@ def main(folder: Path, moment: str) -> None:
 
         Ledger.commit_verdict = half
     elif kind == "close":  # all verdicts in, the round not closed
-        campaigns.loop._close = die
+        campaigns.rounds._close = die
     elif kind == "study":  # ledger ahead of the Optuna file
         campaigns.loop._write_study = die
     from campaigns.progress import Silent

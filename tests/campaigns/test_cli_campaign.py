@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def make_toy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     spec.write_text(SMALL)
     oracle = FakeOracle()
     monkeypatch.setattr(
-        "campaigns.loop.build_machinery", lambda config, *_: toy_machinery(config, oracle)
+        "campaigns.loop.machinery_of",
+        lambda config, *_, **__: nullcontext(toy_machinery(config, oracle)),
     )
     return Toy(spec, folder / "runs" / "toy", oracle)
 

@@ -64,7 +64,7 @@ def test_shipped_examples_are_valid(path: Path) -> None:
         (("name: x", "name: x\nrounds: many"), "rounds: "),
         (
             ("name: x", "name: x\nbatch_size: 9000"),
-            "batch_size 9000 exceeds search.asks 2000",
+            "batch_size 9000 exceeds the 2000 proposals of a round",
         ),
         (("[Zn, S, Sn]", "[Zn, S]"), "n_species asks for 3 elements"),
         (("max: 2.0", "max: .nan"), "band_gap"),

@@ -9,6 +9,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from campaigns.config import CampaignConfig
+from campaigns.evaluation.protocol import EvaluationError
 from campaigns.folder import CampaignFolder
 from campaigns.generators import input_files
 from campaigns.loop import run_campaign
@@ -60,7 +61,7 @@ def test_each_round_takes_the_next_of_every_generator(known: Path, tmp_path: Pat
         if call == 2:
             raise Stop
 
-    with pytest.raises(Stop):
+    with pytest.raises(EvaluationError, match="Stop"):
         run_campaign(
             config, place, machinery=toy_machinery(config, FakeOracle(before=stop))
         )

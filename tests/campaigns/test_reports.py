@@ -16,7 +16,8 @@ from campaigns.reports import ReportError, write_report
 from campaigns.reports.burdens import burden_table
 from campaigns.reports.crystals import _with_faces, space_group
 from campaigns.reports.style import formula_html, formula_text, space_group_html
-from campaigns.trace import Outcome, Step, Trace
+from campaigns.steps import Outcome, Step
+from campaigns.trace import Trace
 from tests.campaigns.views import delafossite, empty_view, make_view, rocksalt, zincblende
 
 EVIL = '<script>alert("x")</script>&'

@@ -16,13 +16,16 @@ from typer.testing import CliRunner
 
 from campaigns.cli.app import app
 from campaigns.config import CampaignConfig
+from campaigns.evaluation.protocol import EvaluationError
 from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger, LedgerError
+from campaigns.ledger_tables import SCHEMA_VERSION
 from campaigns.loop import Machinery, run_campaign
 from campaigns.propose import Drawn
 from campaigns.results import explain, open_view
 from campaigns.sources import decision_sources
-from campaigns.trace import Outcome, Trace
+from campaigns.steps import Outcome
+from campaigns.trace import Trace
 from materials.candidates.protocol import Generated
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
@@ -227,7 +230,8 @@ def _sources(config: CampaignConfig) -> dict[str, str]:
     training = SimpleNamespace(file="t", sha256="aa")
     manifest = SimpleNamespace(training=training)
     predictor = SimpleNamespace(manifest=manifest, version="fake-1")
-    return decision_sources(config, predictor, SimpleNamespace(origin="toy"))
+    versions = {"potential": "toy"}
+    return decision_sources(config, SimpleNamespace(predictor=predictor, versions=versions))
 
 
 def test_a_worse_material_is_turned_down_against_the_incumbent(ledger: Ledger) -> None:
@@ -286,7 +290,7 @@ def test_the_source_on_record_is_the_one_that_decided(tmp_path: Path) -> None:
             raise Stop
 
     first = machinery(config, FakeOracle(before=stop))
-    with pytest.raises(Stop):
+    with pytest.raises(EvaluationError, match="Stop"):
         run_campaign(config, place, machinery=first)
     second = machinery(config)
     sources = SOURCES | {"galena": "10"}
@@ -306,7 +310,9 @@ def first_schema(folder: Path, old: Path) -> None:
     with sqlite3.connect(CampaignFolder(folder).ledger) as new:
         new.execute("VACUUM INTO ?", (str(old),))
     with sqlite3.connect(old) as db:
-        db.executescript("DROP TABLE standings; DROP TABLE sources;")
+        db.executescript(
+            "DROP TABLE standings; DROP TABLE sources; DROP TABLE confirmations;"
+        )
         db.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
         for rowid, content in db.execute("SELECT rowid, content FROM asks").fetchall():
             fields = json.loads(content)
@@ -322,7 +328,7 @@ def test_a_ledger_of_the_first_schema_is_taken_along(folder: Path, tmp_path: Pat
     view = open_view(tmp_path)
     assert len(view.traces) == len(open_view(folder).traces)
     ledger = CampaignFolder(tmp_path).open_existing()
-    assert ledger.get("schema_version") == 2
+    assert ledger.get("schema_version") == SCHEMA_VERSION
     assert explain(ledger, view.traces[0].candidate_id)[0].steps[-1].stage == "band_gap"
     ledger.close()
 

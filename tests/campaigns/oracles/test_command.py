@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 
-from campaigns.oracles.build import build_oracle
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.command import safe_name
 from campaigns.oracles.guard import Guard
 from campaigns.oracles.reply import parse_reply
@@ -55,7 +55,7 @@ def test_file_names_are_safe_and_never_shared(ids: list[str]) -> None:
 
 
 def run(spec_folder: Path, source: str, **changes: object) -> Verdict:
-    return build_oracle(program(spec_folder, source, **changes), spec_folder)(CU)
+    return guarded(program(spec_folder, source, **changes), spec_folder)(CU)
 
 
 @pytest.mark.parametrize("kind", ["cif", "poscar", "extxyz", "json"])
@@ -66,7 +66,7 @@ def test_the_program_reads_the_crystal_it_is_asked_about(kind: str, tmp_path: Pa
     )
     spec = program(tmp_path, source, format=kind)
     spec = spec.model_copy(update={"argv": (*spec.argv, str(tmp_path))})
-    assert build_oracle(spec, tmp_path)(CU).error is None
+    assert guarded(spec, tmp_path)(CU).error is None
     names = {"cif": "crystal.cif", "poscar": "POSCAR", "json": "crystal.json"}
     if kind == "extxyz":
         from ase.io import read
@@ -84,7 +84,7 @@ def test_placeholders_are_filled_in_and_nothing_passes_a_shell(tmp_path: Path) -
     )
     spec = program(tmp_path, source, keep=Path("kept"))
     argv = (*spec.argv, "{id}", "{folder}/x", "$HOME; rm -rf *", "{{id}}")
-    verdict = build_oracle(spec.model_copy(update={"argv": argv}), tmp_path)(CU)
+    verdict = guarded(spec.model_copy(update={"argv": argv}), tmp_path)(CU)
     (structure, name, inside, literal, braces), where = json.loads(verdict.origin)
     assert name == CU.id
     assert braces == "{" + CU.id + "}"
@@ -126,17 +126,15 @@ def test_a_log_before_the_last_line_does_no_harm(tmp_path: Path) -> None:
 def test_programs_that_are_missing_are_named_with_near_ones(tmp_path: Path) -> None:
     spec = program(tmp_path, "").model_copy(update={"argv": ("pyton3", "{structure}")})
     assert "pyton3: no such program on the PATH. Did you mean 'py" in str(
-        build_oracle(spec, tmp_path)(CU).error
+        guarded(spec, tmp_path)(CU).error
     )
     spec = spec.model_copy(update={"argv": ("./missing", "{structure}")})
-    assert "relative path begins at" in str(build_oracle(spec, tmp_path)(CU).error)
+    assert "relative path begins at" in str(guarded(spec, tmp_path)(CU).error)
     text = tmp_path / "no_program"
     text.write_text("hello")
     text.chmod(0o755)
     spec = spec.model_copy(update={"argv": (str(text), "{structure}")})
-    assert "cannot be started: Exec format error" in str(
-        build_oracle(spec, tmp_path)(CU).error
-    )
+    assert "cannot be started: Exec format error" in str(guarded(spec, tmp_path)(CU).error)
 
 
 def test_exit_codes_that_may_pass_are_tried_again(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.oracles.build import build_oracle, inbox_oracle
 from campaigns.oracles.guard import Guard
+from campaigns.oracles.guarded import guarded, inbox_oracle
 from campaigns.oracles.inbox.found import Answer
 from campaigns.oracles.isolated import Isolated
 from campaigns.oracles.specs import DftSpec, InboxSpec, LookupSpec
@@ -22,17 +22,17 @@ def of_lookup(folder: Path) -> Guard:
     spec = LookupSpec(
         kind="lookup", table=Path("t.csv"), source="toy", columns=columns, cost=3
     )
-    return build_oracle(spec, folder)
+    return guarded(spec, folder)
 
 
 def of_command(folder: Path) -> Guard:
-    return build_oracle(program(folder, GOOD, cost=3), folder)
+    return guarded(program(folder, GOOD, cost=3), folder)
 
 
 def of_dft(folder: Path) -> Guard:
     emt = {"calculator": "ase.calculators.emt.EMT"}
     spec = DftSpec(kind="dft", recipe="ase", ase=emt, cost=3, retries=0)
-    return build_oracle(spec, folder)
+    return guarded(spec, folder)
 
 
 def of_inbox(folder: Path) -> Guard:

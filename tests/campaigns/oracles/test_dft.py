@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from campaigns.oracles.build import build_oracle
 from campaigns.oracles.dft.oracle import Dft, primitive_cell
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.specs import DftSpec
 from campaigns.protocols import Verdict
 from materials.errors import InputError, MissingExtraError
@@ -30,7 +30,7 @@ def spec(**changes: object) -> DftSpec:
 
 
 def run(tmp_path: Path, asked=None, **changes: object) -> Verdict:
-    return build_oracle(spec(**changes), tmp_path)(asked or copper())
+    return guarded(spec(**changes), tmp_path)(asked or copper())
 
 
 def test_energy_of_the_primitive_cell_agrees_with_ase_itself(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_missing_interpreter_script_or_code_is_found_before_the_campaign(
     with pytest.raises(InputError, match="no such program"):
         Dft(spec(python="/no/such/python3"))
     with pytest.raises(InputError, match="no script at"):
-        build_oracle(spec(recipe="script", script={"path": "no.py"}), tmp_path)
+        guarded(spec(recipe="script", script={"path": "no.py"}), tmp_path)
     hidden = tmp_path / "python"  # this interpreter without what is installed in it
     hidden.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
     hidden.chmod(0o755)
@@ -163,7 +163,7 @@ def test_without_gpaw_the_extra_is_named() -> None:
 def test_gpaw_gives_the_gaps_of_silicon(tmp_path: Path) -> None:
     """Little converged, and so quick: PBE is 0.57 to 0.62 eV with all that it takes."""
     quick = {"cutoff": 250, "kpoint_density": 2.6}
-    oracle = build_oracle(spec(python=PYTHON, gpaw=quick), tmp_path)
+    oracle = guarded(spec(python=PYTHON, gpaw=quick), tmp_path)
     verdict = oracle(silicon())
     assert verdict.error is None, verdict.error
     assert verdict.band_gap == pytest.approx(0.60, abs=0.15)

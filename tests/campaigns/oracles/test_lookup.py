@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from campaigns.oracles.build import build_oracle
 from campaigns.oracles.guard import Guard
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.specs import LookupSpec
 from materials.errors import InputError
 from materials.provenance import file_sha256
@@ -46,7 +46,7 @@ def lookup(path: Path, **columns: str) -> Guard:
     spec = LookupSpec(
         kind="lookup", table=path, source="toy", columns=columns or {"band_gap": "gap"}
     )
-    return build_oracle(spec, Path())
+    return guarded(spec, Path())
 
 
 def test_a_crystal_is_found_by_its_id_and_else_by_its_structure(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from campaigns.cli.app import app
 from campaigns.screening.explain import explain_rows, is_screening
-from campaigns.trace import Outcome
+from campaigns.steps import Outcome
 from materials.errors import InputError
 from tests.campaigns.screening.guesses import rocksalt_table, screen
 

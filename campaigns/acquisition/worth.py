@@ -1,20 +1,23 @@
-"""What a candidate is worth: plain functions of predictions.
+"""What a campaign's candidate is worth: the probability of meeting every target.
 
-Worth is the probability of meeting every target, each to its weight. The same function scores a
-prediction and a verdict: a verdict is a prediction with a small deviation.
+The same function scores a prediction and a verdict: a verdict is a prediction with a small
+deviation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import norm
 
-from campaigns.config import Sustainability, Targets
-from campaigns.protocols import FloatArray, Scores
-from materials.sustainability.index import Burdens
-from materials.sustainability.table import columns_of
+from campaigns.acquisition.arrays import FloatArray
+from campaigns.acquisition.targets import log_between
+
+if TYPE_CHECKING:
+    from campaigns.config import Sustainability, Targets
+    from campaigns.protocols import Scores
 
 _LEAST_GOOD = 1e-3  # keeps the worst of materials from having no worth at all
 _LEAST_STD = 1e-3  # eV or eV/atom; keeps a certain prediction from dividing by zero
@@ -35,19 +38,35 @@ def probability_of_success(
     ``goodness``, ``(n,)`` from 0 to 1, is how sustainable each is; without it, it does not
     count.
     """
+    parts = success_parts(scores, targets, n_elements, n_sites, goodness)
+    return np.asarray(sum(parts.values()), dtype=np.float64)
+
+
+def success_parts(
+    scores: Scores,
+    targets: Targets,
+    n_elements: FloatArray,
+    n_sites: FloatArray,
+    goodness: FloatArray | None = None,
+) -> dict[str, FloatArray]:
+    """The sum of :func:`probability_of_success` in its parts, ``(n,)`` each, by target."""
     gap = targets.band_gap
     gap_std = np.maximum(scores.band_gap_std, _LEAST_STD)
-    inside = _log_between(
+    inside = log_between(
         (gap.min - scores.band_gap) / gap_std, (gap.max - scores.band_gap) / gap_std
     )
     hull = targets.energy_above_hull
     hull_std = np.maximum(scores.energy_above_hull_std, _LEAST_STD)
     stable = norm.logcdf((hull.max - scores.energy_above_hull) / hull_std)
-    worth = gap.weight * inside + hull.weight * stable
-    worth += targets.simplicity.weight * log_simplicity(n_elements, n_sites)
+    parts = {
+        "band_gap": gap.weight * inside,
+        "energy_above_hull": hull.weight * stable,
+        "simplicity": targets.simplicity.weight * log_simplicity(n_elements, n_sites),
+    }
     if goodness is not None:
-        worth += targets.sustainability.weight * np.log(np.maximum(goodness, _LEAST_GOOD))
-    return np.asarray(worth, dtype=np.float64)
+        good = np.log(np.maximum(goodness, _LEAST_GOOD))
+        parts["sustainability"] = targets.sustainability.weight * good
+    return parts
 
 
 def sustainable_share(formulas: Sequence[str], target: Sustainability) -> FloatArray:
@@ -55,6 +74,9 @@ def sustainable_share(formulas: Sequence[str], target: Sustainability) -> FloatA
 
     What has too little data is taken for the worst it may be.
     """
+    from materials.sustainability.index import Burdens
+    from materials.sustainability.table import columns_of
+
     if not formulas:
         return np.zeros(0)
     index = Burdens.of(columns_of(formulas)).index(target.weights())
@@ -69,30 +91,3 @@ def log_simplicity(n_elements: FloatArray, n_sites: FloatArray) -> FloatArray:
     """
     value = np.minimum(1.0, 2.0 / n_elements) * np.minimum(1.0, 4.0 / n_sites) ** 0.5
     return np.asarray(np.log(value), dtype=np.float64)
-
-
-def _log_between(low: FloatArray, high: FloatArray) -> FloatArray:
-    """Log of the standard normal mass between ``low`` and ``high``, exact in the tails."""
-    flip = low > 0  # mirror, so that the difference is taken where the tails are small
-    a = np.where(flip, -high, low)
-    b = np.where(flip, -low, high)
-    log_b, log_a = norm.logcdf(b), norm.logcdf(a)
-    return np.asarray(log_b + np.log1p(-np.exp(log_a - log_b)), dtype=np.float64)
-
-
-def best_distinct(
-    formulas: Sequence[str], worth: FloatArray, *, k: int, allowed: Sequence[bool]
-) -> list[int]:
-    """Positions of the ``k`` largest worths among ``allowed``, one per formula, best first.
-
-    Ties keep the order given, so that the choice is reproducible.
-    """
-    chosen: list[int] = []
-    taken: set[str] = set()
-    for i in np.argsort(-np.asarray(worth), kind="stable"):
-        if len(chosen) == k:
-            break
-        if allowed[i] and formulas[i] not in taken and np.isfinite(worth[i]):
-            chosen.append(int(i))
-            taken.add(formulas[i])
-    return chosen

@@ -1,0 +1,1 @@
+"""Campaigns replayed on tables whose labels are known: how much sooner are finds made?"""

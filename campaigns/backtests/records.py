@@ -1,0 +1,90 @@
+"""Finished replays, a line each: what a killed back-test goes on from.
+
+The first line says what is replayed, so that nobody goes on with something else. A line cut
+short by a kill is dropped, and its replay done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from campaigns.backtests.replay import Replay
+from campaigns.specs import differences
+from materials.errors import InputError
+
+_KEY = "backtest"
+
+
+class Records:
+    """Replays in a JSON-lines file.
+
+    Raises:
+        InputError: the file was begun with another ``header``; says what differs.
+    """
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self.path = path
+        self._done: dict[tuple[str, int], Replay] = {}
+        whole = self._read(json.loads(json.dumps(header)))
+        if path.exists() and path.stat().st_size > whole:
+            with path.open("r+b") as file:
+                file.truncate(whole)
+        if whole == 0:
+            self._append({_KEY: header})
+
+    @property
+    def done(self) -> Mapping[tuple[str, int], Replay]:
+        """Finished replays by strategy and seed."""
+        return self._done
+
+    def add(self, replay: Replay) -> None:
+        """Keep a replay; it is on the disk when this returns."""
+        self._append(asdict(replay))
+        self._done[replay.strategy, replay.seed] = replay
+
+    def _read(self, header: Any) -> int:
+        """Take what is there; returns where the last whole line ends."""
+        end = 0
+        if not self.path.exists():
+            return end
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            try:
+                content = json.loads(line) if line.endswith(b"\n") else None
+            except ValueError:
+                content = None
+            if not isinstance(content, dict):
+                break
+            if end == 0:
+                self._check(content.get(_KEY), header)
+            else:
+                found = Replay(
+                    content["strategy"],
+                    content["seed"],
+                    tuple(content["start"]),
+                    tuple(content["chosen"]),
+                    tuple(content["seconds"]),
+                )
+                self._done[found.strategy, found.seed] = found
+            end += len(line)
+        return end
+
+    def _check(self, there: Any, header: Any) -> None:
+        found = list(differences(there, header))
+        if found:
+            raise InputError(
+                f"{self.path} was begun differently:\n  "
+                + "\n  ".join(found)
+                + "\nchoose another --output, or remove the file to start over"
+            )
+
+    def _append(self, content: Mapping[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.write(json.dumps(content).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

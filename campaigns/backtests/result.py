@@ -1,0 +1,169 @@
+"""From replays to figures: curves and factors with their intervals, and a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from campaigns.backtests import metrics
+from campaigns.backtests.metrics import Interval
+from campaigns.backtests.pool import Pool, margins
+from campaigns.backtests.replay import Replay
+from campaigns.protocols import FloatArray
+
+Verdict = Literal["accelerates", "decelerates"]
+
+_DEEP = 3.0  # label deviations; nothing counts as further inside a window than this
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number after each round: mean over seeds with its 95 % interval."""
+
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Curve:
+        """``values`` ``(n_seeds, rounds)``."""
+        found = [metrics.interval(column) for column in values.T]
+        return cls(*(tuple(part) for part in zip(*found, strict=True)))
+
+    @property
+    def last(self) -> Interval:
+        """At the end of the budget."""
+        return Interval(self.mean[-1], self.low[-1], self.high[-1])
+
+
+@dataclass(frozen=True)
+class StrategyResult:
+    """What one strategy came to; every curve has a point per round."""
+
+    strategy: str
+    n_seeds: int
+    hits: Curve
+    acceleration: Curve
+    enhancement: Curve
+    best: Curve
+    """Depth inside all windows of the best find, in deviations of the labels."""
+    hypervolume: Curve
+    """Share of the hypervolume of the whole pool."""
+    per_seed: tuple[float, ...]
+    """Acceleration at the end of the budget, seed by seed."""
+    seconds_per_round: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """``decelerates`` unless the whole interval of the acceleration reaches 1."""
+        return "accelerates" if self.acceleration.last.low >= 1.0 else "decelerates"
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """What draws at random find, by the hypergeometric law."""
+
+    calls: tuple[int, ...]
+    hits: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """Everything that a back-test found out."""
+
+    name: str
+    facts: Mapping[str, Any]
+    """Specification, versions and hashes."""
+    n_pool: int
+    n_hits: int
+    random: RandomSearch
+    strategies: tuple[StrategyResult, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As plain numbers, lists and mappings."""
+        found = {**asdict(self)}
+        for part, each in zip(found["strategies"], self.strategies, strict=True):
+            part["verdict"] = each.verdict
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write JSON, complete or not at all."""
+        unfinished = path.with_name(f"{path.name}.part")
+        unfinished.write_text(
+            json.dumps(self.document(), indent=1) + "\n", encoding="utf-8"
+        )
+        unfinished.replace(path)
+
+
+def summarise(
+    pool: Pool,
+    replays: Sequence[Replay],
+    *,
+    name: str,
+    batch_size: int,
+    facts: Mapping[str, Any],
+) -> BacktestResult:
+    """Figures of all replays, by strategy in the order in which each first comes."""
+    names = list(dict.fromkeys(one.strategy for one in replays))
+    by_name = {n: [one for one in replays if one.strategy == n] for n in names}
+    n_initial = len(replays[0].start)
+    n_pool, n_hits = len(pool), int(pool.hits.sum())
+    calls = batch_size * np.arange(1.0, len(replays[0].seconds) + 1)
+    # What is left after starting labels holds on average as large a share of hits.
+    left = n_pool - n_initial
+    low, high = metrics.random_band(calls, left, round(n_hits * left / n_pool))
+    random = RandomSearch(
+        tuple(map(int, calls)),
+        tuple(metrics.expected_hits(calls, n_pool, n_hits).tolist()),
+        tuple(low.tolist()),
+        tuple(high.tolist()),
+    )
+    results = tuple(_strategy(pool, by_name[n], batch_size) for n in names)
+    return BacktestResult(name, facts, n_pool, n_hits, random, results)
+
+
+def _strategy(pool: Pool, replays: Sequence[Replay], batch_size: int) -> StrategyResult:
+    depth = _depth(pool)
+    whole = metrics.hypervolume(depth[pool.hits])
+    parts: dict[str, list[FloatArray]] = {
+        part: [] for part in ("hits", "acceleration", "enhancement", "best", "volume")
+    }
+    for one in replays:
+        chosen = np.array(one.chosen)
+        n_left = len(pool) - len(one.start)
+        n_hits = int(pool.hits.sum() - pool.hits[list(one.start)].sum())
+        hits = metrics.hits_by_round(pool.hits[chosen], batch_size)
+        odds = (batch_size, n_left, n_hits)
+        parts["hits"].append(hits)
+        parts["acceleration"].append(metrics.acceleration(hits, *odds))
+        parts["enhancement"].append(metrics.enhancement(hits, *odds))
+        parts["best"].append(metrics.best_so_far(depth[chosen], batch_size))
+        ends = range(batch_size, len(chosen) + 1, batch_size)
+        found = [metrics.hypervolume(depth[chosen[:end]]) for end in ends]
+        parts["volume"].append(np.array(found) / whole if whole > 0 else np.array(found))
+    curves = {part: Curve.of(np.stack(values)) for part, values in parts.items()}
+    return StrategyResult(
+        replays[0].strategy,
+        len(replays),
+        curves["hits"],
+        curves["acceleration"],
+        curves["enhancement"],
+        curves["best"],
+        curves["volume"],
+        tuple(float(values[-1]) for values in parts["acceleration"]),
+        float(np.mean([one.seconds for one in replays])),
+    )
+
+
+def _depth(pool: Pool) -> FloatArray:
+    """How deep inside each window every row lies ``(n, m)``, in deviations of the labels."""
+    unit = np.nanstd(pool.labels, axis=0)
+    inside = margins(pool.labels, pool.view.low, pool.view.high)
+    return np.clip(inside / np.where(unit > 0, unit, 1.0), -_DEEP, _DEEP)

@@ -1,0 +1,112 @@
+"""Galena's own way, and what is left of it without one of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from campaigns.acquisition import log_joint_probability
+from campaigns.backtests.pool import IntArray, View, margins
+from campaigns.backtests.strategies.protocol import Seen, windows
+from campaigns.protocols import FloatArray
+from campaigns.success import LearnedSuccess, pooled
+from models.updating.base import Base
+from models.updating.left_out import left_out
+from models.updating.update import fit_update
+
+SHORTLIST = 6000
+"""Rows looked at in a round: the likeliest by the network alone."""
+_LEAST_STD = 1e-4  # in the scale that models learn; a prediction is never certain
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network alone: what is measured teaches it nothing."""
+
+    view: View
+    seed: int
+
+    @cached_property
+    def guess(self) -> FloatArray:
+        """Log probability of meeting all targets that the network knows, ``(n,)``."""
+        known = np.isfinite(self.view.mean).all(axis=0)
+        sought = [w for w, there in zip(windows(self.view), known, strict=True) if there]
+        std = np.maximum(self.view.std[:, known], _LEAST_STD)
+        return log_joint_probability(self.view.mean[:, known], std, sought)
+
+    def base(self, rows: IntArray) -> Base:
+        """What the network says of some rows."""
+        return Base(
+            targets=tuple(self.view.targets.tolist()),
+            mean=self.view.mean[rows],
+            std=np.maximum(self.view.std[rows], _LEAST_STD),
+            embedding=self.view.embedding[rows].astype(np.float64),
+        )
+
+    def shortlist(self, seen: Seen) -> IntArray:
+        """Rows worth a closer look, none of them measured."""
+        worth = self.guess.copy()
+        worth[seen.rows] = -np.inf
+        order = np.argsort(-worth, kind="stable")
+        return np.asarray(order[: min(SHORTLIST, len(order) - len(seen.rows))])
+
+    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
+        """The ``k`` likeliest hits; a target that the network does not know has no say."""
+        return [int(row) for row in self.shortlist(seen)[:k]]
+
+
+@dataclass(frozen=True)
+class Updated(Network):
+    """The network corrected by what was measured, target by target."""
+
+    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
+        """The ``k`` likeliest hits."""
+        rows = self.shortlist(seen)
+        update = fit_update(self.base(seen.rows), seen.labels)
+        worth = log_joint_probability(*update.predict(self.base(rows)), windows(self.view))
+        return _best(rows, worth, k)
+
+
+@dataclass(frozen=True)
+class Greedy(Network):
+    """The corrected network's means alone, as if they were certain."""
+
+    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
+        """The ``k`` whose predicted means lie deepest inside all windows."""
+        rows = self.shortlist(seen)
+        mean, _ = fit_update(self.base(seen.rows), seen.labels).predict(self.base(rows))
+        unit = np.nanstd(seen.labels, axis=0)
+        inside = margins(mean, self.view.low, self.view.high) / np.where(unit > 0, unit, 1)
+        return _best(rows, inside.min(axis=1), k)
+
+
+@dataclass(frozen=True)
+class Galena(Network):
+    """Network and corrected network together, corrected by successes and failures."""
+
+    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
+        """The ``k`` likeliest hits."""
+        rows = self.shortlist(seen)
+        known = self.base(seen.rows)
+        update = fit_update(known, seen.labels)
+        updated = log_joint_probability(
+            *update.predict(self.base(rows)), windows(self.view)
+        )
+        told = log_joint_probability(
+            *left_out(update, known, seen.labels), windows(self.view)
+        )
+        inside = margins(seen.labels, self.view.low, self.view.high) >= 0
+        learned = LearnedSuccess.fit(
+            pooled(told, self.guess[seen.rows]), known.embedding, inside.all(axis=1)
+        )
+        guess = pooled(updated, self.guess[rows])
+        return _best(rows, learned.log_probability(guess, self.view.embedding[rows]), k)
+
+
+def _best(rows: IntArray, worth: FloatArray, k: int) -> list[int]:
+    """The ``k`` rows of largest worth ``(len(rows),)``; ties keep their order."""
+    order = np.argsort(-np.where(np.isnan(worth), -np.inf, worth), kind="stable")
+    return [int(row) for row in rows[order[:k]]]

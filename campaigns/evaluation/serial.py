@@ -1,0 +1,62 @@
+"""Oracle calls here, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from types import TracebackType
+from typing import Self
+
+from campaigns.evaluation.protocol import EvaluationError
+from campaigns.protocols import Candidate, Oracle, Verdict
+from materials.errors import GalenaError
+
+
+class SerialEvaluator:
+    """Calls the oracle in this process, in the order of the candidates."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+
+    def __call__(self, candidates: Sequence[Candidate]) -> Generator[Verdict]:
+        """One verdict each, in order; the oracle is called when the verdict is asked for."""
+        for candidate in candidates:
+            yield judged(self.oracle, candidate)
+
+    def finish(self) -> None:
+        """Nobody waits."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return
+
+
+def judged(oracle: Oracle, candidate: Candidate) -> Verdict:
+    """One oracle call.
+
+    Raises:
+        GalenaError: as the oracle said it.
+        EvaluationError: the oracle raised something else, or spoke of another candidate.
+    """
+    try:
+        verdict = oracle(candidate)
+    except GalenaError:
+        raise
+    except Exception as error:
+        raise EvaluationError(
+            f"the oracle failed on {candidate.formula} ({candidate.id}) with "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if verdict.candidate_id != candidate.id:
+        raise EvaluationError(
+            f"the oracle was asked for {candidate.id} and answered for "
+            f"{verdict.candidate_id}"
+        )
+    return verdict

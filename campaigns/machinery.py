@@ -1,0 +1,74 @@
+"""What a campaign runs on: a proposer, and where each of its oracles is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from campaigns.config import CampaignConfig
+from campaigns.evaluation.elsewhere import Elsewhere
+from campaigns.evaluation.protocol import OpenEvaluator
+from campaigns.evaluation.recipe import OracleRecipe
+from campaigns.evaluation.serial import SerialEvaluator
+from campaigns.folder import CampaignFolder
+from campaigns.oracles.build import Equipment, build_oracle
+from campaigns.oracles.specs import InboxSpec
+from campaigns.progress import Watcher
+from campaigns.propose import Proposer
+from campaigns.sources import decision_sources
+
+Where = Callable[[OracleRecipe, str], OpenEvaluator]
+"""Where oracles are asked that are programs: processes, a cluster. Given what makes one, and
+what tells the campaign from others of its name."""
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What a campaign runs on; tests put other things here."""
+
+    proposer: Proposer
+    evaluators: tuple[OpenEvaluator, ...]
+    """One per oracle: the first judges every batch, further ones the best of it."""
+    versions: dict[str, str]
+
+
+@contextmanager
+def machinery_of(
+    config: CampaignConfig,
+    place: CampaignFolder,
+    watcher: Watcher,
+    store: str,
+    *,
+    campaign_id: str = "",
+    where: Where | None = None,
+) -> Iterator[Machinery]:
+    """Load the predictor and make the oracles named in the specification.
+
+    ``store`` is where MLflow keeps registered models. Processes and connections end with the
+    ``with``.
+    """
+    equipment = Equipment.load(config, store)
+    versions = equipment.versions
+    with ExitStack() as stack:
+        evaluators: list[OpenEvaluator] = []
+        for spec in config.oracles:
+            if isinstance(spec, InboxSpec):
+                evaluators.append(Elsewhere())
+                continue
+            recipe = OracleRecipe(
+                spec=config.dump(), oracle=spec.name, store=store, versions=versions
+            )
+            evaluator = (
+                SerialEvaluator(
+                    build_oracle(
+                        spec, equipment, alone=recipe.attempt, note=watcher.reference
+                    )
+                )
+                if where is None
+                else where(recipe, campaign_id)
+            )
+            evaluators.append(stack.enter_context(evaluator))
+        proposer = Proposer.build(config, equipment.predictor, cache=place.path / "pool")
+        sources = decision_sources(config, equipment)
+        yield Machinery(replace(proposer, sources=sources), tuple(evaluators), versions)

@@ -1,0 +1,42 @@
+"""Several processes on one study empty the pool without taking a candidate twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.campaigns.samplers.pools import storage
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_three_processes_with_one_seed_share_a_pool(kind: str, tmp_path: Path) -> None:
+    with storage(kind, tmp_path) as place:
+        optuna.create_study(study_name="s", storage=place, direction="maximize")
+        start = time.time() + 2.0
+        workers = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    str(ROOT / "tests/campaigns/samplers/worker.py"),
+                    *(kind, str(tmp_path), "0", str(start)),
+                ],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(3)
+        ]
+        answers = [worker.communicate(timeout=120) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], answers
+    shares = [[int(line) for line in out.split()] for out, _ in answers]
+    assert sorted(row for share in shares for row in share) == list(range(24))
+    assert all(shares)

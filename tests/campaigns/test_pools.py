@@ -1,0 +1,161 @@
+"""A pool is predicted once, ranked anew each round, and its best become candidates."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from campaigns.acquisition import probability_of_success
+from campaigns.beliefs import Beliefs
+from campaigns.config import CampaignConfig
+from campaigns.evaluation.serial import SerialEvaluator
+from campaigns.loop import Machinery, run_campaign
+from campaigns.pools import CrystalPool
+from campaigns.propose import Proposer
+from materials.candidates.prototypes import aflow_prototypes, decorate
+from materials.errors import InputError
+from materials.table import CrystalTable
+from tests.campaigns.fakes import FakeOracle, FakePredictor
+
+PAIRS = [(m, x) for m in ("Mg", "Zn", "Na", "Sn", "Ca") for x in ("O", "S", "Se", "F")]
+
+
+@dataclass
+class Counting(FakePredictor):
+    """Counts the crystals it is asked about."""
+
+    asked: int = 0
+
+    def predict(self, structures, *, progress=False):
+        self.asked += len(structures)
+        return super().predict(structures, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    prototypes = [
+        p for p in aflow_prototypes(n_species=(2,), max_sites=4) if p.n_species == 2
+    ][:3]
+    structures = [decorate(p, pair) for p in prototypes for pair in PAIRS]
+    path = tmp_path_factory.mktemp("pool") / "pool.parquet"
+    ids = [f"row-{i}" for i in range(len(structures))]
+    CrystalTable.from_structures(structures, ids=ids).write(path)
+    return path
+
+
+def pool_config(table: Path, **changes: object) -> CampaignConfig:
+    content = {
+        "name": "pool",
+        "targets": {"band_gap": {"min": 1.0, "max": 2.0}},
+        "pool": {"table": str(table), "per_round": 8},
+        "search": {"asks": 0},
+        "rounds": 3,
+        "batch_size": 4,
+    }
+    return CampaignConfig.model_validate(content | changes)
+
+
+def campaign(config: CampaignConfig, folder: Path, predictor: FakePredictor):
+    proposer = Proposer.build(config, predictor, cache=folder / "pool")
+    versions = {"galena": "0", "predictor": "fake-1", "potential": "fake"}
+    machinery = Machinery(proposer, (SerialEvaluator(FakeOracle()),), versions)
+    return run_campaign(config, folder, machinery=machinery)
+
+
+def test_every_choice_is_from_the_pool_and_made_once(table: Path, tmp_path: Path) -> None:
+    predictor = Counting()
+    view = campaign(pool_config(table), tmp_path / "c", predictor)
+    chosen = view.verdicts["candidate_id"]
+    assert len(chosen) == 12
+    assert chosen.is_unique
+    assert set(chosen) <= {f"row-{i}" for i in range(60)}
+    assert predictor.asked == 60 + view.rounds["n_valid"].sum()
+    again = Counting()
+    campaign(pool_config(table), tmp_path / "c", again)
+    assert again.asked == 0  # finished: nothing is predicted
+
+
+def test_the_ranking_is_that_of_the_whole_pool(table: Path) -> None:
+    config = pool_config(table)
+    pool = CrystalPool(config.pool, config, FakePredictor())
+    found = pool.predicted(lambda n: None)
+    beliefs = Beliefs.of_network(config.targets)
+    best = pool.best(found, beliefs, seen=set(), settled=set())
+    whole = beliefs.score(found.base(slice(None)))
+    worth = probability_of_success(whole, config.targets, found.n_elements, found.n_sites)
+    order = np.argsort(-worth, kind="stable")[:8]
+    assert [draft.name for draft in best] == [str(found.ids[i]) for i in order]
+    later = pool.best(found, beliefs, seen={best[0].name}, settled=set())
+    assert [d.name for d in later][:7] == [d.name for d in best][1:]
+    formula = best[0].candidate.formula
+    rest = pool.best(found, beliefs, seen=set(), settled={formula})
+    assert formula not in {d.candidate.formula for d in rest}
+
+
+def test_forbidden_elements_never_reach_the_network(table: Path) -> None:
+    config = pool_config(table, elements={"allowed": ["Mg", "Zn", "S", "O"]})
+    predictor = Counting()
+    pool = CrystalPool(config.pool, config, predictor)
+    found = pool.predicted(lambda n: None)
+    assert predictor.asked == len(found) == 12
+    assert found.turned_down == {"allowed_elements": 48}
+
+
+def test_the_cache_serves_and_a_damaged_one_is_made_again(table: Path, tmp_path: Path):
+    config = pool_config(table)
+    first = CrystalPool(config.pool, config, Counting(), cache=tmp_path)
+    found = first.predicted(lambda n: None)
+    (file,) = tmp_path.glob("*.npz")
+    predictor = Counting()
+    again = CrystalPool(config.pool, config, predictor, cache=tmp_path)
+    assert np.array_equal(again.predicted(lambda n: None).mean, found.mean)
+    assert predictor.asked == 0
+    file.write_bytes(file.read_bytes()[:100])
+    assert np.array_equal(again.predicted(lambda n: None).embedding, found.embedding)
+    assert predictor.asked == 60
+    other = CrystalPool(config.pool, config, Counting(version="fake-2"), cache=tmp_path)
+    assert other.predicted(lambda n: None) is not None
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_pool_and_sampler_in_one_campaign(table: Path, tmp_path: Path) -> None:
+    config = pool_config(
+        table,
+        elements={"allowed": ["Na", "Mg", "Zn", "Sn", "S", "Se", "O"]},
+        search={"asks": 60, "chunk": 30, "max_sites": 8},
+    )
+    view = campaign(config, tmp_path / "c", FakePredictor())
+    prototypes = set(view.candidates["prototype"])
+    assert "pool" in prototypes
+    assert len(prototypes) > 1
+
+
+def test_a_pool_that_lacks_names_of_their_own_is_refused(tmp_path: Path) -> None:
+    prototype = next(p for p in aflow_prototypes(n_species=(2,)) if p.n_species == 2)
+    for name in ("one", "two"):
+        crystal = decorate(prototype, ("Zn", "S"))
+        one = CrystalTable.from_structures([crystal], ids=["a"])
+        one.write(tmp_path / f"{name}.parquet")
+    config = pool_config(tmp_path)
+    with pytest.raises(InputError, match="row 2: material_id 'a' is there twice"):
+        CrystalPool(config.pool, config, FakePredictor()).predicted(lambda n: None)
+
+
+def test_an_empty_pool_says_what_emptied_it(table: Path) -> None:
+    config = pool_config(
+        table, elements={"allowed": ["Pb", "Te"]}, search={"asks": 0, "n_species": [2]}
+    )
+    with pytest.raises(InputError, match="60 by allowed_elements"):
+        CrystalPool(config.pool, config, FakePredictor()).predicted(lambda n: None)
+
+
+def test_a_pool_needs_no_elements_and_says_so(table: Path) -> None:
+    config = pool_config(table)
+    assert len(config.elements.allowed) == 118
+    assert json.loads(config.model_dump_json())["pool"]["per_round"] == 8
+    with pytest.raises(ValueError, match="exceeds the 8 proposals"):
+        pool_config(table, batch_size=9)
