@@ -36,8 +36,8 @@ from pymatgen.core import Lattice, Structure
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.oracles.guarded import guarded
 from campaigns.oracles.dft.oracle import Dft
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.specs import DftSpec
 from campaigns.protocols import Candidate, Verdict
 from campaigns.versions import galena_version

@@ -115,7 +115,7 @@ class GpawSettings(Frozen):
     """Plane waves and PAW in GPAW; how far each is converged is in docs/oracles.md."""
 
     cutoff: float = Field(default=600.0, ge=100.0, le=2000.0)
-    """eV, of the plane waves. Oxides, nitrides and fluorides need it; for others 400 will do."""
+    """eV, of the plane waves. Oxides, nitrides and fluorides need so much; others 400."""
     kpoint_density: float = Field(default=4.0, gt=0.0, le=20.0)
     """Å, k-points per Å⁻¹ along each reciprocal vector; the mesh contains Γ."""
     smearing: float = Field(default=0.01, gt=0.0, le=0.5)

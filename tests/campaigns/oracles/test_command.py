@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 
-from campaigns.oracles.guarded import guarded
 from campaigns.oracles.command import safe_name
 from campaigns.oracles.guard import Guard
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.reply import parse_reply
 from campaigns.protocols import Verdict
 from tests.campaigns.oracles.contract import check_verdict, copper
