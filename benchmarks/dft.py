@@ -36,8 +36,8 @@ from pymatgen.core import Lattice, Structure
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.oracles.guarded import guarded
 from campaigns.oracles.dft.oracle import Dft
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.specs import DftSpec
 from campaigns.protocols import Candidate, Verdict
 from campaigns.versions import galena_version
@@ -70,6 +70,7 @@ CRYSTALS = {
 }
 VARIED = ("Si", "GaAs", "MgO")
 CUTOFFS = (300.0, 400.0, 500.0, 600.0, 800.0)  # eV
+COARSE = 400.0  # eV
 DENSITIES = (2.0, 3.0, 4.0, 5.0)  # Å
 
 
@@ -163,13 +164,12 @@ def converge(base: DftSpec, known: Known) -> list[dict[str, Any]]:
 
 
 def variations(base: DftSpec) -> Iterator[dict[str, float]]:
-    """Cutoffs at the default mesh, then meshes at the default cutoff."""
-    default = {"cutoff": base.gpaw.cutoff, "kpoint_density": base.gpaw.kpoint_density}
+    """Cutoffs at the default mesh, then meshes at a low cutoff."""
     for cutoff in CUTOFFS:
-        yield default | {"cutoff": cutoff}
+        yield {"cutoff": cutoff, "kpoint_density": base.gpaw.kpoint_density}
     for density in DENSITIES:
         if density != base.gpaw.kpoint_density:
-            yield default | {"kpoint_density": density}
+            yield {"cutoff": COARSE, "kpoint_density": density}
 
 
 def ask(spec: DftSpec, candidate: Candidate) -> Verdict:
