@@ -134,9 +134,7 @@ def test_programs_that_are_missing_are_named_with_near_ones(tmp_path: Path) -> N
     text.write_text("hello")
     text.chmod(0o755)
     spec = spec.model_copy(update={"argv": (str(text), "{structure}")})
-    assert "cannot be started: Exec format error" in str(
-        guarded(spec, tmp_path)(CU).error
-    )
+    assert "cannot be started: Exec format error" in str(guarded(spec, tmp_path)(CU).error)
 
 
 def test_exit_codes_that_may_pass_are_tried_again(tmp_path: Path) -> None:
