@@ -141,7 +141,7 @@ def test_a_crystal_at_another_volume_is_proposed_until_one_was_judged(
     tmp_path: Path,
 ) -> None:
     config = searching(
-        volume={"min": 0.5, "max": 2.0}, asks=300, n_species=[2], explore=1.0
+        volume={"min": 0.5, "max": 2.0}, asks=150, n_species=[2], explore=1.0
     )
     narrow = config.model_copy(
         update={
