@@ -36,18 +36,11 @@ class CorrectedPredictor:
         if rows is None:
             return cls()
         labels = np.stack([truth[target] for target in TARGETS], axis=1)
-        return cls(
-            fit_update(
-                rows,
-                labels,
-                noise=dict.fromkeys(TARGETS, NOISE),
-                non_negative=("band_gap",),
-            )
-        )
+        return cls(fit_update(rows, labels, noise=dict.fromkeys(TARGETS, NOISE)))
 
     def score(self, base: Base) -> Scores:
         """Predict the oracle's answers. A gap is never below zero."""
-        mean, std = (base.mean, base.std)
+        mean, std = base.mean, base.std
         if self.update is not None:
             mean, std = self.update.predict(base)
         return Scores(np.maximum(mean[:, 0], 0.0), std[:, 0], mean[:, 1], std[:, 1])
