@@ -17,7 +17,7 @@ from models.updating.base import Base
 from models.updating.left_out import left_out
 from models.updating.update import fit_update
 
-SHORTLIST = 6000
+SHORTLIST = 4000
 """Rows looked at in a round: the likeliest by the network alone."""
 _LEAST_STD = 1e-4  # in the scale that models learn; a prediction is never certain
 
