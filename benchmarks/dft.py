@@ -89,22 +89,22 @@ def main(
     base = DftSpec(kind="dft", python=python, time_limit=None, retries=0)
     report: dict[str, Any] = {
         "code": Dft(base).code,
-        "settings": base.gpaw.model_dump(),
         "threads": base.threads,
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-        "load_before": round(os.getloadavg()[0], 2),
         "galena": galena_version(),
         "crystals": {},
     }
     name = "dft_convergence.json" if convergence else "dft.json"
+    path = output or RESULTS / name
+    if only is not None and path.exists():  # the others stay as they are
+        report["crystals"] = json.loads(path.read_text())["crystals"]
     work = converge if convergence else compare
     default = VARIED if convergence else tuple(CRYSTALS)
     for formula in default if only is None else (only,):
         known = CRYSTALS[formula]
         report["crystals"][formula] = work(base, known)
-        report["load_after"] = round(os.getloadavg()[0], 2)
         text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-        (output or RESULTS / name).write_text(text)  # the next may take long
+        path.write_text(text)  # the next may take long
     show = show_convergence if convergence else show_comparison
     show(report["crystals"])
 
@@ -121,6 +121,7 @@ def compare(base: DftSpec, known: Known) -> dict[str, Any]:
     free = [a.energy_per_atom or 0.0 for a in atoms.values()]
     return {
         "origin": here.origin,
+        "load": round(os.getloadavg()[0], 2),
         "a_measured": known.a,
         "gap_pbe": here.band_gap,
         "gap_direct_pbe": here.properties["band_gap_direct"],
@@ -158,6 +159,7 @@ def converge(base: DftSpec, known: Known) -> list[dict[str, Any]]:
                 "gap_quasiparticle": found.properties["band_gap_quasiparticle"],
                 "seconds": found.seconds,
                 "cpu": found.properties["cpu"],
+                "load": round(os.getloadavg()[0], 2),
             }
         )
     return rows
