@@ -107,7 +107,9 @@ def test_what_waiting_cannot_mend_is_told_at_once(message):
         try:
             call()
         except OperationalError as error:
-            raise StorageInternalError("An exception is raised during the commit") from error
+            raise StorageInternalError(
+                "An exception is raised during the commit"
+            ) from error
 
     for attempt in (call, wrapped):
         with pytest.raises(StorageError, match="FATAL"):
