@@ -17,7 +17,7 @@ from models.updating.base import Base
 from models.updating.left_out import left_out
 from models.updating.update import fit_update
 
-SHORTLIST = 6000
+SHORTLIST = 4000
 """Rows looked at in a round: the likeliest by the network alone."""
 _LEAST_STD = 1e-4  # in the scale that models learn; a prediction is never certain
 
@@ -32,7 +32,7 @@ class Network:
     @cached_property
     def guess(self) -> FloatArray:
         """Log probability of meeting all targets that the network knows, ``(n,)``."""
-        known = np.isfinite(self.view.mean).all(axis=0)
+        known = [bool(np.isfinite(column).all()) for column in self.view.mean.T]
         sought = [w for w, there in zip(windows(self.view), known, strict=True) if there]
         std = np.maximum(self.view.std[:, known], _LEAST_STD)
         return log_joint_probability(self.view.mean[:, known], std, sought)
@@ -98,9 +98,9 @@ class Galena(Network):
         told = log_joint_probability(
             *left_out(update, known, seen.labels), windows(self.view)
         )
-        inside = margins(seen.labels, self.view.low, self.view.high) >= 0
+        depth = margins(seen.labels, self.view.low, self.view.high).min(axis=1)
         learned = LearnedSuccess.fit(
-            pooled(told, self.guess[seen.rows]), known.embedding, inside.all(axis=1)
+            pooled(told, self.guess[seen.rows]), known.embedding, depth >= 0.0
         )
         guess = pooled(updated, self.guess[rows])
         return _best(rows, learned.log_probability(guess, self.view.embedding[rows]), k)

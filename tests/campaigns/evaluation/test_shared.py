@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.evaluation.queue import Queue
 from campaigns.evaluation.recipe import OracleRecipe, check_versions
+from campaigns.evaluation.shared import _Pulse
 from campaigns.evaluation.work import recipe_of
 from campaigns.protocols import Verdict
 from materials.errors import GalenaError, InputError
@@ -238,3 +242,50 @@ def test_verdicts_are_those_of_the_oracle(url, recipe):
     with shared(recipe, url) as evaluator, working(evaluator, recipe):
         (found,) = evaluator([candidate("c9", 4.2)])
     assert found == verdict(candidate("c9", 4.2))
+
+
+# --- when a worker counts as lost
+
+
+@dataclass
+class Trial:
+    """What of a trial tells whether its worker lives."""
+
+    number: int = 0
+    user_attrs: dict[str, object] = field(default_factory=dict)
+
+
+def looks(pulse: _Pulse, trial: Trial, times: Sequence[float]) -> list[bool]:
+    found = []
+    for now in times:
+        pulse.listen(now)
+        found.append(pulse.stale(trial, now))
+    return found
+
+
+@given(st.floats(0.1, 100.0), st.floats(0.01, 0.49))
+def test_silence_is_noticed_after_the_grace_and_not_before(grace, step):
+    """However often somebody looks, as long as he does."""
+    times = [1000.0 + i * step * grace for i in range(int(1.5 / step) + 2)]
+    found = looks(_Pulse(grace), Trial(), times)
+    for now, stale in zip(times, found, strict=True):
+        if abs(now - times[0] - grace) > 1e-6 * grace:
+            assert stale == (now - times[0] > grace)
+
+
+def test_a_sign_of_life_ends_the_silence():
+    pulse, trial = _Pulse(10.0), Trial()
+    looks(pulse, trial, [0.0, 4.0, 8.0])
+    trial.user_attrs["beat"] = 1
+    assert looks(pulse, trial, [9.0, 13.0, 17.0]) == [False] * 3
+    assert looks(pulse, trial, [20.0]) == [True]
+
+
+@given(st.floats(0.51, 50.0))
+def test_what_nobody_listened_to_is_no_silence(gap):
+    """The database was away, or the campaign was busy: so was everybody's sign of life."""
+    grace, pulse, trial = 10.0, _Pulse(10.0), Trial()
+    looks(pulse, trial, [0.0, 4.0, 8.0])
+    back = 8.0 + gap * grace
+    assert looks(pulse, trial, [back, back + 4.0, back + 8.0]) == [False] * 3
+    assert looks(pulse, trial, [back + 12.0]) == [True]
