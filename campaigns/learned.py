@@ -11,7 +11,7 @@ from campaigns.acquisition import success_parts, sustainable_share
 from campaigns.config import CampaignConfig, Targets
 from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
 from campaigns.records import Proposed
-from campaigns.surrogate import NOISE, TARGETS, CorrectedPredictor
+from campaigns.surrogate import NOISE, TARGETS
 from models.updating.base import Base
 from models.updating.recalibrate import drift
 
@@ -28,19 +28,12 @@ def base_of(pool: Sequence[Proposed]) -> Base:
     )
 
 
-def fit_surrogate(
-    candidates: Sequence[Proposed], verdicts: dict[str, Verdict]
-) -> CorrectedPredictor:
-    """Learn from every verdict so far."""
-    judged = [p for p in candidates if p.candidate.id in verdicts]
-    if not judged:
-        return CorrectedPredictor.fit(None, {})
-    said = [verdicts[p.candidate.id] for p in judged]
-    truth = {
-        "band_gap": _column([v.band_gap for v in said]),
-        "energy_above_hull": _column([v.energy_above_hull for v in said]),
+def truth_of(verdicts: Sequence[Verdict]) -> dict[str, FloatArray]:
+    """What verdicts say of each target, ``(n,)`` each, NaN where one says nothing."""
+    return {
+        target: _column([getattr(verdict, target) for verdict in verdicts])
+        for target in TARGETS
     }
-    return CorrectedPredictor.fit(base_of(judged), truth)
 
 
 def drift_facts(

@@ -14,12 +14,12 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from campaigns.acquisition import best_distinct, sustainable_share
+from campaigns.beliefs import Beliefs
 from campaigns.config import CampaignConfig
 from campaigns.generators import build_generator
 from campaigns.judgements import by_candidate, judgements
 from campaigns.learned import (
     base_of,
-    fit_surrogate,
     settled_formulas,
     worth_of,
 )
@@ -30,7 +30,6 @@ from campaigns.protocols import Candidate, FloatArray, Scores
 from campaigns.records import Ask, Proposal, Proposed
 from campaigns.searchers import random_sampler
 from campaigns.space import Space, bounded, new_study
-from campaigns.surrogate import CorrectedPredictor
 from campaigns.vetting import (
     Draft,
     Vetting,
@@ -52,6 +51,7 @@ from materials.screens.validity import (
     minimum_distance,
 )
 from models.inference import Predictor
+from models.updating.base import Base
 
 Advance = Callable[[int], None]
 
@@ -134,7 +134,7 @@ class Proposer:
         """Decide round ``number`` from what the ledger holds; ``advance`` counts the asks."""
         earlier = ledger.candidates()
         verdicts = by_candidate(judgements(ledger))
-        surrogate = fit_surrogate(earlier, verdicts)
+        beliefs = Beliefs.learned(self.config, earlier, verdicts)
         history = list(ledger.asks())
         told = Objectives(self.config)
         study = new_study(
@@ -150,10 +150,10 @@ class Proposer:
         vetting = Vetting(self.filters, settled, DuplicateIndex(), volumes)
         for p in earlier:
             vetting.remember(p.candidate, judged=p.candidate.id in verdicts)
-        asks, fresh = self._draw(vetting, surrogate, number, advance)
+        asks, fresh = self._draw(vetting, beliefs, number, advance)
         seen = {str(ask.candidate_id) for _, _, ask in history}
-        ranked_asks, ranked = self._rank(seen, vetting, surrogate, number, advance)
-        more_asks, more = self._ask(study, vetting, surrogate, number, advance)
+        ranked_asks, ranked = self._rank(seen, vetting, beliefs, number, advance)
+        more_asks, more = self._ask(study, vetting, beliefs, number, advance)
         waiting = [
             p
             for p in earlier
@@ -162,7 +162,7 @@ class Proposer:
             and not (volumes and volumes.spent(p.candidate))
         ]
         return self._choose(
-            surrogate,
+            beliefs,
             [*asks, *ranked_asks, *more_asks],
             waiting,
             [*fresh, *ranked, *more],
@@ -179,7 +179,7 @@ class Proposer:
     def _draw(
         self,
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
@@ -188,7 +188,7 @@ class Proposer:
         fresh: list[Proposed] = []
         for source in self.generators:
             drafts = source.drafts(number)
-            answers, scored = self._vet(drafts, vetting, surrogate, number)
+            answers, scored = self._vet(drafts, vetting, beliefs, number)
             asks += answers
             fresh += scored
             advance(len(drafts))
@@ -198,7 +198,7 @@ class Proposer:
         self,
         seen: AbstractSet[str],
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
@@ -209,15 +209,15 @@ class Proposer:
         if self.pool is None:
             return [], []
         found = self.pool.predicted(advance)
-        drafts = self.pool.best(found, surrogate, seen=seen, settled=vetting.settled)
+        drafts = self.pool.best(found, beliefs, seen=seen, settled=vetting.settled)
         own = replace(vetting, filters=self.pool.filters)
-        return self._vet(drafts, own, surrogate, number)
+        return self._vet(drafts, own, beliefs, number)
 
     def _ask(
         self,
         study: Study,
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
@@ -239,7 +239,7 @@ class Proposer:
             trials = [study.ask() for _ in range(size)]
             params = [self.space.suggest(trial) for trial in trials]
             drafts = [decorated(p, self.prototypes[p["prototype"]]) for p in params]
-            answers, scored = self._vet(drafts, vetting, surrogate, number)
+            answers, scored = self._vet(drafts, vetting, beliefs, number)
             values = Objectives(self.config).predicted(scored)
             for trial, answer in zip(trials, answers, strict=True):
                 if answer.score is not None:
@@ -258,13 +258,13 @@ class Proposer:
         self,
         drafts: Sequence[Draft],
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
     ) -> tuple[list[Ask], list[Proposed]]:
         """Turn down what is impossible or not new, and score the rest."""
         vetted = [vetting(draft) for draft in drafts]
         new = [candidate for _, candidate in vetted if candidate is not None]
-        scored, errors = self._score(new, surrogate, number)
+        scored, errors = self._score(new, beliefs, number)
         worth = {p.candidate.id: p.acquisition for p in scored}
         asks = []
         for ask, candidate in vetted:
@@ -277,7 +277,7 @@ class Proposer:
         return asks, scored
 
     def _score(
-        self, new: Sequence[Candidate], surrogate: CorrectedPredictor, number: int
+        self, new: Sequence[Candidate], beliefs: Beliefs, number: int
     ) -> tuple[list[Proposed], dict[str, str]]:
         """Predict and weigh new candidates.
 
@@ -299,16 +299,15 @@ class Proposer:
             embedding = predictions.embedding[row].astype(np.float32).astype(np.float64)
             known = candidate.formula in self.known
             found.append(Proposed(candidate, number, known, 0.0, {}, network, embedding))
-        return self._rescore(found, surrogate), errors
+        return self._rescore(found, beliefs), errors
 
-    def _rescore(
-        self, pool: Sequence[Proposed], surrogate: CorrectedPredictor
-    ) -> list[Proposed]:
-        """The same candidates with the present surrogate's predictions and worth."""
+    def _rescore(self, pool: Sequence[Proposed], beliefs: Beliefs) -> list[Proposed]:
+        """The same candidates with present predictions and worth."""
         if not pool:
             return []
-        scores = surrogate.score(base_of(pool))
-        worth = self.worth(scores, pool)
+        base = base_of(pool)
+        scores = beliefs.score(base)
+        worth = self.worth(beliefs, base, scores, pool)
         target = self.config.targets.sustainability
         good: dict[str, FloatArray] = {}
         if target.weight > 0:
@@ -329,28 +328,36 @@ class Proposer:
             for i, p in enumerate(pool)
         ]
 
-    def worth(self, scores: Scores, pool: Sequence[Proposed]) -> FloatArray:
+    def worth(
+        self, beliefs: Beliefs, base: Base, scores: Scores, pool: Sequence[Proposed]
+    ) -> FloatArray:
         """Log worth of candidates, ``(n,)``."""
-        return worth_of(scores, self.config.targets, [p.candidate for p in pool])
+        plain = worth_of(scores, self.config.targets, [p.candidate for p in pool])
+        return plain + beliefs.lesson(base, scores)
+
+    def _unlearned(self, pool: Sequence[Proposed]) -> FloatArray:
+        """What candidates would be worth had no verdict taught anything, ``(n,)``."""
+        if not pool:
+            return np.zeros(0)
+        network, base = Beliefs.of_network(self.config.targets), base_of(pool)
+        return self.worth(network, base, network.score(base), pool)
 
     def _choose(
         self,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         asks: Sequence[Ask],
         waiting: Sequence[Proposed],
         fresh: Sequence[Proposed],
         stages: Sequence[str],
     ) -> Proposal:
         """The batch, among what is new and what earlier rounds left waiting."""
-        pool = [*self._rescore(waiting, surrogate), *fresh]
+        pool = [*self._rescore(waiting, beliefs), *fresh]
         formulas = [p.candidate.formula for p in pool]
         free = [True] * len(pool)
         k = self.config.batch_size
         worth = np.array([p.acquisition for p in pool])
         chosen = best_distinct(formulas, worth, k=k, allowed=free)
-        unlearned = CorrectedPredictor.fit(None, {})
-        plain = self.worth(unlearned.score(base_of(pool)), pool) if pool else worth
-        without = best_distinct(formulas, plain, k=k, allowed=free)
+        without = best_distinct(formulas, self._unlearned(pool), k=k, allowed=free)
         old = len(waiting)
         order = np.argsort(-worth, kind="stable")[: _RUNNERS_UP * k]
         shown = dict.fromkeys([*order.tolist(), *chosen])
@@ -371,7 +378,7 @@ class Proposer:
                 "n_pool": len(pool),
                 "acquisition_cutoff": float(np.exp(worth[chosen[-1]])) if chosen else 0.0,
                 "log_acquisition_cutoff": float(worth[chosen[-1]]) if chosen else np.nan,
-                **surrogate.facts(),
+                **beliefs.facts(),
                 **{f"n_rejected_{stage}": turned_down[stage] for stage in stages},
             },
             standings=tuple((pool[i].candidate.id, float(worth[i])) for i in shown),

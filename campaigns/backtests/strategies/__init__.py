@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaigns.backtests.pool import View
 from campaigns.backtests.strategies.forest import Forest
-from campaigns.backtests.strategies.galena import Galena, Greedy, Network
+from campaigns.backtests.strategies.galena import Galena, Greedy, Network, Updated
 from campaigns.backtests.strategies.protocol import Factory, Seen, Strategy
 from campaigns.backtests.strategies.tpe import Tpe
 from materials.errors import InputError, did_you_mean
@@ -14,6 +14,7 @@ __all__ = ["FACTORIES", "Seen", "Strategy", "build"]
 FACTORIES: dict[str, Factory] = {
     "galena": Galena,
     "network": Network,
+    "updated": Updated,
     "greedy": Greedy,
     "forest": Forest,
     "tpe": Tpe,

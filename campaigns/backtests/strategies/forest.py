@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
+from campaigns.acquisition import log_joint_probability
 from campaigns.backtests.pool import View
-from campaigns.backtests.strategies.protocol import Seen, best_rows
-from campaigns.backtests.strategies.success import log_success
+from campaigns.backtests.strategies.protocol import Seen, best_rows, windows
 from campaigns.protocols import FloatArray
 
 _TREES = 100
@@ -43,7 +43,7 @@ class Forest:
             for place in range(seen.labels.shape[1])
         ]
         mean, std = (np.stack(part, axis=1) for part in zip(*found, strict=True))
-        worth = log_success(mean, std, self.view.low, self.view.high)
+        worth = log_joint_probability(mean, std, windows(self.view))
         return best_rows(worth, seen, k)
 
     def _fitted(
@@ -57,6 +57,8 @@ class Forest:
             _TREES, max_features=1 / 3, random_state=self.seed * 10_007 + round_seed
         )
         model.fit(self.features[rows[good]], labels[good])
-        each = np.stack([tree.predict(self.features) for tree in model.estimators_])
+        each = np.stack(  # of the bare trees: the forest checks the features anew for each
+            [tree.tree_.predict(self.features)[:, 0] for tree in model.estimators_]
+        )
         least = _LEAST_STD * float(np.std(labels[good]))
         return each.mean(axis=0), np.maximum(each.std(axis=0), least)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from campaigns.backtests.pool import View, margins
-from campaigns.backtests.strategies.protocol import Seen, best_rows
-from campaigns.backtests.strategies.success import log_success
+from campaigns.acquisition import log_joint_probability
+from campaigns.backtests.pool import IntArray, View, margins
+from campaigns.backtests.strategies.protocol import Seen, windows
 from campaigns.protocols import FloatArray
-from campaigns.surrogate import Base, Correction
+from campaigns.success import LearnedSuccess, pooled
+from models.updating.base import Base
+from models.updating.left_out import left_out
+from models.updating.update import fit_update
 
-
-@dataclass(frozen=True)
-class Galena:
-    """The network corrected by what was measured; the likeliest to meet all targets."""
-
-    view: View
-    seed: int
-
-    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
-        """The ``k`` likeliest hits."""
-        mean, std = corrected(self.view, seen)
-        worth = log_success(mean, std, self.view.low, self.view.high)
-        return best_rows(worth, seen, k)
+SHORTLIST = 4000
+"""Rows looked at in a round: the likeliest by the network alone."""
+_LEAST_STD = 1e-4  # in the scale that models learn; a prediction is never certain
 
 
 @dataclass(frozen=True)
@@ -35,52 +29,84 @@ class Network:
     view: View
     seed: int
 
+    @cached_property
+    def guess(self) -> FloatArray:
+        """Log probability of meeting all targets that the network knows, ``(n,)``."""
+        known = [bool(np.isfinite(column).all()) for column in self.view.mean.T]
+        sought = [w for w, there in zip(windows(self.view), known, strict=True) if there]
+        std = np.maximum(self.view.std[:, known], _LEAST_STD)
+        return log_joint_probability(self.view.mean[:, known], std, sought)
+
+    def base(self, rows: IntArray) -> Base:
+        """What the network says of some rows."""
+        return Base(
+            targets=tuple(self.view.targets.tolist()),
+            mean=self.view.mean[rows],
+            std=np.maximum(self.view.std[rows], _LEAST_STD),
+            embedding=self.view.embedding[rows].astype(np.float64),
+        )
+
+    def shortlist(self, seen: Seen) -> IntArray:
+        """Rows worth a closer look, none of them measured."""
+        worth = self.guess.copy()
+        worth[seen.rows] = -np.inf
+        order = np.argsort(-worth, kind="stable")
+        return np.asarray(order[: min(SHORTLIST, len(order) - len(seen.rows))])
+
     def __call__(self, seen: Seen, k: int) -> Sequence[int]:
         """The ``k`` likeliest hits; a target that the network does not know has no say."""
-        known = np.isfinite(self.view.mean).all(axis=0)
-        worth = log_success(
-            self.view.mean[:, known],
-            self.view.std[:, known],
-            self.view.low[known],
-            self.view.high[known],
-        )
-        return best_rows(worth, seen, k)
+        return [int(row) for row in self.shortlist(seen)[:k]]
 
 
 @dataclass(frozen=True)
-class Greedy:
-    """The corrected network's means alone, as if they were certain."""
+class Updated(Network):
+    """The network corrected by what was measured, target by target."""
 
-    view: View
-    seed: int
+    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
+        """The ``k`` likeliest hits."""
+        rows = self.shortlist(seen)
+        update = fit_update(self.base(seen.rows), seen.labels)
+        worth = log_joint_probability(*update.predict(self.base(rows)), windows(self.view))
+        return _best(rows, worth, k)
+
+
+@dataclass(frozen=True)
+class Greedy(Network):
+    """The corrected network's means alone, as if they were certain."""
 
     def __call__(self, seen: Seen, k: int) -> Sequence[int]:
         """The ``k`` whose predicted means lie deepest inside all windows."""
-        mean, _ = corrected(self.view, seen)
+        rows = self.shortlist(seen)
+        mean, _ = fit_update(self.base(seen.rows), seen.labels).predict(self.base(rows))
         unit = np.nanstd(seen.labels, axis=0)
         inside = margins(mean, self.view.low, self.view.high) / np.where(unit > 0, unit, 1)
-        return best_rows(inside.min(axis=1), seen, k)
+        return _best(rows, inside.min(axis=1), k)
 
 
-def corrected(view: View, seen: Seen) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of every target ``(n, m)`` each, given what was measured.
+@dataclass(frozen=True)
+class Galena(Network):
+    """Network and corrected network together, corrected by successes and failures."""
 
-    A target that the network does not predict is taken to be what was measured on average,
-    give or take its deviation, before the correction.
-    """
-    names = view.targets.tolist()
-    blank = np.isnan(view.mean).any(axis=0)
-    mean = np.where(blank, np.nanmean(seen.labels, axis=0), view.mean)
-    std = np.where(blank, np.nanstd(seen.labels, axis=0), view.std)
-    whole = Base(
-        dict(zip(names, mean.T, strict=True)),
-        dict(zip(names, std.T, strict=True)),
-        view.embedding.astype(np.float64),
-    )
-    known = whole.take(seen.rows.tolist())
-    found = [
-        Correction.fit(name, known, seen.labels[:, place]).apply(whole)
-        for place, name in enumerate(names)
-    ]
-    means, stds = zip(*found, strict=True)
-    return np.stack(means, axis=1), np.stack(stds, axis=1)
+    def __call__(self, seen: Seen, k: int) -> Sequence[int]:
+        """The ``k`` likeliest hits."""
+        rows = self.shortlist(seen)
+        known = self.base(seen.rows)
+        update = fit_update(known, seen.labels)
+        updated = log_joint_probability(
+            *update.predict(self.base(rows)), windows(self.view)
+        )
+        told = log_joint_probability(
+            *left_out(update, known, seen.labels), windows(self.view)
+        )
+        depth = margins(seen.labels, self.view.low, self.view.high).min(axis=1)
+        learned = LearnedSuccess.fit(
+            pooled(told, self.guess[seen.rows]), known.embedding, depth >= 0.0
+        )
+        guess = pooled(updated, self.guess[rows])
+        return _best(rows, learned.log_probability(guess, self.view.embedding[rows]), k)
+
+
+def _best(rows: IntArray, worth: FloatArray, k: int) -> list[int]:
+    """The ``k`` rows of largest worth ``(len(rows),)``; ties keep their order."""
+    order = np.argsort(-np.where(np.isnan(worth), -np.inf, worth), kind="stable")
+    return [int(row) for row in rows[order[:k]]]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from campaigns.acquisition import Window
 from campaigns.backtests.pool import IntArray, View
 from campaigns.protocols import FloatArray
 
@@ -29,6 +30,12 @@ class Strategy(Protocol):
 
     def __call__(self, seen: Seen, k: int) -> Sequence[int]:
         """``k`` distinct rows of the pool that are not among those seen."""
+
+
+def windows(view: View) -> list[Window]:
+    """What is sought, ``m`` of them."""
+    ends = zip(view.low, view.high, strict=True)
+    return [Window(float(low), float(high)) for low, high in ends]
 
 
 class Factory(Protocol):

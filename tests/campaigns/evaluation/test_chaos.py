@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -180,6 +181,36 @@ def test_the_database_goes_away_for_some_seconds(postgres: Server, tmp_path):  #
     assert any("does not answer" in line for line in notes)
     assert "does not answer" in (tmp_path / "worker-0").read_text()
     assert not any(PASSWORD in line or "hush" in line for line in notes)
+
+
+def test_the_campaign_itself_is_killed_again_and_again(postgres, tmp_path):  # noqa: F811
+    """Its workers go on meanwhile; what they found is found, and nothing is done twice."""
+    record, log = tmp_path / "record", tmp_path / "log"
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    module = "tests.campaigns.evaluation.asking"
+    line = [sys.executable, "-m", module, str(record), postgres.url, "16"]
+    asking = subprocess.Popen(line, cwd=HOME, env=environment)
+    with shared(FakeRecipe(log), postgres.url, name="toy") as evaluator:
+        pass  # so that workers find it
+    with team(evaluator, tmp_path, postgres.url, 2) as workers:
+        for told in (2, 7):
+            _until(lambda told=told: len(events(record, "told")) >= told)
+            asking.kill()
+            asking.wait()
+            time.sleep(SECONDS / 2)
+            asking = subprocess.Popen(line, cwd=HOME, env=environment)
+        assert asking.wait(40) == 0
+        assert [one.wait(20) for one in workers] == [0, 0]
+    names = Counter(c.id for c in candidates(16))
+    assert Counter(words[0] for words in events(record, "told")) == names
+    assert ended(log) == names
+
+
+def _until(true: Callable[[], object], seconds: float = 40.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
 
 
 def _output(path: Path, words: str, seconds: float = 10.0) -> bool:

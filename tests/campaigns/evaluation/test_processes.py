@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -125,6 +126,50 @@ def test_each_process_has_its_share_of_threads(monkeypatch):
             list(evaluator([candidate("wrong")]))
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "MKL_NUM_THREADS" not in os.environ
+
+
+@dataclass(frozen=True)
+class Nested:
+    """An oracle that computes in a process of its own."""
+
+    oracle: str = "nested"
+
+    def build(self) -> Oracle:
+        def judge(candidate: Candidate) -> Verdict:
+            child = get_context("spawn").Process(target=time.sleep, args=(0,), daemon=True)
+            child.start()
+            child.join()
+            return Verdict(candidate.id, n_steps=child.exitcode)
+
+        return judge
+
+
+def test_an_oracle_may_have_processes_of_its_own():
+    with CrewEvaluator(Crew(Nested(), 1)) as evaluator:
+        (found,) = evaluator([candidate("x")])
+    assert (found.error, found.n_steps) == (None, 0)
+
+
+def test_a_crew_that_nobody_closed_does_not_keep_its_parent(tmp_path):
+    program = (
+        "from pathlib import Path\n"
+        "from campaigns.evaluation.processes import Crew\n"
+        "from tests.campaigns.evaluation.fakes import FakeRecipe, candidate\n"
+        "if __name__ == '__main__':\n"
+        "    crew = Crew(FakeRecipe(Path('log')), 1)\n"
+        "    crew.give(candidate('a'))\n"
+        "    while not crew.wait(1.0): pass\n"
+        "    print(crew.pids[0])\n"
+    )
+    script = tmp_path / "open.py"
+    script.write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    line = [sys.executable, str(script)]
+    done = subprocess.run(
+        line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    _until(lambda: not alive(int(done.stdout)))
 
 
 def test_what_an_oracle_started_ends_with_it(tmp_path):

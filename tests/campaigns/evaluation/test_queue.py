@@ -44,7 +44,7 @@ def offered(address: Address, name: str, n: int) -> Queue:
     queue = begin(address, name)
     for one in candidates(n):
         queue.add(one, "fake")
-    queue.put(roll=list(range(n)))
+    queue.allow("fake", range(n))
     return queue
 
 
@@ -137,7 +137,7 @@ def test_what_is_given_back_is_no_attempt(address):
 
 def test_only_what_is_on_the_roll_is_taken(address):
     queue = offered(address, "roll", 3)
-    queue.put(roll=[1])
+    queue.allow("fake", [1])
     worker = join(address, "roll")
     assert worker.claim("me").number == 1
     assert worker.claim("me") is None
@@ -146,7 +146,7 @@ def test_only_what_is_on_the_roll_is_taken(address):
 def test_workers_may_take_the_candidates_of_one_oracle_only(address):
     queue = offered(address, "oracles", 2)
     queue.add(candidates(3)[2], "dft")
-    queue.put(roll=[0, 1, 2])
+    queue.allow("dft", [2])
     worker = join(address, "oracles")
     claim = worker.claim("me", ["dft"])
     assert (claim.number, claim.oracle) == (2, "dft")

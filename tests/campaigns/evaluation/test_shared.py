@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.evaluation.queue import Queue
 from campaigns.evaluation.recipe import OracleRecipe, check_versions
+from campaigns.evaluation.shared import _Pulse
 from campaigns.evaluation.work import recipe_of
 from campaigns.protocols import Verdict
 from materials.errors import GalenaError, InputError
@@ -91,7 +95,7 @@ def test_who_stops_asking_leaves_nothing_to_be_taken(url, recipe):
         with closing(evaluator(candidates(3))) as verdicts:
             _soon(verdicts)
         assert [t.state.name for t in evaluator.queue.trials()] == ["FAIL"] * 3
-        assert evaluator.queue.facts()["roll"] == []
+        assert evaluator.queue.facts()["roll of fake"] == []
 
 
 class Enough(Exception):
@@ -155,7 +159,7 @@ def test_a_worker_whose_oracle_cannot_be_built_costs_nobody_an_attempt(url, reci
     with shared(recipe, url, attempts=1) as evaluator:
         for one in candidates(2):
             evaluator.queue.add(one, "fake")
-        evaluator.queue.put(roll=[0, 1])
+        evaluator.queue.allow("fake", [0, 1])
         with pytest.raises(GalenaError, match="not installed here"):
             worker(evaluator, broken).run()
         with working(evaluator, recipe):
@@ -178,7 +182,7 @@ def test_what_takes_too_long_is_ended(url, tmp_path):
     recipe = FakeRecipe(tmp_path / "log", moods=(("slow", "hangs"),))
     with shared(recipe, url) as evaluator:
         evaluator.queue.add(candidate("slow"), "fake")
-        evaluator.queue.put(roll=[0])
+        evaluator.queue.allow("fake", [0])
         assert worker(evaluator, recipe, time_limit=0.3, idle_limit=0.0).run().failed == 1
         (found,) = evaluator([candidate("slow")])
     assert found.error == "stopped at the time limit of 0.3 s"
@@ -188,7 +192,7 @@ def test_a_worker_that_is_stopped_gives_its_candidate_back(url, tmp_path):
     recipe = FakeRecipe(tmp_path / "log", seconds=100.0)
     with shared(recipe, url) as evaluator:
         evaluator.queue.add(candidate("long"), "fake")
-        evaluator.queue.put(roll=[0])
+        evaluator.queue.allow("fake", [0])
         line = command(recipe.log, 100.0, evaluator.queue.name, "--storage", url)
         environment = {**os.environ, "PYTHONPATH": str(HOME)}
         one = subprocess.Popen(line, env=environment, cwd=HOME, stderr=subprocess.PIPE)
@@ -218,8 +222,9 @@ def test_a_command_for_a_campaign_that_is_not_there_says_so(url):
 
 
 def test_a_worker_with_other_versions_is_refused():
-    begun_with = {"galena": "1", "predictor": "p1", "potential": "CHGNet"}
-    check_versions(begun_with, {**begun_with, "python": "3.13"})
+    begun_with = {"galena": "1", "predictor": "p1", "oracle known": "sha256:1"}
+    here = {**begun_with, "python": "3.13", "model": "elsewhere"}
+    check_versions({**begun_with, "python": "3.11", "model": "here"}, here)
     for part in begun_with:
         with pytest.raises(InputError, match=f"{part} {begun_with[part]}, here is other"):
             check_versions(begun_with, {**begun_with, part: "other"})
@@ -237,3 +242,50 @@ def test_verdicts_are_those_of_the_oracle(url, recipe):
     with shared(recipe, url) as evaluator, working(evaluator, recipe):
         (found,) = evaluator([candidate("c9", 4.2)])
     assert found == verdict(candidate("c9", 4.2))
+
+
+# --- when a worker counts as lost
+
+
+@dataclass
+class Trial:
+    """What of a trial tells whether its worker lives."""
+
+    number: int = 0
+    user_attrs: dict[str, object] = field(default_factory=dict)
+
+
+def looks(pulse: _Pulse, trial: Trial, times: Sequence[float]) -> list[bool]:
+    found = []
+    for now in times:
+        pulse.listen(now)
+        found.append(pulse.stale(trial, now))
+    return found
+
+
+@given(st.floats(0.1, 100.0), st.floats(0.01, 0.49))
+def test_silence_is_noticed_after_the_grace_and_not_before(grace, step):
+    """However often somebody looks, as long as he does."""
+    times = [1000.0 + i * step * grace for i in range(int(1.5 / step) + 2)]
+    found = looks(_Pulse(grace), Trial(), times)
+    for now, stale in zip(times, found, strict=True):
+        if abs(now - times[0] - grace) > 1e-6 * grace:
+            assert stale == (now - times[0] > grace)
+
+
+def test_a_sign_of_life_ends_the_silence():
+    pulse, trial = _Pulse(10.0), Trial()
+    looks(pulse, trial, [0.0, 4.0, 8.0])
+    trial.user_attrs["beat"] = 1
+    assert looks(pulse, trial, [9.0, 13.0, 17.0]) == [False] * 3
+    assert looks(pulse, trial, [20.0]) == [True]
+
+
+@given(st.floats(0.51, 50.0))
+def test_what_nobody_listened_to_is_no_silence(gap):
+    """The database was away, or the campaign was busy: so was everybody's sign of life."""
+    grace, pulse, trial = 10.0, _Pulse(10.0), Trial()
+    looks(pulse, trial, [0.0, 4.0, 8.0])
+    back = 8.0 + gap * grace
+    assert looks(pulse, trial, [back, back + 4.0, back + 8.0]) == [False] * 3
+    assert looks(pulse, trial, [back + 12.0]) == [True]

@@ -313,6 +313,16 @@ def test_a_second_file_may_repeat_and_add_but_not_contradict() -> None:
     }
 
 
+def test_what_a_second_file_adds_does_not_take_back_the_first() -> None:
+    earlier = {"GaAs-1": Answer("GaAs-1", {"band_gap": 1.5})}
+    answers = read("candidate_id,resistivity\nGaAs-1,3\n")
+    (answer,) = reconcile(answers, earlier, replace=False)[0].good
+    assert answer.values == {"band_gap": 1.5, "resistivity": 3.0}
+    failed = read("candidate_id,band_gap,failed_because\nGaAs-1,,it was another crystal\n")
+    (answer,) = reconcile(failed, earlier, replace=True)[0].good
+    assert (answer.values, answer.failed) == ({}, "it was another crystal")
+
+
 def test_an_answer_becomes_a_verdict() -> None:
     answer = Answer("GaAs-1", {"band_gap": 1.5, "resistivity": 3.0}, rows=(2,))
     verdict = verdict_of(answer, oracle="laboratory", cost=1000.0, origin="answers.csv")
