@@ -2,13 +2,12 @@
 
 In units of the network's own deviation ``s``, ``u = (y - m) / s``, residuals are
 
-    u ~ N(0, κ² V),   V = (1 - ρ) I + ρ R + H B Hᵀ,   H = (1 / s, (m - m̄) / s, 1),
+    u ~ N(0, κ² V),   V = (1 - ρ) I + ρ R + H B Hᵀ,   H = (1 / s, (m - m̄) / s),
 
 ``R`` the kernel's correlation between candidates, ``ρ`` the share of the variance that
 neighbours have in common (a linear mixed model; Kang et al., Genetics 178, 1709 (2008), whose
-one eigendecomposition per kernel is used here), ``B`` the prior variances of a common offset,
-of a slope on the prediction, and of an offset that is the larger the less sure the network is
-(Kennedy & O'Hagan, Biometrika 87, 1 (2000)). ``κ²`` has a
+one eigendecomposition per kernel is used here), ``B`` the prior variance of a common offset
+and of a slope on the prediction (Kennedy & O'Hagan, Biometrika 87, 1 (2000)). ``κ²`` has a
 scaled inverse chi-squared prior around one and is integrated out, which leaves
 
     log p(u) = -½ log |V| - ½ (ν + n) log(ν + uᵀ V⁻¹ u) + const
@@ -22,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Protocol, Self
 
 import numpy as np
@@ -39,8 +37,6 @@ OFFSETS = (0.0, 0.5, 2.0)
 """Prior deviations of the common offset tried, in units of the deviations' geometric mean."""
 SLOPES = (0.0, 0.1, 0.5)
 """Prior deviations of the slope on the prediction tried."""
-LEANS = (0.0, 0.3, 1.0)
-"""Prior deviations tried of the common offset in units of each candidate's own deviation."""
 STRENGTH = 4.0
 """ν: how many labels the belief in the network's own deviation is worth."""
 CLIP = 4.0
@@ -94,7 +90,6 @@ class Setting:
     share: float = 0.0  # ρ
     offset: float = 0.0  # prior deviation, in the target's unit
     slope: float = 0.0  # prior deviation
-    lean: float = 0.0  # prior deviation
     scale: float = 1.0  # κ
     evidence: float = -np.inf  # log, less the cost of parameters
 
@@ -115,7 +110,7 @@ class Process:
         from scipy.linalg import solve_triangular
 
         chosen = self.setting
-        trend = _trend(new, self.middle, chosen)  # (n_new, 3)
+        trend = _trend(new, self.middle, chosen)  # (n_new, 2)
         cross = trend @ _trend(self.seen, self.middle, chosen).T
         prior = 1.0 - chosen.share + np.square(trend).sum(axis=1)
         if chosen.share > 0.0:
@@ -149,7 +144,6 @@ class Process:
             "share": chosen.share,
             "offset": chosen.offset,
             "slope": chosen.slope,
-            "lean": chosen.lean,
             "scale": chosen.scale,
             "evidence": chosen.evidence,
         }
@@ -187,10 +181,9 @@ def _standardised(seen: Column) -> FloatArray:
 
 
 def _trend(rows: Column, middle: float, setting: Setting) -> FloatArray:
-    """``H √B``, ``(n, 3)``."""
+    """``H √B``, ``(n, 2)``."""
     offset, slope = setting.offset / rows.std, (rows.mean - middle) / rows.std
-    lean = np.full(len(rows), setting.lean)
-    return np.stack([offset, setting.slope * slope, lean], axis=1)
+    return np.stack([offset, setting.slope * slope], axis=1)
 
 
 def _by_evidence(seen: Column, spectrum: Spectrum) -> Setting:
@@ -199,29 +192,29 @@ def _by_evidence(seen: Column, spectrum: Spectrum) -> Setting:
     unit = float(np.exp(np.log(seen.std).mean()))
     middle = float(seen.mean.mean())
     u = vectors.T @ _standardised(seen)
-    whole = _trend(seen, middle, Setting(offset=unit, slope=1.0, lean=1.0))
-    trend = vectors.T @ whole  # (n, 3)
+    whole = _trend(seen, middle, Setting(offset=unit, slope=1.0))
+    trend = vectors.T @ whole  # (n, 2)
     shares = np.array(SHARES)[:, None]
     precision = 1.0 / (1.0 - shares + shares * values + _JITTER)  # (n_shares, n)
     constant = (u * precision * u).sum(axis=1), -np.log(precision).sum(axis=1)
     pulled = np.einsum("na,sn,n->sa", trend, precision, u)
     within = np.einsum("na,sn,nb->sab", trend, precision, trend)
     best = Setting()
-    for offset, slope, lean in product(OFFSETS, SLOPES, LEANS):
-        evidence, quadratic = _evidence(
-            len(seen), constant, pulled, within, np.array([offset, slope, lean])
-        )
-        place = int(np.argmax(evidence))
-        if evidence[place] > best.evidence:
-            scale2 = (STRENGTH + quadratic[place]) / (STRENGTH + len(seen))
-            best = Setting(
-                share=SHARES[place],
-                offset=offset * unit,
-                slope=slope,
-                lean=lean,
-                scale=float(np.sqrt(scale2)),
-                evidence=float(evidence[place]),
+    for offset in OFFSETS:
+        for slope in SLOPES:
+            evidence, quadratic = _evidence(
+                len(seen), constant, pulled, within, np.array([offset, slope])
             )
+            place = int(np.argmax(evidence))
+            if evidence[place] > best.evidence:
+                scale2 = (STRENGTH + quadratic[place]) / (STRENGTH + len(seen))
+                best = Setting(
+                    share=SHARES[place],
+                    offset=offset * unit,
+                    slope=slope,
+                    scale=float(np.sqrt(scale2)),
+                    evidence=float(evidence[place]),
+                )
     return best
 
 
@@ -235,8 +228,8 @@ def _evidence(
     """Log evidence and ``uᵀ V⁻¹ u`` for every share, by Woodbury's identity."""
     quadratic, log_det = constant
     inner = (
-        np.eye(3) + within * deviations[:, None] * deviations[None, :]
-    )  # (n_shares, 3, 3)
+        np.eye(2) + within * deviations[:, None] * deviations[None, :]
+    )  # (n_shares, 2, 2)
     pull = pulled * deviations
     solved = np.linalg.solve(inner, pull[:, :, None])[:, :, 0]
     quadratic = quadratic - (pull * solved).sum(axis=1)

@@ -31,8 +31,8 @@ def problem(seed, n=30):
 def covariance(process, rows):
     """Of labels of the rows in the target's unit, from the formula in the module."""
     seen, chosen = process.seen, process.setting
-    trend = np.stack([np.ones(len(seen)), seen.mean - process.middle, seen.std], axis=1)
-    prior = np.diag([chosen.offset**2, chosen.slope**2, chosen.lean**2])
+    trend = np.stack([np.ones(len(seen)), seen.mean - process.middle], axis=1)
+    prior = np.diag([chosen.offset**2, chosen.slope**2])
     alike = chosen.share * process.kernel.cross(seen.states)
     alike += (1 - chosen.share) * np.eye(len(seen))
     whole = np.outer(seen.std, seen.std) * alike + trend @ prior @ trend.T
@@ -68,12 +68,10 @@ def test_predictions_are_what_conditioning_on_the_labels_gives(seed, contender) 
     cross += chosen.slope**2 * np.outer(
         new.mean - process.middle, seen.mean - process.middle
     )
-    cross += chosen.lean**2 * np.outer(new.std, seen.std)
     cross *= chosen.scale**2
     prior = (1 - chosen.share) + chosen.share * process.kernel.diagonal(new.states)
     prior = new.std**2 * prior + chosen.offset**2
     prior += chosen.slope**2 * (new.mean - process.middle) ** 2
-    prior += chosen.lean**2 * new.std**2
     gain = np.linalg.solve(covariance(process, np.arange(len(seen))), cross.T)
     mean, std = process.apply(new)
     residual = seen.clipped(4.0) - seen.mean
@@ -94,9 +92,7 @@ def test_evidence_is_that_of_the_scale_integrated_out() -> None:
     quadratic = u @ np.linalg.solve(matrix, u)
     assert chosen.scale**2 == pytest.approx((STRENGTH + quadratic) / (STRENGTH + n))
     _, log_det = np.linalg.slogdet(matrix)
-    used = sum(
-        value > 0 for value in (chosen.share, chosen.offset, chosen.slope, chosen.lean)
-    )
+    used = sum(value > 0 for value in (chosen.share, chosen.offset, chosen.slope))
     expected = -0.5 * log_det - 0.5 * (STRENGTH + n) * np.log(STRENGTH + quadratic)
     assert chosen.evidence == pytest.approx(expected - 0.5 * used * np.log(n), abs=1e-5)
     plain = multivariate_normal(np.zeros(n), np.eye(n)).logpdf(u)
@@ -121,16 +117,6 @@ def test_a_common_offset_and_slope_are_learned_from_unlike_states() -> None:
     process = LastLayer.of(seen.states)(seen)
     new = column(drawn(20, seed=9, d=40), mean=np.linspace(-1, 1, 20), std=0.5)
     assert process.apply(new)[0] == pytest.approx(3.0 + 2.0 * new.mean, abs=0.6)
-
-
-def test_it_learns_that_the_unsure_are_all_too_low() -> None:
-    rng = np.random.default_rng(2)
-    states, std = drawn(60, d=40), np.geomspace(0.01, 3.0, 60)
-    seen = column(states, std * (1.5 + 0.3 * rng.normal(size=60)), std=std)
-    process = LastLayer.of(seen.states)(seen)
-    assert process.setting.lean > 0.0
-    new = column(drawn(20, seed=9, d=40), std=np.geomspace(0.02, 2.0, 20))
-    assert process.apply(new)[0] == pytest.approx(1.5 * new.std, rel=0.3)
 
 
 def test_few_labels_leave_scale_near_one_and_many_decide_it() -> None:
