@@ -176,9 +176,7 @@ def _pooled(states: States, widths: Sequence[int]) -> list[Tensor]:
     return list(torch.from_numpy(states.embedding).float().split(list(widths), dim=1))
 
 
-def _read(
-    parts: Sequence[nn.ModuleList], pooled: Sequence[Tensor], column: int
-) -> Tensor:
+def _read(parts: Sequence[nn.ModuleList], pooled: Sequence[Tensor], column: int) -> Tensor:
     """The mean of all members' heads for one output, ``(n,)``, in the network's units."""
     import torch
 
