@@ -173,7 +173,8 @@ def _pooled(states: States, widths: Sequence[int]) -> list[Tensor]:
     """Each member's states, ``(n, width)``."""
     import torch
 
-    return list(torch.from_numpy(states.embedding).float().split(list(widths), dim=1))
+    together = torch.from_numpy(states.embedding).float()
+    return list(torch.split(together, list(widths), dim=1))
 
 
 def _read(parts: Sequence[nn.ModuleList], pooled: Sequence[Tensor], column: int) -> Tensor:
