@@ -188,7 +188,7 @@ def test_a_campaign_is_warned_of_what_decelerates(table, tmp_path):
     assert "may slow the search down" in str(warning(file, strategy="network"))
     with pytest.raises(InputError, match="'galena' was not replayed"):
         warning(file)
-    with pytest.raises(InputError, match="backtest.json that galena"):
+    with pytest.raises(InputError, match="expected the backtest"):
         warning(tmp_path / "nothing.json")
 
 
