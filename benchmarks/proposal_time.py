@@ -10,8 +10,8 @@ at random: time does not depend on what they say. Timed apart:
   Optuna's bookkeeping count;
 - ``PoolSampler, learning``: with its own Gaussian process, fitted to every objective and
   constraint anew, which predicts the pool;
-- ``campaign``: the surrogate's correction fitted to the labels and applied to the pool, the
-  probability of meeting all targets, and the batch.
+- ``campaign``: the surrogate fitted to the labels, the worth of every crystal of the pool by
+  it, and a batch, both the best of distinct formulas and a diverse one.
 """
 
 from __future__ import annotations
@@ -31,20 +31,27 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.acquisition import best_distinct, determinantal_batch, probability_of_success
-from campaigns.config import GapWindow, Stability, Targets
+from campaigns.acquisition import best_distinct, determinantal_batch
+from campaigns.config import CampaignConfig
+from campaigns.pools import CrystalPool, Predicted
 from campaigns.samplers import PoolSampler
-from campaigns.surrogate import Base, CorrectedPredictor
+from campaigns.surrogate import TARGETS, CorrectedPredictor
 from models.evaluation.answers import processor_name
 from models.pretrained import load_bundle
 
 RESULT = Path(__file__).parent / "results" / "proposal_time.json"
 LABELS = (100, 300, 600)
 LEARNED = 100  # labels up to which the learning sampler is timed by default
-TARGETS = Targets(
-    band_gap=GapWindow(min=1.1, max=1.7), energy_above_hull=Stability(max=0.05)
+CONFIG = CampaignConfig.model_validate(
+    {
+        "name": "timed",
+        "targets": {
+            "band_gap": {"min": 1.1, "max": 1.7},
+            "energy_above_hull": {"max": 0.05},
+        },
+        "pool": {"table": "made-up.parquet"},
+    }
 )
-_PART = 8192  # candidates that the surrogate corrects at a time
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,22 @@ class Pool:
         slopes = rng.standard_normal((width, 3)) / np.sqrt(width)
         mean = np.tanh(embedding @ slopes) + np.array([1.5, 0.5, 0.5])
         return cls(embedding, mean, rng.uniform(0.05, 0.4, (n, 3)))
+
+    def predicted(self) -> Predicted:
+        """As a campaign holds it."""
+        n = len(self.mean)
+        names = np.array([str(i) for i in range(n)])
+        two = np.full(n, 2.0)
+        return Predicted(
+            np.arange(n),
+            names,
+            names,
+            two,
+            two,
+            self.mean[:, :2],
+            self.std[:, :2],
+            self.embedding.astype(np.float32),
+        )
 
     def labels(self, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows, and what was found there, ``(k, 3)``."""
@@ -151,30 +174,24 @@ def sampler(pool: Pool, k: int, batch: int, seed: int, *, learns: bool) -> Timed
 
 def campaign(pool: Pool, k: int, batch: int, seed: int) -> Timed:
     """What a campaign does between the network's predictions and its batch."""
-    names = ("band_gap", "energy_above_hull")
-    base = Base(
-        {name: pool.mean[:, j] for j, name in enumerate(names)},
-        {name: pool.std[:, j] for j, name in enumerate(names)},
-        pool.embedding,
-    )
+    predicted = pool.predicted()
+    crystals = CrystalPool(CONFIG.pool, CONFIG, None)
     rows, found = pool.labels(k, seed)
-    formulas = [str(i) for i in range(len(pool.mean))]
-    two = np.full(_PART, 2.0)
     clock, processor = time.perf_counter(), time.process_time()
-    truth = {name: found[:, j] for j, name in enumerate(names)}
-    surrogate = CorrectedPredictor.fit(base.take(rows.tolist()), truth)
-    parts = []
-    for start in range(0, len(formulas), _PART):
-        some = base.take(range(start, min(start + _PART, len(formulas))))
-        counts = two[: len(some)]
-        parts.append(probability_of_success(surrogate.score(some), TARGETS, counts, counts))
-    worth = np.concatenate(parts)
-    worth[rows] = -np.inf
+    base = predicted.base(slice(None)).take(rows)
+    truth = {name: found[:, j] for j, name in enumerate(TARGETS)}
+    worth = crystals.worth(predicted, CorrectedPredictor.fit(base, truth))
+    choose(pool, worth, rows, batch)
+    spent = time.perf_counter() - clock, time.process_time() - processor
+    return Timed("campaign", k, *spent)
+
+
+def choose(pool: Pool, worth: np.ndarray, labelled: np.ndarray, batch: int) -> None:
+    """The batch, both ways: the best of distinct formulas, and a diverse one."""
+    worth[labelled] = -np.inf
+    formulas = [str(i) for i in range(len(worth))]
     best_distinct(formulas, worth, k=batch, allowed=np.isfinite(worth).tolist())
     determinantal_batch(worth, pool.embedding, k=batch)
-    return Timed(
-        "campaign", k, time.perf_counter() - clock, time.process_time() - processor
-    )
 
 
 def as_table(timed: list[Timed], pool: int, batch: int) -> Table:

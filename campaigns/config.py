@@ -7,7 +7,7 @@ it, so that the same file gives the same campaign.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -36,6 +36,7 @@ def _one_of(names: tuple[str, ...], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+SamplerKind = Literal["tpe", "nsga2", "nsga3", "gp", "cmaes", "random"]
 Axis = Annotated[str, _one_of(AXES, "axis of sustainability")]
 Comparable = Annotated[str, _one_of(COMPARABLE, "axis of sustainability")]
 
@@ -137,8 +138,30 @@ class Targets(Frozen):
         return self
 
 
+class VolumeRange(Frozen):
+    """Between which factors of the guessed volume the search may choose."""
+
+    min: float = Field(gt=0.3, le=3.0)
+    max: float = Field(gt=0.3, le=3.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(
+                f"contradictory: volume factor {self.min} is not below {self.max}"
+            )
+        return self
+
+
 class Search(Frozen):
     """How the space of prototype times decoration is searched."""
+
+    sampler: SamplerKind = "tpe"
+    """The sampler of Optuna that learns. ``nsga2`` and ``nsga3`` are told every target by
+    itself, ``cmaes`` searches the volume and leaves the rest to ``tpe``, ``gp`` learns from
+    the best and a spread of the others, ``random`` learns nothing."""
+    volume: VolumeRange | None = None
+    """Search the volume too, as a factor on the guessed one; without it, the guess stands."""
 
     n_species: tuple[int, ...] = (2, 3)
     """Numbers of distinct elements per candidate."""
@@ -161,6 +184,11 @@ class Search(Frozen):
         if not self.n_species or min(self.n_species) < 1 or max(self.n_species) > 5:
             raise ValueError(
                 f"n_species must hold numbers from 1 to 5, got {self.n_species}"
+            )
+        if self.sampler == "cmaes" and self.volume is None:
+            raise ValueError(
+                "sampler cmaes searches what is continuous, and without search.volume "
+                "nothing is; give search.volume, such as {min: 0.9, max: 1.15}"
             )
         return self
 

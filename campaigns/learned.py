@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from campaigns.acquisition import probability_of_success, sustainable_share
+from campaigns.acquisition import success_parts, sustainable_share
 from campaigns.config import CampaignConfig, Targets
 from campaigns.protocols import Candidate, FloatArray, Scores, Verdict
 from campaigns.records import Proposed
-from campaigns.surrogate import NOISE, TARGETS, CorrectedPredictor
+from campaigns.surrogate import NOISE, TARGETS
 from models.updating.base import Base
 from models.updating.recalibrate import drift
 
@@ -28,19 +28,12 @@ def base_of(pool: Sequence[Proposed]) -> Base:
     )
 
 
-def fit_surrogate(
-    candidates: Sequence[Proposed], verdicts: dict[str, Verdict]
-) -> CorrectedPredictor:
-    """Learn from every verdict so far."""
-    judged = [p for p in candidates if p.candidate.id in verdicts]
-    if not judged:
-        return CorrectedPredictor.fit(None, {})
-    said = [verdicts[p.candidate.id] for p in judged]
-    truth = {
-        "band_gap": _column([v.band_gap for v in said]),
-        "energy_above_hull": _column([v.energy_above_hull for v in said]),
+def truth_of(verdicts: Sequence[Verdict]) -> dict[str, FloatArray]:
+    """What verdicts say of each target, ``(n,)`` each, NaN where one says nothing."""
+    return {
+        target: _column([getattr(verdict, target) for verdict in verdicts])
+        for target in TARGETS
     }
-    return CorrectedPredictor.fit(base_of(judged), truth)
 
 
 def drift_facts(
@@ -108,17 +101,25 @@ def oracle_scores(
         for p in judged
         if (v := verdicts[p.candidate.id]).error is None and not lacking(v, config)
     ]
-    if good:  # what is missing was not sought, and weighs nothing
-        middle = (config.targets.band_gap.min + config.targets.band_gap.max) / 2
-        scores = Scores(
-            _column([v.band_gap for _, v in good], middle),
-            _column([v.band_gap_std for _, v in good], NOISE),
-            _column([v.energy_above_hull for _, v in good], 0.0),
-            np.full(len(good), NOISE),
-        )
+    if good:
+        scores = said([v for _, v in good], config.targets)
         worth = worth_of(scores, config.targets, [p.candidate for p, _ in good])
         found |= {p.candidate.id: float(w) for (p, _), w in zip(good, worth, strict=True)}
     return found
+
+
+def said(verdicts: Sequence[Verdict], targets: Targets) -> Scores:
+    """What verdicts that lack nothing say, as predictions that are all but sure.
+
+    What is missing was not sought, and weighs nothing.
+    """
+    middle = (targets.band_gap.min + targets.band_gap.max) / 2
+    return Scores(
+        _column([v.band_gap for v in verdicts], middle),
+        _column([v.band_gap_std for v in verdicts], NOISE),
+        _column([v.energy_above_hull for v in verdicts], 0.0),
+        np.full(len(verdicts), NOISE),
+    )
 
 
 def is_hit(verdict: Verdict, config: CampaignConfig) -> bool:
@@ -157,10 +158,17 @@ def worth_of(
     scores: Scores, targets: Targets, candidates: Sequence[Candidate]
 ) -> FloatArray:
     """Log worth of candidates by predictions or verdicts, ``(n,)``."""
+    return np.asarray(sum(parts_of(scores, targets, candidates).values()), dtype=np.float64)
+
+
+def parts_of(
+    scores: Scores, targets: Targets, candidates: Sequence[Candidate]
+) -> dict[str, FloatArray]:
+    """The parts whose sum is the log worth, by target, ``(n,)`` each."""
     elements = np.array([len(set(c.elements)) for c in candidates], dtype=np.float64)
     sites = np.array([len(c.structure) for c in candidates], dtype=np.float64)
     goodness = None
     if targets.sustainability.weight > 0:
         formulas = [c.formula for c in candidates]
         goodness = sustainable_share(formulas, targets.sustainability)
-    return probability_of_success(scores, targets, elements, sites, goodness)
+    return success_parts(scores, targets, elements, sites, goodness)

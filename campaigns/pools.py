@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from campaigns.acquisition import probability_of_success, sustainable_share
+from campaigns.beliefs import Beliefs
 from campaigns.config import CampaignConfig, PoolSpec, Targets
 from campaigns.protocols import Candidate, FloatArray
-from campaigns.surrogate import TARGETS, CorrectedPredictor
+from campaigns.surrogate import TARGETS
 from campaigns.versions import galena_version
 from campaigns.vetting import Draft
 from materials.errors import InputError
@@ -108,13 +109,13 @@ class CrystalPool:
     def best(
         self,
         found: Predicted,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         *,
         seen: AbstractSet[str],
         settled: AbstractSet[str],
     ) -> list[Draft]:
-        """The best rows by the present surrogate that are not candidates yet, in order."""
-        worth = self.worth(found, surrogate)
+        """The best rows by present beliefs that are not candidates yet, in order."""
+        worth = self.worth(found, beliefs)
         drafts: list[tuple[int, str]] = []
         for i in np.argsort(-worth, kind="stable"):
             if len(drafts) == self.spec.per_round or not np.isfinite(worth[i]):
@@ -124,22 +125,23 @@ class CrystalPool:
         structures = self._structures([row for row, _ in drafts])
         return [_draft(self.spec.table, row, name, structures[row]) for row, name in drafts]
 
-    def worth(self, found: Predicted, surrogate: CorrectedPredictor) -> FloatArray:
+    def worth(self, found: Predicted, beliefs: Beliefs) -> FloatArray:
         """Log worth of every row, ``(n,)``."""
         targets = self.config.targets
         goodness = self._goodness(found, targets)
         parts = []
         for start in range(0, len(found), _SCORED):
             chosen = slice(start, start + _SCORED)
-            parts.append(
-                probability_of_success(
-                    surrogate.score(found.base(chosen)),
-                    targets,
-                    found.n_elements[chosen],
-                    found.n_sites[chosen],
-                    None if goodness is None else goodness[chosen],
-                )
+            base = found.base(chosen)
+            scores = beliefs.score(base)
+            plain = probability_of_success(
+                scores,
+                targets,
+                found.n_elements[chosen],
+                found.n_sites[chosen],
+                None if goodness is None else goodness[chosen],
             )
+            parts.append(plain + beliefs.lesson(base, scores))
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _goodness(self, found: Predicted, targets: Targets) -> FloatArray | None:

@@ -14,23 +14,30 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from campaigns.acquisition import best_distinct, sustainable_share
+from campaigns.beliefs import Beliefs
 from campaigns.config import CampaignConfig
 from campaigns.generators import build_generator
 from campaigns.judgements import by_candidate, judgements
 from campaigns.learned import (
     base_of,
-    fit_surrogate,
-    oracle_scores,
     settled_formulas,
     worth_of,
 )
 from campaigns.ledger import Ledger
+from campaigns.objectives import Objectives
 from campaigns.pools import CrystalPool
 from campaigns.protocols import Candidate, FloatArray, Scores
 from campaigns.records import Ask, Proposal, Proposed
-from campaigns.space import Space, new_study, random_sampler
-from campaigns.surrogate import CorrectedPredictor
-from campaigns.vetting import Draft, Vetting, decorated, generated, turned_down_by_network
+from campaigns.searchers import random_sampler
+from campaigns.space import Space, bounded, new_study
+from campaigns.vetting import (
+    Draft,
+    Vetting,
+    Volumes,
+    decorated,
+    generated,
+    turned_down_by_network,
+)
 from materials.candidates.protocol import Generator
 from materials.candidates.prototypes import Prototype, aflow_prototypes
 from materials.known import KnownFormulas
@@ -44,6 +51,7 @@ from materials.screens.validity import (
     minimum_distance,
 )
 from models.inference import Predictor
+from models.updating.base import Base
 
 Advance = Callable[[int], None]
 
@@ -98,6 +106,7 @@ class Proposer:
             tuple(prototypes),
             {label: p.n_species for label, p in prototypes.items()},
             config.elements.allowed,
+            None if search.volume is None else (search.volume.min, search.volume.max),
         )
         filters = [
             allowed_elements(config.elements.allowed, config.elements.forbidden),
@@ -125,27 +134,35 @@ class Proposer:
         """Decide round ``number`` from what the ledger holds; ``advance`` counts the asks."""
         earlier = ledger.candidates()
         verdicts = by_candidate(judgements(ledger))
-        surrogate = fit_surrogate(earlier, verdicts)
+        beliefs = Beliefs.learned(self.config, earlier, verdicts)
         history = list(ledger.asks())
+        told = Objectives(self.config)
         study = new_study(
             self.space,
             history,
-            oracle_scores(self.config, earlier, verdicts),
+            told.known(earlier, verdicts),
             seed=(self.config.seed, number),
+            kind=self.config.search.sampler,
+            objectives=len(told.names),
         )
         settled = settled_formulas(self.config, earlier, verdicts)
-        vetting = Vetting(self.filters, settled, DuplicateIndex())
+        volumes = None if self.space.volume is None else Volumes()
+        vetting = Vetting(self.filters, settled, DuplicateIndex(), volumes)
         for p in earlier:
-            vetting.index.add(p.candidate.id, p.candidate.structure)
-        asks, fresh = self._draw(vetting, surrogate, number, advance)
+            vetting.remember(p.candidate, judged=p.candidate.id in verdicts)
+        asks, fresh = self._draw(vetting, beliefs, number, advance)
         seen = {str(ask.candidate_id) for _, _, ask in history}
-        ranked_asks, ranked = self._rank(seen, vetting, surrogate, number, advance)
-        more_asks, more = self._ask(study, vetting, surrogate, number, advance)
+        ranked_asks, ranked = self._rank(seen, vetting, beliefs, number, advance)
+        more_asks, more = self._ask(study, vetting, beliefs, number, advance)
         waiting = [
-            p for p in earlier if p.chosen is None and p.candidate.formula not in settled
+            p
+            for p in earlier
+            if p.chosen is None
+            and p.candidate.formula not in settled
+            and not (volumes and volumes.spent(p.candidate))
         ]
         return self._choose(
-            surrogate,
+            beliefs,
             [*asks, *ranked_asks, *more_asks],
             waiting,
             [*fresh, *ranked, *more],
@@ -162,7 +179,7 @@ class Proposer:
     def _draw(
         self,
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
@@ -171,7 +188,7 @@ class Proposer:
         fresh: list[Proposed] = []
         for source in self.generators:
             drafts = source.drafts(number)
-            answers, scored = self._vet(drafts, vetting, surrogate, number)
+            answers, scored = self._vet(drafts, vetting, beliefs, number)
             asks += answers
             fresh += scored
             advance(len(drafts))
@@ -181,7 +198,7 @@ class Proposer:
         self,
         seen: AbstractSet[str],
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
@@ -192,15 +209,15 @@ class Proposer:
         if self.pool is None:
             return [], []
         found = self.pool.predicted(advance)
-        drafts = self.pool.best(found, surrogate, seen=seen, settled=vetting.settled)
+        drafts = self.pool.best(found, beliefs, seen=seen, settled=vetting.settled)
         own = replace(vetting, filters=self.pool.filters)
-        return self._vet(drafts, own, surrogate, number)
+        return self._vet(drafts, own, beliefs, number)
 
     def _ask(
         self,
         study: Study,
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
         advance: Advance,
     ) -> tuple[list[Ask], list[Proposed]]:
@@ -209,22 +226,24 @@ class Proposer:
         What a filter turns down is pruned, which TPE counts among the bad; a repetition
         fails, which it leaves out.
         """
-        learning = study.sampler
-        study.sampler = random_sampler(seed=(self.config.seed, number))
+        learning, kind = study.sampler, self.config.search.sampler
+        study.sampler = random_sampler(seed=(self.config.seed, number), before=learning)
         exploring = self.config.search.explore * self.config.search.asks
         asks: list[Ask] = []
         fresh: list[Proposed] = []
         while len(asks) < self.config.search.asks:
             if len(asks) >= exploring:
                 study.sampler = learning
+                study = bounded(study, kind)
             size = min(self.config.search.chunk, self.config.search.asks - len(asks))
             trials = [study.ask() for _ in range(size)]
             params = [self.space.suggest(trial) for trial in trials]
             drafts = [decorated(p, self.prototypes[p["prototype"]]) for p in params]
-            answers, scored = self._vet(drafts, vetting, surrogate, number)
+            answers, scored = self._vet(drafts, vetting, beliefs, number)
+            values = Objectives(self.config).predicted(scored)
             for trial, answer in zip(trials, answers, strict=True):
                 if answer.score is not None:
-                    study.tell(trial, answer.score)
+                    study.tell(trial, values[str(answer.candidate_id)])
                 else:
                     rejected = answer.state == "rejected"
                     study.tell(
@@ -239,13 +258,13 @@ class Proposer:
         self,
         drafts: Sequence[Draft],
         vetting: Vetting,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         number: int,
     ) -> tuple[list[Ask], list[Proposed]]:
         """Turn down what is impossible or not new, and score the rest."""
         vetted = [vetting(draft) for draft in drafts]
         new = [candidate for _, candidate in vetted if candidate is not None]
-        scored, errors = self._score(new, surrogate, number)
+        scored, errors = self._score(new, beliefs, number)
         worth = {p.candidate.id: p.acquisition for p in scored}
         asks = []
         for ask, candidate in vetted:
@@ -258,7 +277,7 @@ class Proposer:
         return asks, scored
 
     def _score(
-        self, new: Sequence[Candidate], surrogate: CorrectedPredictor, number: int
+        self, new: Sequence[Candidate], beliefs: Beliefs, number: int
     ) -> tuple[list[Proposed], dict[str, str]]:
         """Predict and weigh new candidates.
 
@@ -280,16 +299,15 @@ class Proposer:
             embedding = predictions.embedding[row].astype(np.float32).astype(np.float64)
             known = candidate.formula in self.known
             found.append(Proposed(candidate, number, known, 0.0, {}, network, embedding))
-        return self._rescore(found, surrogate), errors
+        return self._rescore(found, beliefs), errors
 
-    def _rescore(
-        self, pool: Sequence[Proposed], surrogate: CorrectedPredictor
-    ) -> list[Proposed]:
-        """The same candidates with the present surrogate's predictions and worth."""
+    def _rescore(self, pool: Sequence[Proposed], beliefs: Beliefs) -> list[Proposed]:
+        """The same candidates with present predictions and worth."""
         if not pool:
             return []
-        scores = surrogate.score(base_of(pool))
-        worth = self.worth(scores, pool)
+        base = base_of(pool)
+        scores = beliefs.score(base)
+        worth = self.worth(beliefs, base, scores, pool)
         target = self.config.targets.sustainability
         good: dict[str, FloatArray] = {}
         if target.weight > 0:
@@ -310,28 +328,36 @@ class Proposer:
             for i, p in enumerate(pool)
         ]
 
-    def worth(self, scores: Scores, pool: Sequence[Proposed]) -> FloatArray:
+    def worth(
+        self, beliefs: Beliefs, base: Base, scores: Scores, pool: Sequence[Proposed]
+    ) -> FloatArray:
         """Log worth of candidates, ``(n,)``."""
-        return worth_of(scores, self.config.targets, [p.candidate for p in pool])
+        plain = worth_of(scores, self.config.targets, [p.candidate for p in pool])
+        return plain + beliefs.lesson(base, scores)
+
+    def _unlearned(self, pool: Sequence[Proposed]) -> FloatArray:
+        """What candidates would be worth had no verdict taught anything, ``(n,)``."""
+        if not pool:
+            return np.zeros(0)
+        network, base = Beliefs.of_network(self.config.targets), base_of(pool)
+        return self.worth(network, base, network.score(base), pool)
 
     def _choose(
         self,
-        surrogate: CorrectedPredictor,
+        beliefs: Beliefs,
         asks: Sequence[Ask],
         waiting: Sequence[Proposed],
         fresh: Sequence[Proposed],
         stages: Sequence[str],
     ) -> Proposal:
         """The batch, among what is new and what earlier rounds left waiting."""
-        pool = [*self._rescore(waiting, surrogate), *fresh]
+        pool = [*self._rescore(waiting, beliefs), *fresh]
         formulas = [p.candidate.formula for p in pool]
         free = [True] * len(pool)
         k = self.config.batch_size
         worth = np.array([p.acquisition for p in pool])
         chosen = best_distinct(formulas, worth, k=k, allowed=free)
-        unlearned = CorrectedPredictor.fit(None, {})
-        plain = self.worth(unlearned.score(base_of(pool)), pool) if pool else worth
-        without = best_distinct(formulas, plain, k=k, allowed=free)
+        without = best_distinct(formulas, self._unlearned(pool), k=k, allowed=free)
         old = len(waiting)
         order = np.argsort(-worth, kind="stable")[: _RUNNERS_UP * k]
         shown = dict.fromkeys([*order.tolist(), *chosen])
@@ -352,7 +378,7 @@ class Proposer:
                 "n_pool": len(pool),
                 "acquisition_cutoff": float(np.exp(worth[chosen[-1]])) if chosen else 0.0,
                 "log_acquisition_cutoff": float(worth[chosen[-1]]) if chosen else np.nan,
-                **surrogate.facts(),
+                **beliefs.facts(),
                 **{f"n_rejected_{stage}": turned_down[stage] for stage in stages},
             },
             standings=tuple((pool[i].candidate.id, float(worth[i])) for i in shown),

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from campaigns.protocols import Candidate, FloatArray
 
+VOLUME = "volume"
+"""Parameter of an ask: the factor on the guessed volume, as text that reads back exactly."""
+
 
 @dataclass(frozen=True)
 class Ask:

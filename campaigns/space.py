@@ -1,4 +1,4 @@
-"""The space prototype × decoration, searched by an Optuna sampler.
+"""The space prototype × decoration, or × volume too, searched by an Optuna sampler.
 
 Each round rebuilds an in-memory study from what is committed, asks with a seed made from the
 campaign's seed and the round, and tells predicted scores as it goes, so that the sampler learns
@@ -14,77 +14,96 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from campaigns.records import Ask
+from campaigns.config import SamplerKind
+from campaigns.records import VOLUME, Ask
+from campaigns.searchers import founding, learning_sampler, worth_keeping
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
-    from optuna.distributions import CategoricalDistribution
-    from optuna.samplers import BaseSampler
+    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
+
+Values = tuple[float, ...]  # what the sampler is told of a proposal, larger is better
 
 
 @dataclass(frozen=True)
 class Space:
-    """What can be proposed: every prototype with every assignment of distinct elements."""
+    """What can be proposed: every prototype with every assignment of distinct elements.
+
+    With ``volume``, at every factor between its two on the guessed volume.
+    """
 
     prototypes: tuple[str, ...]
     n_species: Mapping[str, int]  # per prototype label
     elements: tuple[str, ...]
+    volume: tuple[float, float] | None = None
 
     def suggest(self, trial: Trial) -> dict[str, str]:
-        """One point: a prototype and an element for each of its species."""
+        """One point: a prototype and an element for each of its species.
+
+        The volume's factor is written so that it reads back exactly.
+        """
         params = {"prototype": str(trial.suggest_categorical("prototype", self.prototypes))}
         for i in range(self.n_species[params["prototype"]]):
             name = f"species_{i}"
             params[name] = str(trial.suggest_categorical(name, self.elements))
+        if self.volume is not None:
+            params[VOLUME] = repr(float(trial.suggest_float(VOLUME, *self.volume)))
         return params
 
-    def distributions(
-        self, params: Mapping[str, str]
-    ) -> dict[str, CategoricalDistribution]:
+    def distributions(self, params: Mapping[str, str]) -> dict[str, BaseDistribution]:
         """The distributions behind ``params``, to write a finished trial."""
-        from optuna.distributions import CategoricalDistribution
+        from optuna.distributions import CategoricalDistribution, FloatDistribution
 
         choices = {"prototype": self.prototypes}
-        return {
+        found: dict[str, BaseDistribution] = {
             name: CategoricalDistribution(choices.get(name, self.elements))
             for name in params
+            if name != VOLUME
         }
+        if VOLUME in params and self.volume is not None:
+            found[VOLUME] = FloatDistribution(*self.volume)
+        return found
 
 
 def new_study(
     space: Space,
     history: Sequence[tuple[int, int, Ask]],
-    scores: Mapping[str, float | None],
+    known: Mapping[str, Values | None],
     *,
     seed: Sequence[int],
+    kind: SamplerKind = "tpe",
+    objectives: int = 1,
 ) -> Study:
     """An in-memory study holding all scored proposals so far, ready to ask.
 
-    ``scores`` maps candidate ids to the oracle's score, which replaces the predicted one; None
-    means that the oracle failed on it.
-    The sampler is TPE (Bergstra et al., NeurIPS 2011), told of proposals under evaluation.
+    ``known`` maps candidate ids to what replaces the score they were proposed with; None
+    means that the oracle failed on it. ``kind`` is a sampler of :mod:`campaigns.searchers`,
+    ``objectives`` how many numbers it is told of every proposal.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    state = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
-    sampler = optuna.samplers.TPESampler(seed=state, n_startup_trials=64)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(
-        _frozen(space, entry, scores) for entry in history if _is_trial(entry[2])
-    )
+    trials = [_frozen(space, entry, known) for entry in history if _is_trial(entry[2])]
+    sampler = learning_sampler(kind, seed=seed, before=trials)
+    founders = founding(sampler)
+    study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
+    for trial in trials:
+        trial.system_attrs.update(founders)
+    study.add_trials(trials)
     return study
 
 
-def random_sampler(*, seed: Sequence[int]) -> BaseSampler:
-    """A sampler that learns nothing, for the exploring part of a round."""
+def bounded(study: Study, kind: SamplerKind) -> Study:
+    """The study, or one with fewer of its trials where the sampler could not take them all."""
     import optuna
 
-    state = int(np.random.SeedSequence([*seed, 1]).generate_state(1)[0])
-    return optuna.samplers.RandomSampler(seed=state)
+    kept = worth_keeping(study.get_trials(deepcopy=False), kind)
+    if kept is None:
+        return study
+    smaller = optuna.create_study(directions=study.directions, sampler=study.sampler)
+    smaller.add_trials(kept)
+    return smaller
 
 
 def write_study(
@@ -99,6 +118,7 @@ def write_study(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    known = {name: None if s is None else (s,) for name, s in scores.items()}
     try:
         study = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
@@ -109,7 +129,7 @@ def write_study(
         }
         for entry in history:
             if _is_trial(entry[2]) and (entry[0], entry[1]) not in held:
-                study.add_trial(_frozen(space, entry, scores))
+                study.add_trial(_frozen(space, entry, known))
     finally:
         storage.engine.dispose()
 
@@ -120,15 +140,18 @@ def _is_trial(ask: Ask) -> bool:
 
 
 def _frozen(
-    space: Space, entry: tuple[int, int, Ask], scores: Mapping[str, float | None]
+    space: Space, entry: tuple[int, int, Ask], known: Mapping[str, Values | None]
 ) -> FrozenTrial:
     """A scored proposal as a finished trial; pruned, so bad for TPE, if the oracle failed."""
     from optuna.trial import TrialState, create_trial
 
     number, position, ask = entry
-    judged = ask.candidate_id is not None and ask.candidate_id in scores
-    value = scores[str(ask.candidate_id)] if judged else ask.score
-    state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+    judged = ask.candidate_id is not None and ask.candidate_id in known
+    values = known[str(ask.candidate_id)] if judged else _scored(ask)
+    state = TrialState.PRUNED if values is None else TrialState.COMPLETE
+    params: dict[str, str | float] = dict(ask.params)
+    if VOLUME in params:
+        params[VOLUME] = float(params[VOLUME])
     attributes = {
         "round": number,
         "position": position,
@@ -137,8 +160,12 @@ def _frozen(
     }
     return create_trial(
         state=state,
-        value=value,
-        params=dict(ask.params),
-        distributions=dict(space.distributions(ask.params)),
+        values=values,
+        params=params,
+        distributions=space.distributions(ask.params),
         user_attrs=attributes,
     )
+
+
+def _scored(ask: Ask) -> Values | None:
+    return None if ask.score is None else (ask.score,)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from campaigns.protocols import SAMPLER, Candidate
-from campaigns.records import Ask
+from campaigns.records import VOLUME, Ask
 from materials.candidates.protocol import Generated
 from materials.candidates.prototypes import Prototype, decorate
 from materials.screens.duplicates import DuplicateIndex
@@ -17,6 +17,8 @@ from materials.screens.validity import Filter, Finding, findings
 DISTINCT, SETTLED, DUPLICATE = "distinct_elements", "settled", "duplicate"
 PREDICTION = "prediction"
 """Stages beside the filters; the last turns down what the network cannot take."""
+
+_SAME_VOLUME = 0.01  # relative; proposals nearer than that are one
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Vetting:
     settled: AbstractSet[str]
     index: DuplicateIndex
     """Of every candidate so far; what passes is added."""
+    volumes: Volumes | None = None
+    """Where the volume is searched: at which volumes a crystal was proposed."""
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -58,8 +62,17 @@ class Vetting:
         steps += novelty
         if not novelty[-1].passed:
             return _answer(draft, "repeated", steps), None
-        self.index.add(new.id, new.structure)
+        self.remember(new)
         return _answer(draft, "scored", steps), new
+
+    def remember(self, candidate: Candidate, *, judged: bool = False) -> None:
+        """Know a candidate again; one that was judged is wanted at no other volume."""
+        twin = None
+        if self.volumes is not None:
+            twin = self.index.find(candidate.structure)
+            self.volumes.add(twin or candidate.id, candidate, judged=judged)
+        if twin is None:
+            self.index.add(candidate.id, candidate.structure)
 
     def _novelty(self, new: Candidate) -> list[Finding]:
         """Whether its formula needs no more verdicts, and whether it was proposed before."""
@@ -69,6 +82,9 @@ class Vetting:
             return [Finding(SETTLED, False, value, limit)]
         open_still = Finding(SETTLED, True, f"{new.formula} is open", limit)
         twin = self.index.find(new.structure)
+        if twin is not None and self.volumes is not None and self.volumes.open(twin, new):
+            value = f"{twin} at another volume"
+            return [open_still, Finding(DUPLICATE, True, value, "not proposed before")]
         value = twin or f"equals none of {len(self.index)}"
         return [
             open_still,
@@ -76,14 +92,48 @@ class Vetting:
         ]
 
 
+@dataclass
+class Volumes:
+    """Crystals that equal one another but for their volume, by the first one's name.
+
+    Relaxing them ends in the same crystal, so only the proposal gains by another volume: once
+    one was judged there is nothing left to choose.
+    """
+
+    seen: dict[str, list[float]] = field(default_factory=dict)  # Å³/atom
+    firsts: dict[str, str] = field(default_factory=dict)  # of every candidate
+    judged: set[str] = field(default_factory=set)
+
+    def add(self, first: str, candidate: Candidate, *, judged: bool) -> None:
+        """Note the candidate's volume among those of the first like it."""
+        self.seen.setdefault(first, []).append(_volume(candidate))
+        self.firsts[candidate.id] = first
+        if judged:
+            self.judged.add(first)
+
+    def spent(self, candidate: Candidate) -> bool:
+        """Whether one like it was judged."""
+        return self.firsts.get(candidate.id) in self.judged
+
+    def open(self, first: str, candidate: Candidate) -> bool:
+        """Whether nothing like it was judged, or proposed within 1 % of its volume."""
+        if first in self.judged or candidate.generator != SAMPLER:
+            return False
+        volume = _volume(candidate)
+        return all(abs(volume / v - 1.0) > _SAME_VOLUME for v in self.seen.get(first, ()))
+
+
 def decorated(params: dict[str, str], prototype: Prototype) -> Draft:
     """The draft of a point in the sampler's space."""
     elements = tuple(params[f"species_{i}"] for i in range(prototype.n_species))
-    digits = _digest(prototype.label, elements)
+    factor = params.get(VOLUME)
+    digits = _digest(prototype.label, (*elements, *([] if factor is None else [factor])))
     if len(set(elements)) < len(elements):
         name = f"{'-'.join(elements)}-{digits}"
         return Draft(params, name, prototype.label, elements, None)
     structure = decorate(prototype, elements)
+    if factor is not None:
+        structure.scale_lattice(structure.volume * float(factor))
     formula = structure.composition.reduced_formula
     name = f"{formula}-{digits}"
     candidate = Candidate(name, formula, prototype.label, elements, structure, SAMPLER)
@@ -117,6 +167,10 @@ def _answer(draft: Draft, state: str, steps: Sequence[Finding]) -> Ask:
     if last.passed:
         return ask
     return replace(ask, filter=last.filter, value=last.value, limit=last.limit)
+
+
+def _volume(candidate: Candidate) -> float:
+    return float(candidate.structure.volume) / len(candidate.structure)
 
 
 def _digest(prototype: str, elements: Sequence[str]) -> str:

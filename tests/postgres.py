@@ -20,12 +20,8 @@ import pytest
 
 PASSWORD = "hush:/@%{x}"  # nothing may print it, whatever it is made of
 USER = "galena"
-QUICK = (
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "shared_buffers=16MB",
-)
+QUICK = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB")
+"""What was committed still survives the server's sudden end, though not the machine's."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,8 @@ def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="galena-postgres-"))
     if os.getuid() == 0:  # the server refuses to run as root
         shutil.chown(folder, *_nobody())
-        if not os.access(found, os.X_OK, effective_ids=False) or _private(found):
-            found = Path(shutil.copytree(found.parent, folder / "programs")) / "bin"
+        if _private(found):
+            found = _copied(found, folder / "programs")
     data = folder / "data"
     secret = folder / "secret"
     secret.write_text(PASSWORD)
@@ -144,6 +140,15 @@ def _nobody() -> tuple[str, str]:
 def _private(place: Path) -> bool:
     """Whether others than the owner cannot get there."""
     return any(not part.stat().st_mode & 0o001 for part in (place, *place.parents))
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The package's programs, with the libraries that they look for beside the package."""
+    package = programs.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("*18"))
+    return folder / package.name / "pginstall" / "bin"
 
 
 def _free_port() -> int:

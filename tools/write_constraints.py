@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import distributions
+from pathlib import Path
 
 HEADER = """\
 # Every package of a full environment (pip install -e '.[dev]'), exactly as tested.
@@ -20,10 +21,15 @@ LEFT_OUT = re.compile(
     r"galena-materials|pip|setuptools|wheel|triton|nvidia-.*-cu\d+|cuda-.*"
 )
 
+KEPT = ("gpaw", "gpaw-data")
+"""Compiled on their own, by tools/install-gpaw.sh; their pins stay as they are."""
+CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
+
 
 def pins() -> list[str]:
     """Return ``name==version`` lines in order, without local tags such as ``+cpu``."""
-    found: dict[str, str] = {}
+    earlier = (line.partition("==") for line in CONSTRAINTS.read_text().splitlines())
+    found = {name: version for name, _, version in earlier if name in KEPT}
     for distribution in distributions():
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
         if not LEFT_OUT.fullmatch(name):

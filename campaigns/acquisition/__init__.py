@@ -32,6 +32,7 @@ from campaigns.acquisition.thompson import thompson_draws
 from campaigns.acquisition.worth import (
     log_simplicity,
     probability_of_success,
+    success_parts,
     sustainable_share,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "penalised_batch",
     "probability_of_improvement",
     "probability_of_success",
+    "success_parts",
     "sustainable_share",
     "thompson_draws",
     "upper_confidence_bound",

@@ -151,7 +151,7 @@ def likeness(a: FloatArray, b: FloatArray, length: float) -> FloatArray:
     )
 
 
-def typical_distance(points: FloatArray, *, most: int = 500) -> float:
+def typical_distance(points: FloatArray, *, most: int = 200) -> float:
     """Median distance between distinct rows, of ``most`` of them; one where all are alike."""
     step = max(1, len(points) // most)
     some = points[::step][:most]

@@ -172,7 +172,7 @@ def _front(points: ArrayLike, reference: ArrayLike) -> tuple[FloatArray, FloatAr
     """The front's part above the reference point, checked."""
     corner = np.asarray(reference, dtype=np.float64)
     if corner.ndim != 1 or len(corner) < 1 or not np.isfinite(corner).all():
-        raise InputError(f"reference must be m finite numbers, got {reference}")
+        raise InputError(f"reference must be m finite numbers, got {corner.tolist()}")
     given = np.asarray(points, dtype=np.float64)
     if given.size == 0:
         return np.empty((0, len(corner))), corner

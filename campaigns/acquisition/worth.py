@@ -38,6 +38,18 @@ def probability_of_success(
     ``goodness``, ``(n,)`` from 0 to 1, is how sustainable each is; without it, it does not
     count.
     """
+    parts = success_parts(scores, targets, n_elements, n_sites, goodness)
+    return np.asarray(sum(parts.values()), dtype=np.float64)
+
+
+def success_parts(
+    scores: Scores,
+    targets: Targets,
+    n_elements: FloatArray,
+    n_sites: FloatArray,
+    goodness: FloatArray | None = None,
+) -> dict[str, FloatArray]:
+    """The sum of :func:`probability_of_success` in its parts, ``(n,)`` each, by target."""
     gap = targets.band_gap
     gap_std = np.maximum(scores.band_gap_std, _LEAST_STD)
     inside = log_between(
@@ -46,11 +58,15 @@ def probability_of_success(
     hull = targets.energy_above_hull
     hull_std = np.maximum(scores.energy_above_hull_std, _LEAST_STD)
     stable = norm.logcdf((hull.max - scores.energy_above_hull) / hull_std)
-    worth = gap.weight * inside + hull.weight * stable
-    worth += targets.simplicity.weight * log_simplicity(n_elements, n_sites)
+    parts = {
+        "band_gap": gap.weight * inside,
+        "energy_above_hull": hull.weight * stable,
+        "simplicity": targets.simplicity.weight * log_simplicity(n_elements, n_sites),
+    }
     if goodness is not None:
-        worth += targets.sustainability.weight * np.log(np.maximum(goodness, _LEAST_GOOD))
-    return np.asarray(worth, dtype=np.float64)
+        good = np.log(np.maximum(goodness, _LEAST_GOOD))
+        parts["sustainability"] = targets.sustainability.weight * good
+    return parts
 
 
 def sustainable_share(formulas: Sequence[str], target: Sustainability) -> FloatArray:

@@ -8,6 +8,7 @@ which candidate a dead process had.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -175,12 +176,15 @@ class Crew:
 
     def _start(self) -> _Worker:
         ours, theirs = get_context("spawn").Pipe()
+        # Not a daemon, because an oracle may want processes of its own; ended at exit by us.
         process = get_context("spawn").Process(
-            target=serve, args=(theirs, self.recipe), name="galena-oracle", daemon=True
+            target=serve, args=(theirs, self.recipe), name="galena-oracle", daemon=False
         )
         with _environment(dict.fromkeys(_THREADS, str(self.threads))):
             process.start()
         theirs.close()
+        if not self._workers:
+            atexit.register(self.close)
         worker = _Worker(process, ours)
         self._workers.append(worker)
         return worker
@@ -188,6 +192,8 @@ class Crew:
     def _end(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         worker.kill()
+        if not self._workers:
+            atexit.unregister(self.close)
 
     def _deadline(self, worker: _Worker) -> float | None:
         """When the time of the worker's candidate is up; building does not count."""

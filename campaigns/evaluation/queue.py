@@ -10,7 +10,7 @@ is told of a trial that has been taken from its worker, so that each has at most
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf, isfinite
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _SUFFIX = "/evaluations"
 _FORMAT = 1
+_ROLL = "roll of "
 GIVEN_BACK = "given back"
 
 
@@ -143,7 +144,7 @@ class Queue:
 
     @property
     def beat_interval(self) -> float:
-        """S between signs of life that the campaign asks for."""
+        """Seconds between signs of life that the campaign asks for."""
         return float(self.facts()["beat"])
 
     # --- facts about the campaign
@@ -186,6 +187,10 @@ class Queue:
         trial = create_trial(state=TrialState.WAITING, user_attrs=task)
         self.patience(lambda: self.storage.create_new_trial(self.study_id, trial))
 
+    def allow(self, oracle: str, numbers: Sequence[int]) -> None:
+        """Write down which trials may be taken for this oracle, and no others."""
+        self.put(**{_ROLL + oracle: list(numbers)})
+
     def fail(self, number: int, *, lost: str) -> bool:
         """Take a trial from whoever has it; False if it had its verdict already."""
         from optuna.exceptions import UpdateFinishedTrialError
@@ -207,7 +212,8 @@ class Queue:
     def claim(self, worker: str, oracles: Iterable[str] | None = None) -> Claim | None:
         """Take a candidate that nobody has, of one of these oracles, if there is one."""
         wanted = None if oracles is None else frozenset(oracles)
-        roll = set(self.facts().get("roll", ()))
+        rolls = (v for k, v in self.facts().items() if k.startswith(_ROLL))
+        roll = {number for numbers in rolls for number in numbers}
         if not roll:
             return None
         for trial in self._waiting():

@@ -18,6 +18,10 @@ POTENTIAL = "potential"
 """The name of the oracle that relaxes with an interatomic potential."""
 
 
+_MAY_DIFFER = {"model", "python"}
+"""Where a model is kept, and which Python computes, do not change its numbers."""
+
+
 class Recipe(Protocol):
     """Says which oracle, and makes it; a frozen dataclass of a module, not a closure."""
 
@@ -57,13 +61,13 @@ class OracleRecipe:
 
     def attempt(self) -> Attempt:
         """The oracle that relaxes, without guard, for a process that keeps its time limit."""
-        from campaigns.oracles.build import potential_oracle
+        from campaigns.oracles.build import relaxing
         from campaigns.oracles.specs import OracleConfig
 
         spec, equipment = self._loaded()
         if not isinstance(spec, OracleConfig):
             raise InputError(f"oracle '{spec.name}' relaxes nothing")
-        return potential_oracle(spec, equipment)
+        return relaxing(spec, equipment)
 
     def _loaded(self) -> tuple[ComputedSpec, Equipment]:
         from campaigns.config import CampaignConfig
@@ -84,8 +88,8 @@ class OracleRecipe:
 
 def check_versions(begun: Mapping[str, str], found: Mapping[str, str]) -> None:
     """Raise :class:`InputError` if numbers from here would not be the campaign's."""
-    for part in ("galena", "predictor", "potential"):
-        if part in begun and begun[part] != found.get(part):
+    for part in sorted(set(begun) - _MAY_DIFFER):
+        if begun[part] != found.get(part):
             raise InputError(
                 f"the campaign runs with {part} {begun[part]}, here is "
                 f"{found.get(part)}; their numbers must not be mixed. Install or name the "

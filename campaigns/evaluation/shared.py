@@ -25,7 +25,7 @@ from materials.errors import GalenaError, InputError
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-_FIRST, _LONGEST = 0.05, 2.0  # s between looks
+_FIRST, _LONGEST = 0.05, 1.0  # s between looks
 
 
 @dataclass
@@ -116,7 +116,8 @@ class SharedEvaluator:
 
     def finish(self) -> None:
         """Tell the workers that they may go, also those in the middle of something."""
-        self.queue.put(roll=[], finished=True)
+        self.queue.put(finished=True)
+        self.queue.allow(self.oracle, [])
         for trial in self.queue.trials():
             if not trial.state.is_finished():
                 self.queue.fail(trial.number, lost=GIVEN_BACK)
@@ -190,7 +191,8 @@ class SharedEvaluator:
         roll = [trials[0].number for trials in open_trials.values()]
         if roll == self._roll:
             return False
-        self.queue.put(roll=roll, finished=False)
+        self.queue.put(finished=False)
+        self.queue.allow(self.oracle, roll)
         self._roll = roll
         return True
 
@@ -211,7 +213,7 @@ class SharedEvaluator:
             return
         hasty = replace(self.queue, patience=replace(self.queue.patience, seconds=2.0))
         with suppress(GalenaError):
-            hasty.put(roll=[])
+            hasty.allow(self.oracle, [])
             for trials in self._attempts(left, hasty).values():
                 for trial in trials:
                     if _is(trial, "WAITING"):

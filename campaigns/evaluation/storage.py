@@ -30,6 +30,7 @@ _FORMS = (
     "postgresql://USER@HOST/DATABASE, sqlite:///FILE or journal:///FILE "
     "(the last two for one machine)"
 )
+_IDLE, _LOCKED = 3_000, 10_000  # ms; Optuna's transactions take a few
 _SECRET = ("password", "sslpassword")
 _FILES = {"journal", "sqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
@@ -85,18 +86,10 @@ class Address:
             and not Path(str(url.database)).absolute().parent.is_dir()
         ):
             raise InputError(f"{self}: there is no such folder; make it first")
-        if url.drivername == "journal":
-            from optuna.storages import JournalStorage
-            from optuna.storages.journal import JournalFileBackend
-
-            return JournalStorage(JournalFileBackend(str(url.database)))
-        if url.drivername == "sqlite":
-            return _sqlite(url)
-        if url.drivername in _POSTGRES:
-            return _postgresql(url)
-        raise InputError(
-            f"'{self}' names no database that can be shared; expected {_FORMS}"
-        )
+        try:
+            return _opened(url)
+        except RuntimeError as error:  # tables of another Optuna
+            raise StorageError(f"{self}: {error}") from error
 
 
 def masked(url: str) -> str:
@@ -196,6 +189,19 @@ def _passwords(url: str) -> list[str]:
     return [str(password) for password in found if password]
 
 
+def _opened(url: URL) -> BaseStorage:
+    if url.drivername == "journal":
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        return JournalStorage(JournalFileBackend(str(url.database)))
+    if url.drivername == "sqlite":
+        return _sqlite(url)
+    if url.drivername in _POSTGRES:
+        return _postgresql(url)
+    raise InputError(f"'{url}' names no database that can be shared; expected {_FORMS}")
+
+
 def _sqlite(url: URL) -> BaseStorage:
     """SQLite whose transactions are whole.
 
@@ -228,6 +234,8 @@ def _postgresql(url: URL) -> BaseStorage:
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "tcp_user_timeout": 30_000,  # ms
+        # A worker that is paused within a transaction must not keep others from its rows.
+        "options": f"-c idle_in_transaction_session_timeout={_IDLE} -c lock_timeout={_LOCKED}",
     }
     try:
         return RDBStorage(

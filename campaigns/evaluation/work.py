@@ -16,7 +16,7 @@ from campaigns.evaluation.storage import is_away
 from campaigns.evaluation.wire import candidate_of
 from campaigns.protocols import Candidate, Verdict
 
-_FIRST, _LONGEST = 0.1, 5.0  # s between looks for work
+_FIRST, _LONGEST = 0.1, 2.0  # s between looks for work
 
 MakeRecipe = Callable[[dict[str, Any], str], Recipe]
 """From a campaign's facts and an oracle's name."""
@@ -67,6 +67,10 @@ class Worker:
     """s without work after which it goes, even if the campaign is not finished."""
     threads: int = 1
     _crews: dict[str, Crew] = field(default_factory=dict)
+    _interval: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._interval = self.queue.beat_interval
 
     def run(self) -> Tally:
         """Work until the campaign is finished or there was nothing to do for too long.
@@ -126,12 +130,11 @@ class Worker:
         """Evaluate, giving signs of life; None if the candidate is taken from us."""
         crew = self._crew(claim.oracle)
         crew.give(candidate)
-        interval = self.queue.beat_interval
-        count, due = 0, time.monotonic()
+        count, due = 0, time.monotonic() + self._interval
         attempts = Attempts(ATTEMPTS)
         while True:
             if time.monotonic() >= due:
-                count, due = count + 1, time.monotonic() + interval
+                count, due = count + 1, time.monotonic() + self._interval
                 if not self._beat(claim, count):
                     crew.drop(candidate.id)
                     return None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from campaigns.config import CampaignConfig
-from campaigns.oracles.guard import Guard
 from campaigns.oracles.guarded import guarded
-from campaigns.oracles.isolated import Build, Isolated
+from campaigns.oracles.isolated import Build
 from campaigns.oracles.mlip import MlipOracle
+from campaigns.oracles.potential import potential_oracle
 from campaigns.oracles.references import References
 from campaigns.oracles.specs import ComputedSpec, LookupSpec, OracleConfig
 from campaigns.protocols import Oracle
@@ -88,15 +89,11 @@ def build_oracle(
     """
     if not isinstance(spec, OracleConfig):
         return guarded(spec, Path())
-    attempt = (
-        Isolated(alone, spec.time_limit)
-        if spec.time_limit is not None and alone is not None
-        else potential_oracle(spec, equipment, note=note)
-    )
-    return Guard(attempt=attempt, name=spec.name, cost=spec.cost, retries=spec.retries)
+    here = partial(relaxing, spec, equipment, note=note)
+    return potential_oracle(spec, here if spec.time_limit is None else alone or here)
 
 
-def potential_oracle(
+def relaxing(
     spec: OracleConfig, equipment: Equipment, *, note: Callable[[str], None] | None = None
 ) -> MlipOracle:
     """The oracle that relaxes, without guard: it may raise."""

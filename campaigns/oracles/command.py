@@ -78,7 +78,11 @@ class Command:
         if finished.code:
             raise failed_program(argv[0], finished, spec.retry_codes)
         verdict = parse_reply(text, candidate)
-        return replace(verdict, seconds=verdict.seconds or finished.seconds)
+        return replace(
+            verdict,
+            seconds=verdict.seconds or finished.seconds,
+            origin=verdict.origin or spec.name,
+        )
 
 
 def failed_program(

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +66,6 @@ class Lookup:
         for place, name in enumerate(self._ids or ()):
             if name is not None:
                 self._by_id[name].append(place)
-        self._by_formula: dict[str, list[int]] = defaultdict(list)
-        for place, formula in enumerate(_texts(table, FORMULA) or ()):
-            if formula is not None:
-                self._by_formula[_canonical(formula)].append(place)
-        self._matcher: StructureMatcher | None = None
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -83,13 +79,14 @@ class Lookup:
                 f"{_named(rows)} of the table {'has' if len(rows) == 1 else 'have'} no "
                 f"{' and no '.join(self._columns)}"
             )
-        if any(row.values != answered[0].values for row in answered):
-            raise AttemptFailed(
-                f"ambiguous: {len(answered)} rows of the table are {candidate.formula} and "
-                f"differ: {_named(answered)}"
-            )
-        row = answered[0]
-        named = {name: row.values.get(name) for name in ANSWERS}
+        values: dict[str, float] = {}
+        for row in answered:
+            if any(values.setdefault(name, v) != v for name, v in row.values.items()):
+                raise AttemptFailed(
+                    f"ambiguous: {len(answered)} rows of the table are {candidate.formula} "
+                    f"and differ: {_named(answered)}"
+                )
+        named = {name: values.get(name) for name in ANSWERS}
         return Verdict(
             candidate.id,
             energy_per_atom=named["energy_per_atom"],
@@ -97,18 +94,33 @@ class Lookup:
             energy_above_hull=named["energy_above_hull"],
             band_gap=named["band_gap"],
             band_gap_std=named["band_gap_std"],
-            structure=self._crystal(row.place) if self._has_crystals else None,
+            structure=self._crystal(answered[0].place) if self._has_crystals else None,
             converged=True,
             origin=self.origin,
-            properties={k: v for k, v in row.values.items() if k not in ANSWERS},
+            properties={k: v for k, v in values.items() if k not in ANSWERS},
         )
+
+    @cached_property
+    def _by_formula(self) -> Mapping[str, Sequence[int]]:
+        """Rows of each formula; made only where an id is not enough."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, formula in enumerate(_texts(self._table, FORMULA) or ()):
+            if formula is not None:
+                found[_canonical(formula)].append(place)
+        return found
+
+    @cached_property
+    def _matcher(self) -> StructureMatcher:
+        from pymatgen.core.structure_matcher import StructureMatcher
+
+        return StructureMatcher()
 
     def _places(self, candidate: Candidate) -> Sequence[int]:
         """Rows that are the candidate."""
         if found := self._by_id.get(candidate.id):
             return found
-        formula = candidate.structure.composition.reduced_formula
-        of_formula = self._by_formula.get(_canonical(formula), [])
+        formula = reduced_formula(candidate.structure)
+        of_formula = self._by_formula.get(formula, [])
         if not of_formula:
             raise AttemptFailed(f"the table has no row of {formula} or '{candidate.id}'")
         if not self._has_crystals:
@@ -121,10 +133,6 @@ class Lookup:
         return same
 
     def _equal(self, candidate: Candidate, place: int) -> bool:
-        if self._matcher is None:
-            from pymatgen.core.structure_matcher import StructureMatcher
-
-            self._matcher = StructureMatcher()
         crystal = self._crystal(place)
         return crystal is not None and self._matcher.fit(candidate.structure, crystal)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from typing import IO
 from campaigns.oracles.failures import AttemptFailed, MayPass
 from materials.errors import did_you_mean
 
+_WATCHED = (sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")))
 _TAIL = 4_000  # bytes of standard error that are kept
 _PIECE = 65_536
 _GRACE = 5.0  # s for pipes to close once all that could write to them was killed
@@ -51,29 +52,29 @@ def run_program(
 ) -> Finished:
     """Run a program in ``folder`` and wait for its end; no shell, no standard input.
 
-    It leads a process group, all of which is killed when a limit is reached, and when it
-    ends: what it left running in the background goes too.
+    It leads a process group, all of which is killed when a limit is reached, when it ends
+    (what it left running in the background goes too), and when this process dies.
 
     Raises:
         AttemptFailed: it cannot be started, or printed too much.
         MayPass: it took too long.
     """
+    program = shutil.which(argv[0])
+    if program is None:
+        raise AttemptFailed(_not_found(argv[0]))
     started = time.monotonic()
     try:
         process = subprocess.Popen(
-            list(argv),
+            [*_WATCHED, str(Path(program).absolute()), *argv[1:]],
             cwd=folder,
             env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C is this process's to deal with
         )
-    except FileNotFoundError as error:
-        raise AttemptFailed(_not_found(argv[0])) from error
-    except (PermissionError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AttemptFailed(f"{argv[0]}: cannot be started: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise AttemptFailed(f"{argv[0]}: cannot be started: {error}") from error
     readers = _Readers(process, limits.output)
     try:
         code = process.wait(limits.seconds)
@@ -82,7 +83,7 @@ def run_program(
             f"{_short(argv)}: no end after {limits.seconds:g} s, killed"
         ) from error
     finally:
-        _kill_group(process)
+        _end(process)
         readers.join()
     if readers.too_much:
         raise AttemptFailed(
@@ -122,7 +123,7 @@ class _Readers:
         while piece := os.read(pipe.fileno(), _PIECE):
             if len(self._output) + len(piece) > self._limit:
                 self.too_much = True
-                _kill_group(self._process)
+                _end(self._process)
                 break
             self._output += piece
         pipe.close()
@@ -134,17 +135,17 @@ class _Readers:
         pipe.close()
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End the program and what it started; they may have ended already."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let the watchdog end the program and what it started; they may have ended already."""
+    if process.stdin is not None:
+        process.stdin.close()
     process.wait()
 
 
 def _not_found(program: str) -> str:
     found = f"{program}: no such program"
     if os.sep in program:
-        return f"{found}; a relative path begins at the call's folder, so give a whole one"
+        return f"{found}; a relative path begins at {Path.cwd()}"
     known = {
         entry.name
         for folder in os.get_exec_path()

@@ -11,11 +11,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
 
 from campaigns.acquisition.arrays import FloatArray
 from materials.errors import InputError
 
 _CHUNK = 8192  # candidates predicted at a time
+_TUNING = 200  # labels, spread over all, that the kernel's three numbers are chosen by
 
 Answer = tuple[ArrayLike, ArrayLike]  # mean and standard deviation
 
@@ -82,23 +84,44 @@ class GaussianProcess:
         kernel = ConstantKernel(1.0, (0.05, 20.0)) * Matern(
             1.0, (0.05, 20.0), nu=2.5
         ) + WhiteKernel(1e-2, (1e-6, 1.0))
-        self._model = GaussianProcessRegressor(kernel)
+        points, values = self._scaled(X), (y - self._centre) / self._unit
+        some = np.linspace(0, len(y) - 1, min(len(y), _TUNING)).astype(np.int64)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a bound may be the best
-            self._model.fit(self._scaled(X), (y - self._centre) / self._unit)
+            tuned = GaussianProcessRegressor(kernel).fit(points[some], values[some])
+        settled = GaussianProcessRegressor(tuned.kernel_, optimizer=None)
+        self._model = settled.fit(points, values)
         return self
 
     def predict(self, X: FloatArray, return_std: bool = False) -> Any:
-        """Means ``(n,)``, and with ``return_std`` deviations ``(n,)``, in the unit of ``y``."""
+        """Means ``(n,)``, and with ``return_std`` deviations ``(n,)``, in the unit of ``y``.
+
+        As scikit-learn would, but several times faster for wide features: distances come from
+        one matrix product.
+        """
+        model, signal = self._model, self._model.kernel_.k1
+        cross = signal.k1.constant_value * _matern(
+            self._scaled(X) / signal.k2.length_scale,
+            model.X_train_ / signal.k2.length_scale,
+        )
+        mean = self._centre + self._unit * (cross @ model.alpha_)
         if not return_std:
-            return self._centre + self._unit * self._model.predict(self._scaled(X))
-        mean, std = self._model.predict(self._scaled(X), return_std=True)
-        noise = self._model.kernel_.k2.noise_level
-        own = np.sqrt(np.maximum(std**2 - noise, 1e-12))
-        return self._centre + self._unit * mean, self._unit * own
+            return mean
+        explained = solve_triangular(model.L_, cross.T, lower=True, check_finite=False)
+        left = signal.k1.constant_value - np.einsum("ij,ij->j", explained, explained)
+        return mean, self._unit * np.sqrt(np.maximum(left, 1e-12))
 
     def _scaled(self, X: FloatArray) -> FloatArray:
         return np.asarray((X - self._shift) * self._scale, dtype=np.float64)
+
+
+def _matern(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Matérn 5/2 between rows that are scaled by its length, ``(len(a), len(b))``."""
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * (a @ b.T)
+    distance = np.sqrt(5.0 * np.maximum(squared, 0.0))
+    return np.asarray(
+        (1.0 + distance + distance**2 / 3.0) * np.exp(-distance), dtype=np.float64
+    )
 
 
 def learn_and_predict(

@@ -38,6 +38,7 @@ class Prior:
 class Column:
     """Candidates as one target's processes see them; ``label`` is empty for unjudged ones."""
 
+    target: str
     mean: FloatArray  # (n,)
     std: FloatArray  # (n,), not below the oracle's own noise
     states: States
@@ -64,7 +65,9 @@ class Column:
         else:
             mean, std = np.full(n, prior.mean), np.full(n, max(prior.std, noise))
         label = np.zeros(0) if label is None else label
-        return cls(mean=mean, std=std, states=states, label=label)
+        return cls(
+            target=base.targets[number], mean=mean, std=std, states=states, label=label
+        )
 
     def clipped(self, most: float) -> FloatArray:
         """Labels no farther than ``most`` robust deviations from the network, ``(n,)``.

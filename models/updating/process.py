@@ -13,8 +13,8 @@ scaled inverse chi-squared prior around one and is integrated out, which leaves
     log p(u) = -½ log |V| - ½ (ν + n) log(ν + uᵀ V⁻¹ u) + const
 
 (Gelman et al., *Bayesian Data Analysis*, 3rd ed., ch. 14). Every parameter away from zero
-costs ½ log n (Schwarz, Ann. Stat. 6, 461 (1978)). With few labels κ is one, ρ and ``B``
-zero: the network alone. All sums are in float64 and in a fixed order.
+costs ½ log n (Schwarz, Ann. Stat. 6, 461 (1978)). With few labels κ stays near one, and ρ
+and ``B`` have to pay for themselves. All sums are in float64 and in a fixed order.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from campaigns.acquisition import probability_of_success
+from campaigns.beliefs import Beliefs
 from campaigns.config import CampaignConfig
 from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.loop import Machinery, run_campaign
 from campaigns.pools import CrystalPool
 from campaigns.propose import Proposer
-from campaigns.surrogate import CorrectedPredictor
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
 from materials.table import CrystalTable
@@ -83,16 +83,16 @@ def test_the_ranking_is_that_of_the_whole_pool(table: Path) -> None:
     config = pool_config(table)
     pool = CrystalPool(config.pool, config, FakePredictor())
     found = pool.predicted(lambda n: None)
-    surrogate = CorrectedPredictor.fit(None, {})
-    best = pool.best(found, surrogate, seen=set(), settled=set())
-    whole = surrogate.score(found.base(slice(None)))
+    beliefs = Beliefs.of_network(config.targets)
+    best = pool.best(found, beliefs, seen=set(), settled=set())
+    whole = beliefs.score(found.base(slice(None)))
     worth = probability_of_success(whole, config.targets, found.n_elements, found.n_sites)
     order = np.argsort(-worth, kind="stable")[:8]
     assert [draft.name for draft in best] == [str(found.ids[i]) for i in order]
-    later = pool.best(found, surrogate, seen={best[0].name}, settled=set())
+    later = pool.best(found, beliefs, seen={best[0].name}, settled=set())
     assert [d.name for d in later][:7] == [d.name for d in best][1:]
     formula = best[0].candidate.formula
-    rest = pool.best(found, surrogate, seen=set(), settled={formula})
+    rest = pool.best(found, beliefs, seen=set(), settled={formula})
     assert formula not in {d.candidate.formula for d in rest}
 
 

@@ -52,7 +52,7 @@ def parse_answers(
 ) -> Answers:
     """As :func:`read_answers`, from a text; never raises for any."""
     table = parse_table(text, suffix)
-    bad: list[Problem] = []
+    bad = [Problem(row, "", text, "expected an object") for row, text in table.odd]
     if table.fault:
         bad.append(Problem(0, "", "", table.fault))
     if not table.headings:
@@ -120,22 +120,16 @@ def _row(
     failed = "" if places[1] is None else _text(texts, places[1])
     filled = [(column, _text(texts, column.place)) for column in columns]
     filled = [(column, text) for column, text in filled if text]
+    if any(text.strip() for text in texts[len(table.headings) :]):
+        reason = f"{len(texts)} cells where there are {len(table.headings)} headings"
+        return [], [Problem(row, "", "", f"{reason}; put texts with separators in quotes")]
     if not filled and not failed:
-        beyond = [text for text in texts[len(table.headings) :] if text.strip()]
-        if name and not beyond and (name in open_ids):
-            return [], []
-        if not name and not any(text.strip() for text in texts):
-            return [], []
+        return [], []
     if not name:
         return [], [Problem(row, ID, "", "it is empty, so nobody knows what was measured")]
     if name not in open_ids:
         near = did_you_mean(name, open_ids)
         return [], [Problem(row, ID, name, f"nobody asked about it.{near}")]
-    if len(texts) > len(table.headings) and any(
-        text.strip() for text in texts[len(table.headings) :]
-    ):
-        reason = f"{len(texts)} cells where there are {len(table.headings)} headings"
-        return [], [Problem(row, "", "", f"{reason}; put texts with commas in quotes")]
     if filled and failed:
         return [], [
             Problem(row, FAILED, failed, "there are values too; keep one or the other")

@@ -27,6 +27,8 @@ class Table:
     comma_is_decimal: bool
     fault: str = ""
     """Why what follows the last row could not be read."""
+    odd: tuple[tuple[int, str], ...] = ()
+    """Entries of a JSON list that are no rows at all."""
 
 
 def read_file(path: Path) -> tuple[str, str]:
@@ -96,11 +98,15 @@ def _json_table(text: str) -> Table:
     headings = tuple(dict.fromkeys(_keys(content)))
     rows = [
         (number, tuple(_cell(row.get(name)) for name in headings))
-        if isinstance(row, dict)
-        else (number, (_cell(row),))
         for number, row in enumerate(content, start=1)
+        if isinstance(row, dict)
     ]
-    return Table(headings, tuple(rows), False)
+    odd = [
+        (number, _cell(row))
+        for number, row in enumerate(content, start=1)
+        if not isinstance(row, dict)
+    ]
+    return Table(headings, tuple(rows), False, odd=tuple(odd))
 
 
 def _keys(content: Sequence[Any]) -> Iterator[str]:

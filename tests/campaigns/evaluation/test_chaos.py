@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from campaigns.evaluation.shared import SharedEvaluator
+from campaigns.evaluation.storage import Address
 from tests.campaigns.evaluation.fakes import FakeRecipe, candidates, ended, events, verdict
 from tests.campaigns.evaluation.places import command, shared
 from tests.postgres import PASSWORD, Server, postgres  # noqa: F401
 
 HOME = Path(__file__).parents[3]
 SECONDS = 0.25  # of one evaluation
+NOTHING = FakeRecipe(Path(os.devnull))
 
 
 @contextmanager
@@ -86,6 +91,20 @@ def run(
     return by_id
 
 
+def test_a_client_that_stands_still_within_a_transaction_is_cut_off(postgres):  # noqa: F811
+    """As a worker does that is paused at the wrong moment."""
+    still = Address(postgres.url).open()
+    with still.engine.connect() as connection, shared(NOTHING, postgres.url) as evaluator:
+        evaluator.queue.add(candidates(1)[0], "fake")
+        connection.exec_driver_sql("SELECT * FROM trials FOR UPDATE")
+        began = time.monotonic()
+        assert evaluator.queue.fail(0, lost="for a test")
+        assert time.monotonic() - began < 15.0
+        with pytest.raises(DBAPIError, match="idle-in-transaction"):
+            connection.exec_driver_sql("SELECT 1")
+        connection.invalidate()
+
+
 def test_two_of_four_are_killed_and_nothing_is_lost_or_done_twice(postgres, tmp_path):  # noqa: F811
     recipe = FakeRecipe(tmp_path / "log", SECONDS)
     killed: list[str] = []
@@ -126,7 +145,7 @@ def test_a_worker_that_was_paused_is_not_heard(postgres, tmp_path):  # noqa: F81
             paused.append(at_work(recipe.log, workers))
             send(signal.SIGSTOP)
 
-        found = run(evaluator, 12, {3: pause})
+        found = run(evaluator, 24, {3: pause})
         ((which, name, _),) = paused
         assert found[name].attempts == 2
         send(signal.SIGCONT)
@@ -146,19 +165,52 @@ def test_the_database_goes_away_for_some_seconds(postgres: Server, tmp_path):  #
         team(evaluator, tmp_path, postgres.url, 3) as workers,
     ):
 
-        def outage() -> None:
+        def away() -> None:
             at_work(recipe.log, workers)
             postgres.stop()
             time.sleep(2.5)  # longer than a worker may be silent
             postgres.start()
 
-        found = run(evaluator, 20, {5: outage})
+        outage = Thread(target=away)  # so that the campaign is listening meanwhile
+        found = run(evaluator, 24, {5: outage.start})
+        outage.join()
         evaluator.finish()
         assert [one.wait(20) for one in workers] == [0, 0, 0]
     assert all(v.attempts == 1 for v in found.values())
     assert ended(recipe.log) == Counter(found.keys())
     assert any("does not answer" in line for line in notes)
+    assert "does not answer" in (tmp_path / "worker-0").read_text()
     assert not any(PASSWORD in line or "hush" in line for line in notes)
+
+
+def test_the_campaign_itself_is_killed_again_and_again(postgres, tmp_path):  # noqa: F811
+    """Its workers go on meanwhile; what they found is found, and nothing is done twice."""
+    record, log = tmp_path / "record", tmp_path / "log"
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    module = "tests.campaigns.evaluation.asking"
+    line = [sys.executable, "-m", module, str(record), postgres.url, "16"]
+    asking = subprocess.Popen(line, cwd=HOME, env=environment)
+    with shared(FakeRecipe(log), postgres.url, name="toy") as evaluator:
+        pass  # so that workers find it
+    with team(evaluator, tmp_path, postgres.url, 2) as workers:
+        for told in (2, 7):
+            _until(lambda told=told: len(events(record, "told")) >= told)
+            asking.kill()
+            asking.wait()
+            time.sleep(SECONDS / 2)
+            asking = subprocess.Popen(line, cwd=HOME, env=environment)
+        assert asking.wait(40) == 0
+        assert [one.wait(20) for one in workers] == [0, 0]
+    names = Counter(c.id for c in candidates(16))
+    assert Counter(words[0] for words in events(record, "told")) == names
+    assert ended(log) == names
+
+
+def _until(true: Callable[[], object], seconds: float = 40.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
 
 
 def _output(path: Path, words: str, seconds: float = 10.0) -> bool:

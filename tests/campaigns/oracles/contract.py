@@ -17,14 +17,16 @@ def candidate(structure: Structure, name: str | None = None) -> Candidate:
     return Candidate(name or f"{formula}-1", formula, "any", symbols, structure)
 
 
+_FCC = ((0.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
+
+
 def copper(a: float = 3.6, name: str | None = None) -> Candidate:
-    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(a), ["Cu"], [[0, 0, 0]])
-    return candidate(cell, name)
+    return candidate(Structure(Lattice.cubic(a), ["Cu"] * 4, _FCC), name)
 
 
 def silicon(a: float = 5.43, name: str | None = None) -> Candidate:
-    cell = Structure.from_spacegroup("Fd-3m", Lattice.cubic(a), ["Si"], [[0, 0, 0]])
-    return candidate(cell, name)
+    sites = [[x + shift for x in site] for shift in (0.0, 0.25) for site in _FCC]
+    return candidate(Structure(Lattice.cubic(a), ["Si"] * 8, sites), name)
 
 
 def coinciding() -> Candidate:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -126,7 +129,12 @@ def test_programs_that_are_missing_are_named_with_near_ones(tmp_path: Path) -> N
         guarded(spec, tmp_path)(CU).error
     )
     spec = spec.model_copy(update={"argv": ("./missing", "{structure}")})
-    assert "relative path" in str(guarded(spec, tmp_path)(CU).error)
+    assert "relative path begins at" in str(guarded(spec, tmp_path)(CU).error)
+    text = tmp_path / "no_program"
+    text.write_text("hello")
+    text.chmod(0o755)
+    spec = spec.model_copy(update={"argv": (str(text), "{structure}")})
+    assert "cannot be started: Exec format error" in str(guarded(spec, tmp_path)(CU).error)
 
 
 def test_exit_codes_that_may_pass_are_tried_again(tmp_path: Path) -> None:
@@ -152,18 +160,61 @@ def test_at_the_time_limit_everything_that_was_started_is_killed(tmp_path: Path)
     assert "no end after 2 s, killed" in str(verdict.error)
     assert time.monotonic() - started < 15.0
     grandchild = int((tmp_path / "program.py.pid").read_text())
-    for _ in range(50):
-        if not _alive(grandchild):
-            break
-        time.sleep(0.1)
-    assert not _alive(grandchild)
+    _wait_for(lambda: not _alive(grandchild))
 
 
-def test_what_is_left_in_the_background_does_not_hold_the_call(tmp_path: Path) -> None:
+def test_what_is_left_in_the_background_goes_when_the_program_does(tmp_path: Path) -> None:
+    source = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        "open(sys.argv[0] + '.pid', 'w').write(str(child.pid))\n" + GOOD
+    )
     started = time.monotonic()
-    verdict = run(tmp_path, "import subprocess; subprocess.Popen(['sleep', '60'])" + GOOD)
-    assert verdict.error is None
+    assert run(tmp_path, source).error is None
     assert time.monotonic() - started < 15.0
+    left = int((tmp_path / "program.py.pid").read_text())
+    _wait_for(lambda: not _alive(left))
+
+
+def test_a_program_does_not_outlive_a_campaign_that_was_killed(tmp_path: Path) -> None:
+    up = tmp_path / "up"
+    spec = program(tmp_path, f"import time; open({str(up)!r}, 'w'); time.sleep(60)")
+    caller = (
+        "import sys; from pathlib import Path\n"
+        "from campaigns.oracles.process import Limits, run_program\n"
+        f"run_program({list(spec.argv)!r}, Path({str(tmp_path)!r}), Limits())\n"
+    )
+    campaign = subprocess.Popen(
+        [sys.executable, "-c", caller], cwd=Path(__file__).parents[3]
+    )
+    _wait_for(up.exists)
+    ours = [pid for pid in _processes() if str(tmp_path / "program.py") in _command(pid)]
+    ours.remove(campaign.pid)
+    assert len(ours) == 2, "the watchdog and the program"
+    campaign.kill()
+    campaign.wait()
+    _wait_for(lambda: not any(_alive(pid) for pid in ours))
+
+
+def _wait_for(happened: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if happened():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen within 30 s")
+
+
+def _processes() -> list[int]:
+    if not Path("/proc").is_dir():
+        pytest.skip("no /proc here to find processes in")
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def _alive(pid: int) -> bool:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
@@ -66,7 +66,8 @@ def test_a_relaxation_comes_to_the_same_place(tmp_path: Path) -> None:
     assert not run(tmp_path, copper(3.8), geometry="relax", max_steps=1, **EMT).converged
 
 
-@given(n=st.integers(1, 3), m=st.integers(1, 3), shift=st.floats(0, 1))
+@settings(deadline=None, max_examples=10)
+@given(n=st.integers(1, 2), m=st.integers(1, 2), shift=st.floats(0, 1))
 def test_the_primitive_cell_does_not_depend_on_how_the_crystal_is_written(
     n: int, m: int, shift: float
 ) -> None:
@@ -92,6 +93,21 @@ def test_what_the_calculator_cannot_do_is_said_once(tmp_path: Path) -> None:
     assert verdict.attempts == 1
     wrong = {"recipe": "ase", "ase": {"calculator": "ase.calculators.emt.EMTT"}}
     assert "has no attribute 'EMTT'" in str(run(tmp_path, **wrong).error)
+
+
+def test_what_the_machine_is_to_blame_for_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "starved.py").write_text(
+        "from ase.calculators.emt import EMT\n"
+        "class Starved(EMT):\n"
+        "    def calculate(self, *a, **k): raise MemoryError('no room')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    starved = {"recipe": "ase", "ase": {"calculator": "starved.Starved"}, "retries": 1}
+    verdict = run(tmp_path, **starved)
+    assert verdict.failures == ("MemoryError: no room",)
+    assert verdict.error == "MemoryError: no room"
 
 
 def test_a_script_of_ones_own_gets_the_job_and_its_settings(tmp_path: Path) -> None:

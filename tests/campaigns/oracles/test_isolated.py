@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ import pytest
 from campaigns.oracles.failures import AttemptFailed, MayPass
 from campaigns.oracles.guard import Guard
 from campaigns.oracles.isolated import Isolated
-from tests.campaigns.oracles.contract import copper
+from campaigns.oracles.potential import potential_oracle
+from campaigns.oracles.specs import OracleConfig
+from tests.campaigns.oracles.contract import check_verdict, copper
 from tests.campaigns.oracles.isolated_toys import build_moody, build_nothing
 
 CU = copper()
@@ -44,3 +47,15 @@ def test_what_cannot_be_built_is_said_and_not_tried_again() -> None:
         verdict.error == "the oracle cannot be built: ValueError: the weights are damaged"
     )
     assert verdict.attempts == 1
+
+
+@pytest.mark.parametrize("limit", [None, 30.0])
+def test_a_potential_is_isolated_where_its_calls_have_a_limit(limit: float | None) -> None:
+    spec = OracleConfig(time_limit=limit, cost=2.0)
+    oracle = potential_oracle(spec, build_moody)
+    verdict = oracle(CU)
+    check_verdict(verdict, CU, cost=2.0, name="potential")
+    here = verdict.band_gap == float(os.getpid()) * 1e-9
+    assert here == (limit is None)
+    if isinstance(oracle.attempt, Isolated):
+        oracle.attempt.close()

@@ -22,7 +22,7 @@ Make = Callable[[Any], Any]
 
 _SPAN = 0.06  # of the volume, either side
 _POINTS = 7
-_RECENTRINGS = 4
+_RECENTRINGS = 7
 _LONGEST_STEP = 0.2  # Å
 _GPA = 160.21766208  # GPa in one eV/Å3
 
@@ -92,7 +92,7 @@ def _to_best_volume(atoms: Any, make: Make) -> dict[str, Any]:
     """Scale the cell to the minimum of a Birch-Murnaghan equation of state.
 
     F. Birch, Phys. Rev. 71, 809 (1947). Where the minimum lies outside the volumes computed,
-    they are centred on it and the curve is computed again.
+    they are moved towards it and the curve is computed again.
     """
     from ase import eos
 
@@ -105,7 +105,7 @@ def _to_best_volume(atoms: Any, make: Make) -> dict[str, Any]:
         energies += _POINTS
         lowest = int(np.argmin(found))
         if lowest in (0, _POINTS - 1):
-            centre = volumes[lowest]
+            centre *= 1.0 + (1.5 if lowest else -1.5) * _SPAN
             continue
         best, _, bulk = equation(volumes, found, eos="birchmurnaghan").fit(warn=False)
         _scale(atoms, shape, best)

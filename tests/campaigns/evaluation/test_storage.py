@@ -1,0 +1,118 @@
+"""Databases are named by URLs, and their passwords are nobody's business."""
+
+from __future__ import annotations
+
+import sys
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+
+from campaigns.evaluation.storage import Address, Patience, StorageError, masked
+from materials.errors import InputError, MissingExtraError
+
+secrets = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=20
+).map(lambda text: f"q7{text}")
+
+
+@given(secrets)
+def test_no_password_is_ever_printed(secret):
+    quoted = quote(secret, safe="")
+    for url in (
+        f"postgresql://me:{quoted}@db:5432/galena",
+        f"postgresql://me@db/galena?password={quoted}&sslmode=require",
+    ):
+        address = Address(url)
+        for shown in (str(address), repr(address), masked(url)):
+            assert secret not in shown
+            assert quoted not in shown
+            assert "me" in shown
+            assert "galena" in shown
+        assert address.secret == url
+        for form in (secret, quoted):
+            assert form not in address.scrub(f"cannot connect as me with {form} to db")
+
+
+def test_what_is_no_url_hides_its_password_too():
+    assert "hush" not in masked("postgresql://me:hush@db:port/galena")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "galena", "mysql://u@h/d", "redis://h", "sqlite://", "journal://"]
+)
+def test_other_databases_are_refused_with_what_there_is(url):
+    with pytest.raises(InputError, match="postgresql://USER@HOST/DATABASE"):
+        Address(url).open()
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused(tmp_path):
+    for kind in ("sqlite", "journal"):
+        with pytest.raises(InputError, match="no such folder"):
+            Address(f"{kind}:///{tmp_path}/none/q").open()
+
+
+def test_postgresql_without_its_driver_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtraError, match=r"galena-materials\[postgres\]"):
+        Address("postgresql://me@127.0.0.1:1/galena").open()
+
+
+def failing(times: int, message: str):
+    calls = []
+
+    def call() -> int:
+        calls.append(1)
+        if len(calls) <= times:
+            raise OperationalError("SELECT 1", {}, Exception(message))
+        return len(calls)
+
+    return call, calls
+
+
+@given(times=st.integers(0, 3))
+def test_what_fails_for_a_while_is_done_again(times):
+    told: list[str] = []
+    call, _ = failing(times, "server closed the connection")
+    patience = Patience(Address("postgresql://me:hush@db/g"), 30.0, told.append, 0.001)
+    assert patience(call) == times + 1
+    assert len(told) == (times > 0)
+    assert "hush" not in "".join(told)
+
+
+def test_what_fails_for_too_long_is_told_without_the_password():
+    call, calls = failing(999, "no connection for me with hush!")
+    patience = Patience(Address("postgresql://me:hush!@db/g"), 0.2, longest=0.01)
+    with pytest.raises(StorageError, match=r"no connection for me with \*\*\*") as told:
+        patience(call)
+    assert "hush" not in str(told.value)
+    assert len(calls) > 3
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'FATAL:  password authentication failed for user "me"',
+        'FATAL:  database "galena" does not exist',
+        'FATAL:  role "me" does not exist',
+    ],
+)
+def test_what_waiting_cannot_mend_is_told_at_once(message):
+    call, calls = failing(999, message)
+    with pytest.raises(StorageError, match="FATAL"):
+        Patience(Address("postgresql://me@db/g"), 30.0)(call)
+    assert len(calls) == 1
+
+
+def test_what_is_no_fault_of_the_database_is_not_tried_again():
+    calls = []
+
+    def call() -> None:
+        calls.append(1)
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        Patience(Address("postgresql://me@db/g"), 30.0)(call)
+    assert len(calls) == 1
