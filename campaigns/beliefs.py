@@ -1,7 +1,7 @@
 """What a round believes of candidates, after all verdicts so far.
 
 Two things are learned: each target's value (:mod:`campaigns.surrogate`), and the chance to meet
-all targets together (:mod:`campaigns.success`), which sees what values miss: metals that pass
+all targets together (:mod:`campaigns.chances`), which sees what values miss: metals that pass
 for semiconductors, targets that fail together. The second corrects the first. The same is
 replayed by ``galena backtest`` under the name ``galena``.
 """
@@ -9,22 +9,21 @@ replayed by ``galena backtest`` under the name ``galena``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from scipy.special import log_expit
 
-from campaigns.acquisition import success_parts
+from campaigns.acquisition import Window, log_joint_probability
+from campaigns.chances import Chances
 from campaigns.config import CampaignConfig, Targets
 from campaigns.learned import base_of, is_hit, truth_of
 from campaigns.protocols import FloatArray, Scores, Verdict
 from campaigns.records import Proposed
-from campaigns.success import LearnedSuccess, log_odds, pooled
-from campaigns.surrogate import CorrectedPredictor
+from campaigns.success import log_odds
+from campaigns.surrogate import CorrectedPredictor, labels_of
 from models.updating.base import Base
-
-_SOUGHT = ("band_gap", "energy_above_hull")
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class Beliefs:
 
     targets: Targets
     surrogate: CorrectedPredictor
-    success: LearnedSuccess | None = None
+    chances: Chances | None = None
     """None before any verdict."""
 
     @classmethod
     def of_network(cls, targets: Targets) -> Self:
         """What is believed before any verdict."""
-        return cls(targets, CorrectedPredictor.fit(None, {}))
+        return cls(targets, CorrectedPredictor())
 
     @classmethod
     def learned(
@@ -62,10 +61,12 @@ class Beliefs:
         said = [verdicts[p.candidate.id] for p in judged]
         base, truth = base_of(judged), truth_of(said)
         surrogate = CorrectedPredictor.fit(base, truth)
-        believed = cls(config.targets, surrogate)
-        guess = believed._guess(base, surrogate.left_out(base, truth))
         hits = np.array([is_hit(v, config) for v in said], dtype=bool)
-        return replace(believed, success=LearnedSuccess.fit(guess, base.embedding, hits))
+        windows = windows_of(config.targets)
+        if (update := surrogate.update) is None:
+            return cls(config.targets, surrogate)
+        chances = Chances.of(update, base, labels_of(truth), windows, hits)
+        return cls(config.targets, surrogate, chances)
 
     def score(self, base: Base) -> Scores:
         """The oracle's answers as predicted."""
@@ -74,43 +75,34 @@ class Beliefs:
     def lesson(self, base: Base, scores: Scores) -> FloatArray:
         """What success and failure add to the log worth of candidates, ``(n,)``.
 
-        Where the targets weigh 1 the sum is the learned log chance of success; ``scores`` are
-        those of :meth:`score`.
+        Where the targets weigh 1 the sum is the learned log chance of success, as far as
+        chances are believed at all; ``scores`` are those of :meth:`score`.
         """
-        if self.success is None:
+        if self.chances is None:
             return np.zeros(len(base))
-        guess = self._guess(base, scores)
-        learned = self.success.log_probability(guess, base.embedding)
-        plain = log_expit(log_odds(_log_chance(scores, self.targets)))
-        weights = [getattr(self.targets, name).weight for name in _SOUGHT]
+        mean = np.stack([scores.band_gap, scores.energy_above_hull], axis=1)
+        std = np.stack([scores.band_gap_std, scores.energy_above_hull_std], axis=1)
+        plain = log_expit(log_odds(log_joint_probability(mean, std, self.chances.windows)))
+        weights = (self.targets.band_gap.weight, self.targets.energy_above_hull.weight)
         weight = float(np.mean([w for w in weights if w > 0]))
+        learned = self.chances.log_probability(base)
         return np.asarray(weight * (learned - plain), dtype=np.float64)
 
     def facts(self) -> dict[str, float]:
         """Numbers of what was learned, for a round's summary."""
         facts = self.surrogate.facts()
-        if self.success is not None:
+        if self.chances is not None:
             facts |= {
-                "success_variance": self.success.variance,
-                "success_length": self.success.length,
+                "success_variance": self.chances.learned.variance,
+                "success_length": self.chances.learned.length,
             }
         return facts
 
-    def _guess(self, base: Base, scores: Scores) -> FloatArray:
-        """Log chance of success by network and corrected network together, ``(n,)``."""
-        network = self.of_network(self.targets).score(base)
-        return pooled(_log_chance(scores, self.targets), _log_chance(network, self.targets))
 
-
-def _log_chance(scores: Scores, targets: Targets) -> FloatArray:
-    """Log probability of meeting all targets that weigh anything, each alike, ``(n,)``."""
-    sought = {
-        name: getattr(targets, name).model_copy(
-            update={"weight": float(getattr(targets, name).weight > 0)}
-        )
-        for name in _SOUGHT
-    }
-    alike = targets.model_copy(update=sought)
-    one = np.ones(len(scores.band_gap))
-    parts = success_parts(scores, alike, one, one)
-    return np.asarray(sum(parts[name] for name in _SOUGHT), dtype=np.float64)
+def windows_of(targets: Targets) -> tuple[Window, Window]:
+    """Where gap and energy above hull are to lie; anywhere, if that weighs nothing."""
+    gap, hull = targets.band_gap, targets.energy_above_hull
+    return (
+        Window(gap.min, gap.max) if gap.weight > 0 else Window(),
+        Window(max=hull.max) if hull.weight > 0 else Window(),
+    )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaigns.acquisition import Window, log_joint_probability
 from campaigns.protocols import FloatArray
@@ -39,10 +40,22 @@ class Chances:
 
         Raises :class:`materials.errors.InputError` if shapes do not match.
         """
-        update = fit_update(labelled, truth)
-        told = log_joint_probability(*left_out(update, labelled, truth), windows)
         columns = zip(windows, truth.T, strict=True)
-        success = np.stack([window.holds(column) for window, column in columns]).all(axis=0)
+        held = [window.holds(column) for window, column in columns]
+        success = np.logical_and.reduce(held)
+        return cls.of(fit_update(labelled, truth), labelled, truth, windows, success)
+
+    @classmethod
+    def of(
+        cls,
+        update: Update,
+        labelled: Base,
+        truth: FloatArray,
+        windows: Sequence[Window],
+        success: NDArray[np.bool_],
+    ) -> Self:
+        """As :meth:`fit`, with an update of the same labels and who succeeded, ``(k,)``."""
+        told = log_joint_probability(*left_out(update, labelled, truth), windows)
         guess = pooled(told, network_guess(labelled, windows))
         return cls(
             tuple(windows), update, LearnedSuccess.fit(guess, labelled.embedding, success)

@@ -13,7 +13,6 @@ import numpy as np
 
 from campaigns.protocols import FloatArray, Scores
 from models.updating.base import Base
-from models.updating.left_out import left_out
 from models.updating.update import Update, fit_update
 
 TARGETS = ("band_gap", "energy_above_hull")
@@ -37,23 +36,13 @@ class CorrectedPredictor:
         if rows is None:
             return cls()
         noise = dict.fromkeys(TARGETS, NOISE)
-        return cls(fit_update(rows, _labels(truth), noise=noise))
+        return cls(fit_update(rows, labels_of(truth), noise=noise))
 
     def score(self, base: Base) -> Scores:
         """Predict the oracle's answers. A gap is never below zero."""
         mean, std = (base.mean, base.std)
         if self.update is not None:
             mean, std = self.update.predict(base)
-        return Scores(np.maximum(mean[:, 0], 0.0), std[:, 0], mean[:, 1], std[:, 1])
-
-    def left_out(self, rows: Base, truth: dict[str, FloatArray]) -> Scores:
-        """What would be predicted of the rows it was fitted on without each one's verdict.
-
-        ``rows`` and ``truth`` are those of :meth:`fit`.
-        """
-        if self.update is None:
-            return self.score(rows)
-        mean, std = left_out(self.update, rows, _labels(truth))
         return Scores(np.maximum(mean[:, 0], 0.0), std[:, 0], mean[:, 1], std[:, 1])
 
     def facts(self) -> dict[str, float]:
@@ -64,6 +53,6 @@ class CorrectedPredictor:
         return {name: v for name, v in told.items() if not isinstance(v, str)}
 
 
-def _labels(truth: dict[str, FloatArray]) -> FloatArray:
+def labels_of(truth: dict[str, FloatArray]) -> FloatArray:
     """The oracle's values, ``(n, n_targets)``."""
     return np.stack([truth[target] for target in TARGETS], axis=1)

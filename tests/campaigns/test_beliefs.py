@@ -1,4 +1,4 @@
-"""Hits and misses correct what targets say one by one, and say nothing before they are known."""
+"""Hits and misses correct what targets say one by one; before them the network decides."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def proposed(
 ) -> Proposed:
     candidate = Candidate(name, "ZnS", "AB", ("S", "Zn"), CRYSTAL)
     network = {
-        **{"band_gap": gap, "band_gap_std": 0.4},
-        **{"energy_above_hull": hull, "energy_above_hull_std": 0.05},
+        "band_gap": gap, "band_gap_std": 0.4,
+        "energy_above_hull": hull, "energy_above_hull_std": 0.05,
     }
     return Proposed(candidate, 1, False, 0.0, {}, network, np.array(state))
 
@@ -53,7 +53,7 @@ def worth(beliefs: Beliefs, pool: list[Proposed]) -> np.ndarray:
 def test_before_any_verdict_the_network_decides_alone() -> None:
     pool = [proposed("a", [0.0] * 4), proposed("b", [1.0] * 4, gap=3.5)]
     beliefs = Beliefs.learned(CONFIG, pool, {})
-    assert beliefs.success is None
+    assert beliefs.chances is None
     assert not beliefs.lesson(base_of(pool), beliefs.score(base_of(pool))).any()
     assert beliefs.facts() == {}
 
@@ -71,10 +71,9 @@ def test_the_sum_is_the_learned_chance_where_targets_weigh_one() -> None:
     pool, verdicts = taught()
     beliefs = Beliefs.learned(CONFIG, pool, verdicts)
     base = base_of(pool[:6])
-    scores = beliefs.score(base)
     plain = worth(beliefs, pool[:6])
     simple = CONFIG.targets.simplicity.weight * np.log(1.0)  # two elements, four atoms
-    learned = beliefs.success.log_probability(beliefs._guess(base, scores), base.embedding)
+    learned = beliefs.chances.log_probability(base)
     assert plain == pytest.approx(learned + simple, abs=1e-9)
 
 
