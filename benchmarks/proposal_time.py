@@ -11,8 +11,7 @@ at random: time does not depend on what they say. Timed apart:
 - ``PoolSampler, learning``: with its own Gaussian process, fitted to every objective and
   constraint anew, which predicts the pool;
 - ``campaign``: the surrogate fitted to the labels, the worth of every crystal of the pool by
-  it, and a batch;
-- ``campaign, stacked``: the same with the stacked update of :mod:`models.updating`.
+  it, and a batch, both the best of distinct formulas and a diverse one.
 """
 
 from __future__ import annotations
@@ -32,16 +31,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.acquisition import best_distinct, determinantal_batch, probability_of_success
+from campaigns.acquisition import best_distinct, determinantal_batch
 from campaigns.config import CampaignConfig
 from campaigns.pools import CrystalPool, Predicted
-from campaigns.protocols import Scores
 from campaigns.samplers import PoolSampler
 from campaigns.surrogate import TARGETS, CorrectedPredictor
 from models.evaluation.answers import processor_name
 from models.pretrained import load_bundle
-from models.updating.base import Base
-from models.updating.update import fit_update
 
 RESULT = Path(__file__).parent / "results" / "proposal_time.json"
 LABELS = (100, 300, 600)
@@ -135,7 +131,6 @@ def main(
         if k <= learning:
             timed.append(sampler(drawn, k, batch, seed, learns=True))
         timed.append(campaign(drawn, k, batch, seed))
-        timed.append(stacked(drawn, k, batch, seed))
     report = {
         "pool": pool,
         "embedding_width": width,
@@ -183,31 +178,12 @@ def campaign(pool: Pool, k: int, batch: int, seed: int) -> Timed:
     crystals = CrystalPool(CONFIG.pool, CONFIG, None)
     rows, found = pool.labels(k, seed)
     clock, processor = time.perf_counter(), time.process_time()
-    base = predicted.base(np.sort(rows))
-    truth = {name: found[np.argsort(rows), j] for j, name in enumerate(TARGETS)}
+    base = predicted.base(slice(None)).take(rows)
+    truth = {name: found[:, j] for j, name in enumerate(TARGETS)}
     worth = crystals.worth(predicted, CorrectedPredictor.fit(base, truth))
     choose(pool, worth, rows, batch)
     spent = time.perf_counter() - clock, time.process_time() - processor
     return Timed("campaign", k, *spent)
-
-
-def stacked(pool: Pool, k: int, batch: int, seed: int) -> Timed:
-    """The same with another surrogate."""
-    base = Base(
-        targets=TARGETS,
-        mean=pool.mean[:, :2],
-        std=pool.std[:, :2],
-        embedding=pool.embedding,
-    )
-    rows, found = pool.labels(k, seed)
-    two = np.full(len(base), 2.0)
-    clock, processor = time.perf_counter(), time.process_time()
-    mean, std = fit_update(base.take(rows), found[:, :2]).predict(base)
-    scores = Scores(mean[:, 0], std[:, 0], mean[:, 1], std[:, 1])
-    worth = probability_of_success(scores, CONFIG.targets, two, two)
-    choose(pool, worth, rows, batch)
-    spent = time.perf_counter() - clock, time.process_time() - processor
-    return Timed("campaign, stacked", k, *spent)
 
 
 def choose(pool: Pool, worth: np.ndarray, labelled: np.ndarray, batch: int) -> None:

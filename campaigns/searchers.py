@@ -6,12 +6,14 @@ scored, and is told scores as the round goes on.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from campaigns.config import SamplerKind
 from campaigns.records import VOLUME
@@ -26,6 +28,7 @@ KINDS: tuple[str, ...] = get_args(SamplerKind)
 MOST_FOR_GP = 100
 """Trials that the Gaussian process learns from; its cost grows with their cube."""
 _POPULATION = 50
+_ENOUGH = 10  # proposals of which the best tenth says where CMA-ES begins
 _FIRST = 64  # proposals before TPE tells good from bad
 
 
@@ -35,39 +38,46 @@ def tells_apart(kind: SamplerKind) -> bool:
 
 
 def learning_sampler(
-    kind: SamplerKind, *, seed: Sequence[int], best_volume: float | None = None
+    kind: SamplerKind, *, seed: Sequence[int], before: Sequence[FrozenTrial] = ()
 ) -> BaseSampler:
     """The sampler that learns.
 
     TPE (Bergstra et al., NeurIPS 2011), NSGA-II (Deb et al., IEEE Trans. Evol. Comput. 6,
     182 (2002)), NSGA-III (Deb & Jain, ibid. 18, 577 (2014)), a Gaussian process with log
-    expected improvement, or CMA-ES (Hansen, arXiv:1604.00772) around ``best_volume``.
+    expected improvement, or CMA-ES (Hansen, arXiv:1604.00772) begun with what the trials
+    ``before`` say of volumes (Nomura et al., AAAI 2021).
 
     Raises:
         MissingExtraError: CMA-ES needs ``cmaes``.
     """
+    state = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # versions are pinned
+        return _made(kind, state, before)
+
+
+def _made(kind: SamplerKind, seed: int, before: Sequence[FrozenTrial]) -> BaseSampler:
     from optuna import samplers
 
-    state = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
-    tpe = samplers.TPESampler(seed=state, n_startup_trials=_FIRST)
+    tpe = samplers.TPESampler(seed=seed, n_startup_trials=_FIRST)
     if kind == "tpe":
         return tpe
     if kind == "random":
-        return RandomSampler(seed=state)
+        return RandomSampler(seed=seed)
     if kind == "nsga2":
-        return samplers.NSGAIISampler(seed=state, population_size=_POPULATION)
+        return samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
     if kind == "nsga3":
-        return samplers.NSGAIIISampler(seed=state, population_size=_POPULATION)
+        return samplers.NSGAIIISampler(seed=seed, population_size=_POPULATION)
     if kind == "gp":
-        return samplers.GPSampler(seed=state, warn_independent_sampling=False)
+        return samplers.GPSampler(seed=seed, warn_independent_sampling=False)
     if kind == "cmaes":
         try:
             import cmaes  # noqa: F401
         except ImportError:
             raise MissingExtraError("cmaes", "cmaes") from None
         return samplers.CmaEsSampler(
-            x0=None if best_volume is None else {VOLUME: best_volume},
-            seed=state,
+            seed=seed,
+            source_trials=_volumes_of(before),
             independent_sampler=tpe,
             warn_independent_sampling=False,
         )
@@ -75,6 +85,21 @@ def learning_sampler(
         f"there is no sampler '{kind}'; there are {', '.join(KINDS)}."
         f"{did_you_mean(kind, KINDS)}"
     )
+
+
+def _volumes_of(trials: Sequence[FrozenTrial]) -> list[FrozenTrial] | None:
+    """The trials with nothing but their volume, if they are enough to begin with."""
+    told = [t for t in trials if t.state == TrialState.COMPLETE and VOLUME in t.params]
+    if len(told) < _ENOUGH:
+        return None
+    return [
+        create_trial(
+            params={VOLUME: t.params[VOLUME]},
+            distributions={VOLUME: t.distributions[VOLUME]},
+            values=t.values,
+        )
+        for t in told
+    ]
 
 
 def random_sampler(

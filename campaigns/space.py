@@ -85,7 +85,7 @@ def new_study(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials = [_frozen(space, entry, known) for entry in history if _is_trial(entry[2])]
-    sampler = learning_sampler(kind, seed=seed, best_volume=_best_volume(trials))
+    sampler = learning_sampler(kind, seed=seed, before=trials)
     founders = founding(sampler)
     study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
     for trial in trials:
@@ -104,14 +104,6 @@ def bounded(study: Study, kind: SamplerKind) -> Study:
     smaller = optuna.create_study(directions=study.directions, sampler=study.sampler)
     smaller.add_trials(kept)
     return smaller
-
-
-def _best_volume(trials: Sequence[FrozenTrial]) -> float | None:
-    """The volume's factor of the best proposal so far, where there is one."""
-    told = [t for t in trials if t.values is not None and VOLUME in t.params]
-    if not told:
-        return None
-    return float(max(told, key=lambda t: sum(t.values)).params[VOLUME])
 
 
 def write_study(

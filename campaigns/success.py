@@ -88,16 +88,16 @@ class LearnedSuccess:
         middle = float(guess.mean())
         slope = guess - middle
         apart = _distances(placed, placed)
-        there = apart[apart > 1e-9]
+        there = apart[np.triu_indices(len(apart), k=1)]
+        there = there[there > 1e-6]  # the same states twice are no distance
         unit = float(np.median(there)) if len(there) else 1.0
         trend = OFFSET + SLOPE * np.outer(slope, slope)
-        best: tuple[float, float, float, FloatArray] | None = None
+        found = []
         for length, variance in product(LENGTHS, VARIANCES):
             kernel = variance * np.exp(-apart / (length * unit)) + trend
             evidence, weights = _laplace(kernel, told, guess)
-            if best is None or evidence > best[0]:
-                best = evidence, length * unit, variance, weights
-        _, length, variance, weights = best  # type: ignore[misc]  # there are settings
+            found.append((evidence, length * unit, variance, weights))
+        _, length, variance, weights = max(found, key=lambda setting: setting[0])
         return cls(centre, scale, placed, slope, middle, length, variance, weights)
 
     def log_probability(

@@ -36,14 +36,8 @@ class CorrectedPredictor:
         """
         if rows is None:
             return cls()
-        return cls(
-            fit_update(
-                rows,
-                _labels(truth),
-                noise=dict.fromkeys(TARGETS, NOISE),
-                non_negative=("band_gap",),
-            )
-        )
+        noise = dict.fromkeys(TARGETS, NOISE)
+        return cls(fit_update(rows, _labels(truth), noise=noise))
 
     def score(self, base: Base) -> Scores:
         """Predict the oracle's answers. A gap is never below zero."""

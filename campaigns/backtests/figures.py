@@ -31,9 +31,8 @@ _LINES = {
     "network": (SKY, "--", 1.6),
     "greedy": (PURPLE, "-.", 1.6),
     "forest": (GREEN, "-", 1.6),
-    "forest_network": (GREEN, ":", 1.6),
     "tpe": (ORANGE, "-", 1.6),
-    "baybe": (VERMILLION, "-", 1.6),
+    "updated": (VERMILLION, ":", 1.6),
 }
 
 

@@ -71,7 +71,7 @@ def acceleration(hits: FloatArray, batch_size: int, n_pool: int, n_hits: int) ->
 
 def enhancement(hits: FloatArray, batch_size: int, n_pool: int, n_hits: int) -> FloatArray:
     """Enhancement factor after each round ``(rounds,)``."""
-    calls = batch_size * np.arange(1, len(hits) + 1)
+    calls = batch_size * np.arange(1.0, len(hits) + 1)
     return np.asarray(hits / expected_hits(calls, n_pool, n_hits), dtype=np.float64)
 
 

@@ -168,18 +168,16 @@ def _watched() -> Iterator[Watch]:
 
 
 def _print(result: BacktestResult, folder: Path) -> None:
-    calls = result.random.calls[-1]
+    calls, seeds = result.random.calls[-1], result.strategies[0].n_seeds
     heads = (
-        "strategy",
-        f"hits in\n{calls} calls",
+        "",
+        "hits",
         "acceleration\n(95 %)",
         "enhancement\n(95 %)",
-        "best find\nσ inside",
-        "hypervolume\nof the pool",
-        "s per\nround",
-        "seeds",
+        "hyper-\nvolume",
+        "s/round",
     )
-    grid = show.table(heads, title=result.name)
+    grid = show.table(heads, title=f"{result.name}: {calls} calls, {seeds} seeds")
     for one in result.strategies:
         fast, much = one.acceleration.last, one.enhancement.last
         grid.add_row(
@@ -187,12 +185,10 @@ def _print(result: BacktestResult, folder: Path) -> None:
             f"{one.hits.last.mean:.1f}",
             f"{fast.mean:.1f} ({fast.low:.1f}–{fast.high:.1f})",
             f"{much.mean:.1f} ({much.low:.1f}–{much.high:.1f})",
-            f"{one.best.last.mean:.2f}",
             f"{one.hypervolume.last.mean:.2f}",
             f"{one.seconds_per_round:.2f}",
-            str(one.n_seeds),
         )
-    grid.add_row("random, exact", f"{result.random.hits[-1]:.1f}", "1", "1", "", "", "", "")
+    grid.add_row("random", f"{result.random.hits[-1]:.1f}", "1", "1", "", "")
     show.console().print(grid)
     for one in result.strategies:
         if one.verdict == "decelerates":

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +66,6 @@ class Lookup:
         for place, name in enumerate(self._ids or ()):
             if name is not None:
                 self._by_id[name].append(place)
-        self._by_formula: dict[str, list[int]] = defaultdict(list)
-        for place, formula in enumerate(_texts(table, FORMULA) or ()):
-            if formula is not None:
-                self._by_formula[_canonical(formula)].append(place)
-        self._matcher: StructureMatcher | None = None
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -104,6 +100,21 @@ class Lookup:
             properties={k: v for k, v in values.items() if k not in ANSWERS},
         )
 
+    @cached_property
+    def _by_formula(self) -> Mapping[str, Sequence[int]]:
+        """Rows of each formula; made only where an id is not enough."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, formula in enumerate(_texts(self._table, FORMULA) or ()):
+            if formula is not None:
+                found[_canonical(formula)].append(place)
+        return found
+
+    @cached_property
+    def _matcher(self) -> StructureMatcher:
+        from pymatgen.core.structure_matcher import StructureMatcher
+
+        return StructureMatcher()
+
     def _places(self, candidate: Candidate) -> Sequence[int]:
         """Rows that are the candidate."""
         if found := self._by_id.get(candidate.id):
@@ -122,10 +133,6 @@ class Lookup:
         return same
 
     def _equal(self, candidate: Candidate, place: int) -> bool:
-        if self._matcher is None:
-            from pymatgen.core.structure_matcher import StructureMatcher
-
-            self._matcher = StructureMatcher()
         crystal = self._crystal(place)
         return crystal is not None and self._matcher.fit(candidate.structure, crystal)
 

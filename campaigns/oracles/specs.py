@@ -114,8 +114,8 @@ class CommandSpec(_Computing):
 class GpawSettings(Frozen):
     """Plane waves and PAW in GPAW; how far each is converged is in docs/oracles.md."""
 
-    cutoff: float = Field(default=400.0, ge=100.0, le=2000.0)
-    """eV, of the plane waves."""
+    cutoff: float = Field(default=600.0, ge=100.0, le=2000.0)
+    """eV, of the plane waves. Oxides, nitrides and fluorides need so much; others 400."""
     kpoint_density: float = Field(default=4.0, gt=0.0, le=20.0)
     """Å, k-points per Å⁻¹ along each reciprocal vector; the mesh contains Γ."""
     smearing: float = Field(default=0.01, gt=0.0, le=0.5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "backtests"
 STRATEGY_TAG = "galena.strategy"
+MARK_TAG = "galena.backtest"
 
 
 def log_backtest(uri: str, result: BacktestResult, files: Sequence[Path]) -> str:
     """Log a finished back-test, its curves and its files; returns the parent run's id.
+
+    The same figures are logged once, however often this is called.
 
     Raises:
         TrackingError: MLflow refused (database locked or of a newer version, disk full).
@@ -28,6 +33,10 @@ def log_backtest(uri: str, result: BacktestResult, files: Sequence[Path]) -> str
     with explained(uri, problem=problem, advice=advice):
         client = open_client(uri)
         experiment = experiment_of(client, uri, EXPERIMENT)
+        mark = sha256(json.dumps(result.document()).encode()).hexdigest()[:16]
+        found = client.search_runs([experiment], f"tags.`{MARK_TAG}` = '{mark}'")
+        if found:
+            return str(found[0].info.run_id)
         parent = client.create_run(
             experiment, tags={"galena.kind": "backtest"}, run_name=result.name
         ).info.run_id
@@ -41,6 +50,7 @@ def log_backtest(uri: str, result: BacktestResult, files: Sequence[Path]) -> str
             last = one.acceleration.last
             client.log_metric(parent, f"acceleration_{one.strategy}", last.mean)
             _log_strategy(client, experiment, parent, one, result.random.calls)
+        client.set_tag(parent, MARK_TAG, mark)  # last: now it is all there
         client.set_terminated(parent)
         return str(parent)
 

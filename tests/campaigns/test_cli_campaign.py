@@ -183,3 +183,33 @@ def test_the_shipped_example_is_a_valid_plan(tmp_path: Path) -> None:
     assert plan["max_oracle_calls"] >= 40
     unwanted = {"Pb", "Cd", "Hg", "As", "Tl", "In", "Ga", "Te"}
     assert unwanted.isdisjoint(plan["spec"]["elements"]["allowed"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "warned"), [("decelerates", True), ("accelerates", False)]
+)
+def test_a_model_slower_than_chance_is_warned_of_before_anything_is_spent(
+    toy: Toy, no_publishing: None, verdict: str, warned: bool
+) -> None:
+    own = {
+        "strategy": "galena",
+        "verdict": verdict,
+        "acceleration": {"mean": [0.8], "low": [0.6], "high": [1.1]},
+    }
+    tested = {"name": "like", "facts": {"model": "m"}, "strategies": [own]}
+    result = toy.spec.with_name("backtest.json")
+    result.write_text(json.dumps(tested))
+    toy.spec.write_text(f"{SMALL}\nbacktest: {result}\n")
+    done = toy.run()
+    assert done.exit_code == 0
+    assert ("may slow the search down, 0.8 times random" in done.stderr) is warned
+    result.unlink()
+    gone = toy.run()
+    assert gone.exit_code == ExitCode.ERROR
+    assert "backtest.json" in gone.stderr
+
+
+def test_two_places_for_oracles_are_refused(toy: Toy) -> None:
+    done = toy.run("--workers", "2", "--storage", "sqlite:///q.db")
+    assert done.exit_code == ExitCode.ERROR
+    assert "--workers and --storage are different places" in done.stderr

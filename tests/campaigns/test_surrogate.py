@@ -122,6 +122,8 @@ def test_drift_compares_a_round_with_those_before() -> None:
     assert second["band_gap_drift_rows"] == 20
     assert second["band_gap_drift_coverage_90"] < 0.7
     assert second["band_gap_drift_surprise"] < -2
-    assert second["band_gap_drift_ratio"] > 2
+    wrong = np.abs([verdict.band_gap - 1.0 for _, verdict in rows])
+    ratio = np.median(wrong[40:]) / np.median(wrong[:40])
+    assert second["band_gap_drift_ratio"] == pytest.approx(ratio)
     assert second["band_gap_drift_chance"] < 0.01
     assert second["energy_above_hull_drift_coverage_50"] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""Half a worksheet with bad rows comes back: good rows count, bad ones are named, all goes on."""
+"""Half a worksheet with bad rows comes back: good rows count, bad ones are named."""
 
 from __future__ import annotations
 

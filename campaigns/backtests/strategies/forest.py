@@ -57,6 +57,8 @@ class Forest:
             _TREES, max_features=1 / 3, random_state=self.seed * 10_007 + round_seed
         )
         model.fit(self.features[rows[good]], labels[good])
-        each = np.stack([tree.predict(self.features) for tree in model.estimators_])
+        each = np.stack(  # of the bare trees: the forest checks the features anew for each
+            [tree.tree_.predict(self.features)[:, 0] for tree in model.estimators_]
+        )
         least = _LEAST_STD * float(np.std(labels[good]))
         return each.mean(axis=0), np.maximum(each.std(axis=0), least)

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 
-from campaigns.oracles.guarded import guarded
 from campaigns.oracles.command import safe_name
 from campaigns.oracles.guard import Guard
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.reply import parse_reply
 from campaigns.protocols import Verdict
 from tests.campaigns.oracles.contract import check_verdict, copper
@@ -163,11 +163,17 @@ def test_at_the_time_limit_everything_that_was_started_is_killed(tmp_path: Path)
     _wait_for(lambda: not _alive(grandchild))
 
 
-def test_what_is_left_in_the_background_does_not_hold_the_call(tmp_path: Path) -> None:
+def test_what_is_left_in_the_background_goes_when_the_program_does(tmp_path: Path) -> None:
+    source = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        "open(sys.argv[0] + '.pid', 'w').write(str(child.pid))\n" + GOOD
+    )
     started = time.monotonic()
-    verdict = run(tmp_path, "import subprocess; subprocess.Popen(['sleep', '60'])" + GOOD)
-    assert verdict.error is None
+    assert run(tmp_path, source).error is None
     assert time.monotonic() - started < 15.0
+    left = int((tmp_path / "program.py.pid").read_text())
+    _wait_for(lambda: not _alive(left))
 
 
 def test_a_program_does_not_outlive_a_campaign_that_was_killed(tmp_path: Path) -> None:

@@ -95,6 +95,21 @@ def test_what_the_calculator_cannot_do_is_said_once(tmp_path: Path) -> None:
     assert "has no attribute 'EMTT'" in str(run(tmp_path, **wrong).error)
 
 
+def test_what_the_machine_is_to_blame_for_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "starved.py").write_text(
+        "from ase.calculators.emt import EMT\n"
+        "class Starved(EMT):\n"
+        "    def calculate(self, *a, **k): raise MemoryError('no room')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    starved = {"recipe": "ase", "ase": {"calculator": "starved.Starved"}, "retries": 1}
+    verdict = run(tmp_path, **starved)
+    assert verdict.failures == ("MemoryError: no room",)
+    assert verdict.error == "MemoryError: no room"
+
+
 def test_a_script_of_ones_own_gets_the_job_and_its_settings(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import json, sys\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.oracles.build import build_oracle
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.specs import CommandSpec
 from tests.campaigns.oracles.contract import copper
 
@@ -35,7 +35,7 @@ def test_a_job_answers_through_the_queue(
     job.write_text('test -s "$STRUCTURE" && echo \'{"band_gap": 0.5}\' > "$ANSWER"\n')
     argv = (sys.executable, str(EXAMPLE), "{structure}", str(job))
     spec = CommandSpec(kind="command", argv=argv, keep=tmp_path / "kept", retries=1)
-    oracle = build_oracle(spec, Path())
+    oracle = guarded(spec, Path())
     verdict = oracle(copper())
     assert (verdict.error, verdict.band_gap, verdict.attempts) == (None, 0.5, 1)
     job.write_text("exit 1\n")

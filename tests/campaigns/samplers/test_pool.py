@@ -37,7 +37,7 @@ def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     n=st.integers(1, 14),
     batch=st.integers(1, 5),
@@ -83,12 +83,12 @@ def test_the_best_are_found_long_before_chance_would(direction: str, policy) -> 
     truth = np.array([height(x) for x in pool])
     top = set(np.argsort(-truth)[:10].tolist())
     found = []
-    for seed in range(3):
+    for seed in range(2):
         sampler = PoolSampler(pool, seed=seed, policy=policy)
         study = new_study(sampler, direction=direction)
-        study.optimize(lambda t, s=sampler: sign * height(s.candidate(t)), n_trials=35)
+        study.optimize(lambda t, s=sampler: sign * height(s.candidate(t)), n_trials=30)
         found.append(len(top & set(rows(study))))
-    assert np.mean(found) >= 4  # chance finds 0.9
+    assert np.mean(found) >= 4  # chance finds 0.75
 
 
 @pytest.mark.parametrize("kind", STORAGES)
@@ -124,23 +124,23 @@ def test_a_study_is_taken_up_where_it_was_left(kind: str, tmp_path: Path) -> Non
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with storage(kind, tmp_path / "a") as place:
-        whole = go_on(place, 14)
+        whole = go_on(place, 10)
     with storage(kind, tmp_path / "b") as place:
         go_on(place, 6)
     with storage(kind, tmp_path / "b") as place:
-        assert go_on(place, 8) == whole
+        assert go_on(place, 4) == whole
 
 
 def test_what_is_under_way_in_another_process_is_left_alone(tmp_path: Path) -> None:
-    pool = points(30)
+    pool = points(12)
     with storage("sqlite", tmp_path) as a, storage("sqlite", tmp_path) as b:
         first = new_study(PoolSampler(pool, seed=0), storage=a, study_name="s")
         second = optuna.load_study(
             study_name="s", storage=b, sampler=PoolSampler(pool, seed=0)
         )
-        both = [first, second] * 15
+        both = [first, second] * 6
         trials = [study.ask(study.sampler.distributions) for study in both]
-        assert sorted(t.params["candidate"] for t in trials) == list(range(30))
+        assert sorted(t.params["candidate"] for t in trials) == list(range(12))
         with pytest.raises(PoolExhausted):
             second.ask()
 

@@ -38,5 +38,5 @@ def test_three_processes_with_one_seed_share_a_pool(kind: str, tmp_path: Path) -
         answers = [worker.communicate(timeout=120) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0, 0], answers
     shares = [[int(line) for line in out.split()] for out, _ in answers]
-    assert sorted(row for share in shares for row in share) == list(range(24))
+    assert sorted(row for share in shares for row in share) == list(range(16))
     assert all(shares)

@@ -14,7 +14,7 @@ from tests.campaigns.samplers.pools import height, points, storage
 
 def main(kind: str, folder: str, seed: int, start: float) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = PoolSampler(points(24), seed=seed, n_startup_trials=8)
+    sampler = PoolSampler(points(16), seed=seed, n_startup_trials=8)
     with storage(kind, Path(folder)) as place:
         study = optuna.load_study(study_name="s", storage=place, sampler=sampler)
         time.sleep(max(0.0, start - time.time()))  # all at once

@@ -121,10 +121,13 @@ def test_limits_are_kept_to() -> None:
         noise={"band_gap": 0.05},
         non_negative=("band_gap",),
     )
-    mean, std = update.predict(base_of(seen, gap=0.1, std=1e-4))
+    mean, _ = update.predict(base_of(seen, gap=0.1, std=1e-4))
     assert (mean[:, 0] >= 0).all()
-    assert (std[:, 0] >= 0.05).all()
     assert (mean[:, 1] > 0).any()
+    exact = np.column_stack([np.full(40, 0.1), np.zeros(40)])
+    sure = fit_update(base_of(seen, gap=0.1, std=1e-4), exact, noise={"band_gap": 0.05})
+    _, std = sure.predict(base_of(seen, gap=0.1, std=1e-4))
+    assert std[:, 0] == pytest.approx(0.05)
 
 
 def test_facts_name_the_method_and_the_coverage() -> None:

@@ -149,6 +149,7 @@ def test_what_was_written_is_read_however_it_was_written(
         ("1.5", 1.5),
         (" 1.5 eV ", 1.5),
         ("1500 meV", 1.5),
+        ("1.5ev", 1.5),
         ('"1,5"', 1.5),
         ('"0,125"', 0.125),
         ("1.5e0", 1.5),
@@ -174,6 +175,7 @@ def test_numbers_as_people_write_them(cell: str, value: float) -> None:
         ("nan", "expected a number in eV"),
         ("1e999", "expected a number in eV"),
         ("1.5 V", "the unit 'V' was found, expected eV"),
+        ("2 MeV", "the unit 'MeV' was found, expected eV"),
         ("25", "expected 0 to 20 eV"),
         ("-1", "expected 0 to 20 eV"),
         ("−1", "expected 0 to 20 eV"),
@@ -311,6 +313,16 @@ def test_a_second_file_may_repeat_and_add_but_not_contradict() -> None:
         "SnO2-4": {"band_gap": 3.5},
         "Cu2O-5": {"band_gap": 2.1},
     }
+
+
+def test_what_a_second_file_adds_does_not_take_back_the_first() -> None:
+    earlier = {"GaAs-1": Answer("GaAs-1", {"band_gap": 1.5})}
+    answers = read("candidate_id,resistivity\nGaAs-1,3\n")
+    (answer,) = reconcile(answers, earlier, replace=False)[0].good
+    assert answer.values == {"band_gap": 1.5, "resistivity": 3.0}
+    failed = read("candidate_id,band_gap,failed_because\nGaAs-1,,it was another crystal\n")
+    (answer,) = reconcile(failed, earlier, replace=True)[0].good
+    assert (answer.values, answer.failed) == ({}, "it was another crystal")
 
 
 def test_an_answer_becomes_a_verdict() -> None:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from campaigns.backtests import replay as module
+from campaigns.backtests.replay import StrategyError, replay, starting_rows
+from campaigns.backtests.strategies import FACTORIES, Seen, build
+from materials.errors import InputError
+from tests.campaigns.backtests.toys import toy_pool
+
+POOL = toy_pool()
+BUDGET = {"n_initial": 20, "rounds": 3, "batch_size": 10}
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_every_strategy_asks_for_new_rows_and_repeats_itself(name):
+    one, again = (replay(POOL, name, 3, **BUDGET) for _ in range(2))
+    assert one.chosen == again.chosen
+    assert len({*one.start, *one.chosen}) == 50
+    assert len(one.seconds) == 3
+    assert one.start == tuple(starting_rows(len(POOL), 20, 3).tolist())
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_every_strategy_beats_chance_where_there_is_something_to_learn(name):
+    found = replay(POOL, name, 0, **BUDGET)
+    share = POOL.hits[list(found.chosen)].mean()
+    assert share > 1.5 * POOL.hits.mean()
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_a_target_that_no_network_knows_is_learned_or_left_alone(name):
+    pool = toy_pool(known=False)
+    if name != "network":
+        found = replay(pool, name, 0, n_initial=40, rounds=2, batch_size=10)
+        assert len(set(found.chosen)) == 20
+        return
+    chosen = build(name, pool.view, 0)(Seen(np.array([4]), pool.labels[[4]]), 3)
+    assert list(chosen) == [0, 1, 2]  # all alike to it: the order of the table
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_labels_that_are_not_believed_do_no_harm(name):
+    labels = POOL.labels.copy()
+    labels[::3, 1] = np.nan
+    rows = np.arange(30)
+    chosen = build(name, POOL.view, 0)(Seen(rows, labels[rows]), 5)
+    assert len(set(chosen)) == 5
+    assert not set(chosen) & set(rows.tolist())
+
+
+@pytest.mark.parametrize("answer", [[0, 1, 1], [0, 1], "known"])
+def test_a_strategy_that_cheats_is_stopped(monkeypatch, answer):
+    def factory(name, view, seed):
+        return lambda seen, k: [*seen.rows[:1], 7, 8] if answer == "known" else answer
+
+    monkeypatch.setattr(module, "build", factory)
+    pool = toy_pool(50)
+    with pytest.raises(StrategyError, match="round 1"):
+        replay(pool, "mine", 0, n_initial=5, rounds=1, batch_size=3)
+
+
+def test_strategies_get_labels_of_what_they_asked_for_only(monkeypatch):
+    given = []
+
+    def factory(name, view, seed):
+        assert not hasattr(view, "labels")
+        assert not hasattr(view, "hits")
+
+        def choose(seen, k):
+            given.append(seen)
+            free = np.setdiff1d(np.arange(len(view)), seen.rows)
+            return free[:k]
+
+        return choose
+
+    monkeypatch.setattr(module, "build", factory)
+    found = replay(POOL, "mine", 1, **BUDGET)
+    known = [*found.start, *found.chosen]
+    for number, seen in enumerate(given):
+        expected = known[: 20 + 10 * number]
+        assert seen.rows.tolist() == expected
+        np.testing.assert_array_equal(seen.labels, POOL.labels[expected])
+
+
+def test_unknown_strategies_are_named():
+    with pytest.raises(InputError, match="Did you mean 'forest'"):
+        build("forrest", POOL.view, 0)
