@@ -22,7 +22,8 @@ from campaigns.evaluation.storage import Address
 from campaigns.evaluation.work import Worker
 from materials.errors import GalenaError
 
-KINDS = ("serial", "processes", "ray", "sqlite", "journal", "postgres")
+KINDS = ("serial", "processes", "ray", "journal", "postgres")
+"""An SQLite file is what :mod:`test_shared` uses throughout."""
 BEAT, GRACE = 0.3, 1.5
 
 

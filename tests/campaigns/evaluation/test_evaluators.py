@@ -75,7 +75,7 @@ def test_nothing_in_nothing_out(place):
     assert list(evaluator([])) == []
 
 
-SHARED = ("sqlite", "journal", "postgres")
+SHARED = ("journal", "postgres")
 
 
 def test_a_broken_oracle_is_told_and_the_evaluator_lives_on(place):

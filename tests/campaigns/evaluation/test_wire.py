@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
@@ -72,6 +72,7 @@ def same(a: Structure | None, b: Structure | None) -> bool:
     )
 
 
+@settings(max_examples=40)
 @given(verdicts)
 def test_a_verdict_comes_back_as_it_was(verdict):
     back = verdict_of(through(verdict_json(verdict)))
@@ -81,6 +82,7 @@ def test_a_verdict_comes_back_as_it_was(verdict):
             assert getattr(back, name) == getattr(verdict, name)
 
 
+@settings(max_examples=40)
 @given(structures(), st.lists(words, max_size=3).map(tuple), words)
 def test_a_candidate_comes_back_as_it_was(structure, elements, generator):
     sent = Candidate("x1", "NaCl", "toy", elements, structure, generator)
