@@ -170,23 +170,22 @@ def test_a_crystal_at_another_volume_is_proposed_until_one_was_judged() -> None:
 
 
 def test_no_crystal_is_judged_at_two_volumes(tmp_path: Path) -> None:
-    few = {"n_species": [2], "max_sites": 4, "asks": 120, "explore": 1.0}
+    """Unstable Na2O may have two verdicts, but not both on one structure."""
+    few = {"n_species": [2], "max_sites": 3, "asks": 30, "explore": 1.0}
     config = searching(volume={"min": 0.5, "max": 2.0}, **few)
-    elements = config.elements.model_copy(update={"allowed": ("Zn", "S")})
+    elements = config.elements.model_copy(update={"allowed": ("Na", "O")})
     changes = {"elements": elements, "rounds": 3, "batch_size": 1}
     narrow = config.model_copy(update=changes)
     oracle = FakeOracle()
-    run_campaign(narrow, tmp_path / "c", machinery=toy_machinery(narrow, oracle))
-    crystals: dict[tuple[str, ...], set[str]] = {}
-    for _, _, ask in asks(tmp_path / "c"):
-        if ask.state == "scored":
-            crystals.setdefault((ask.prototype, ask.formula), set()).add(
-                str(ask.candidate_id)
-            )
-    assert max(map(len, crystals.values())) > 1
-    assert len(oracle.calls) == len(set(oracle.calls)) >= 2
-    for same in crystals.values():
-        assert len(same & set(oracle.calls)) <= 1
+    machinery = toy_machinery(narrow, oracle)
+    proposer = machinery.proposer
+    fluorite = next(p for p in proposer.space.prototypes if p.startswith("AB2_cF12_225"))
+    proposer = replace(proposer, space=replace(proposer.space, prototypes=(fluorite,)))
+    run_campaign(narrow, tmp_path / "c", machinery=replace(machinery, proposer=proposer))
+    proposed = [ask for _, _, ask in asks(tmp_path / "c") if ask.state == "scored"]
+    assert len(proposed) > 3
+    assert {ask.formula for ask in proposed} == {"Na2O"}
+    assert len(oracle.calls) == 1
 
 
 def test_breeding_samplers_are_told_every_target_and_the_rest_their_sum(
@@ -253,6 +252,7 @@ def test_cmaes_starts_at_the_best_volume_so_far() -> None:
         v = float(space.suggest(trial)["volume"])
         asked.append(v)
         study.tell(trial, -abs(v - 1.15))
+    assert np.mean(asked[:4]) == pytest.approx(1.15, abs=0.08)  # not the middle, 1.0
     assert np.median(np.abs(np.array(asked[-10:]) - 1.15)) < 0.02
 
 
