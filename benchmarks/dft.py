@@ -17,7 +17,9 @@ Published values and where they are from:
 - measured gaps: as listed by F. Tran, P. Blaha, Phys. Rev. Lett. 102, 226401 (2009),
   doi:10.1103/PhysRevLett.102.226401
 
-Where a column is empty no value was found that could be checked.
+The PBE values were read from copies of these tables in the tests and data of other codes, the
+measured ones were not looked up again. Where a column is empty no value was found that could
+be checked.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def main(
                 write(output, told | {"figures": figures})
                 CONSOLE.print(f"{task.name}, {draw}, {n} labels done", style="dim")
             show([row for row in figures if row["task"] == task.name], task, draw)
-    write(output, told | {"seconds": timings(tasks[0], most, heads), "figures": figures})
+    write(output, told | {"seconds": timings(tasks[0], most), "figures": figures})
 
 
 def kept(output: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def measured(
     found: dict[tuple[str, str, str], list[list[float]]] = {}
     for seed in range(repeats):
         labelled, tests = drawn(task, draw, n, seed)
-        for name, _, answer in ways(task, labelled, heads):
+        for name, answer in ways(task, labelled, heads):
             for test, rows in tests.items():
                 mean, std = answer(task.base.take(rows))
                 for number, target in enumerate(task.base.targets):
@@ -224,16 +224,13 @@ def drawn(task: Task, draw: str, n: int, seed: int) -> tuple[IntArray, dict[str,
     return chosen, {"others": test, "promising": test[best]}
 
 
-def ways(
-    task: Task, labelled: IntArray, heads: Heads
-) -> Iterator[tuple[str, float, Answer]]:
-    """Each way's name, seconds to fit, and what it answers."""
+def ways(task: Task, labelled: IntArray, heads: Heads) -> Iterator[tuple[str, Answer]]:
+    """Each way's name, and what it answers."""
     base, truth = task.base.take(labelled), task.truth[labelled]
     nothing = fit_update(base, truth, noise=noise(base), contenders={})
-    yield "network", 0.0, lambda rows: plainly(nothing, rows)
-    yield "network, recalibrated", 0.0, nothing.predict
-    fitted, seconds = timed(lambda: earlier(base, truth))
-    yield "earlier process", seconds, fitted
+    yield "network", lambda rows: plainly(nothing, rows)
+    yield "network, recalibrated", nothing.predict
+    yield "earlier process", earlier(base, truth)
     contenders: dict[str, Contender] = {
         "last layer": LastLayer.of,
         "forest": forests,
@@ -242,11 +239,11 @@ def ways(
     if len(labelled) in TUNED and set(base.targets) <= set(heads.targets):
         contenders["heads tuned"] = heads
     for name, contender in contenders.items():
-        update, seconds = timed(lambda c=contender, n=name: update_of(base, truth, {n: c}))
+        update = update_of(base, truth, {name: contender})
         label = KEPT if name == "residual" else f"stack with {name}"
-        yield label, seconds, update.predict
+        yield label, update.predict
         if name == "residual":
-            yield "residual alone", seconds, lambda rows, u=update: alone(u, rows)
+            yield "residual alone", lambda rows, u=update: alone(u, rows)
 
 
 def update_of(base: Base, truth: FloatArray, contenders: dict[str, Contender]) -> Update:
@@ -328,19 +325,18 @@ def timed(fit: Callable[[], Any]) -> tuple[Any, float]:
     return fit(), time.process_time() - began
 
 
-def timings(task: Task, most: int, heads: Heads) -> list[dict[str, Any]]:
-    """Processor seconds for two targets: to fit each way, to score 100,000 by the kept one."""
+def timings(task: Task, most: int) -> list[dict[str, float]]:
+    """Processor seconds of the kept way for two targets: to fit, to score 100,000."""
     pool = task.base.take(np.arange(100_000) % len(task.base))
     found = []
     for n in (n for n in LABELS if n <= most):
-        row: dict[str, Any] = {"labels": n}
-        for name, seconds, answer in ways(task, np.arange(n), heads):
-            row[f"fit: {name}"] = round(seconds, 2)
-            if name == KEPT:
-                _, score = timed(lambda a=answer: a(pool))
-                row["score 100,000"] = round(score, 2)
-        CONSOLE.print(row)
-        found.append(row)
+        base, truth = task.base.take(slice(0, n)), task.truth[:n]
+        update, fit = timed(
+            lambda b=base, t=truth: update_of(b, t, {"residual": Residual.of})
+        )
+        _, score = timed(lambda u=update: u.predict(pool))
+        found.append({"labels": n, "fit": round(fit, 2), "score": round(score, 2)})
+        CONSOLE.print(f"{n} labels, two targets: fit {fit:.1f} s, 100,000 in {score:.1f} s")
     return found
 
 

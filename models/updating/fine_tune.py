@@ -173,12 +173,11 @@ def _pooled(states: States, widths: Sequence[int]) -> list[Tensor]:
     """Each member's states, ``(n, width)``."""
     import torch
 
-    return list(torch.from_numpy(states.embedding).float().split(list(widths), dim=1))
+    together = torch.from_numpy(states.embedding).float()
+    return list(torch.split(together, list(widths), dim=1))
 
 
-def _read(
-    parts: Sequence[nn.ModuleList], pooled: Sequence[Tensor], column: int
-) -> Tensor:
+def _read(parts: Sequence[nn.ModuleList], pooled: Sequence[Tensor], column: int) -> Tensor:
     """The mean of all members' heads for one output, ``(n,)``, in the network's units."""
     import torch
 

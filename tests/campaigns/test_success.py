@@ -42,6 +42,14 @@ def test_a_guess_that_is_too_bold_everywhere_is_brought_down():
     assert found.mean() == pytest.approx(0.3, abs=0.1)
 
 
+def test_guesses_that_tell_nothing_are_believed_less():
+    rng = np.random.default_rng(0)
+    states, guess = rng.normal(size=(300, 5)), np.log(rng.uniform(0.02, 0.98, 300))
+    fitted = LearnedSuccess.fit(guess, states, rng.random(300) < 0.5)
+    found = fitted.log_probability(guess[:100], rng.normal(size=(100, 5)))
+    assert np.std(log_odds(found)) < 0.6 * np.std(log_odds(guess[:100]))
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 99), st.floats(0.1, 10.0))
 def test_units_of_the_states_do_not_matter(seed, unit):

@@ -11,10 +11,9 @@ import numpy as np
 from campaigns.acquisition import log_joint_probability
 from campaigns.backtests.pool import IntArray, View, margins
 from campaigns.backtests.strategies.protocol import Seen, windows
+from campaigns.chances import Chances, network_guess
 from campaigns.protocols import FloatArray
-from campaigns.success import LearnedSuccess, pooled
 from models.updating.base import Base
-from models.updating.left_out import left_out
 from models.updating.update import fit_update
 
 SHORTLIST = 4000
@@ -32,10 +31,7 @@ class Network:
     @cached_property
     def guess(self) -> FloatArray:
         """Log probability of meeting all targets that the network knows, ``(n,)``."""
-        known = [bool(np.isfinite(column).all()) for column in self.view.mean.T]
-        sought = [w for w, there in zip(windows(self.view), known, strict=True) if there]
-        std = np.maximum(self.view.std[:, known], _LEAST_STD)
-        return log_joint_probability(self.view.mean[:, known], std, sought)
+        return network_guess(self.base(np.arange(len(self.view))), windows(self.view))
 
     def base(self, rows: IntArray) -> Base:
         """What the network says of some rows."""
@@ -91,19 +87,8 @@ class Galena(Network):
         """The ``k`` likeliest hits."""
         rows = self.shortlist(seen)
         known = self.base(seen.rows)
-        update = fit_update(known, seen.labels)
-        updated = log_joint_probability(
-            *update.predict(self.base(rows)), windows(self.view)
-        )
-        told = log_joint_probability(
-            *left_out(update, known, seen.labels), windows(self.view)
-        )
-        depth = margins(seen.labels, self.view.low, self.view.high).min(axis=1)
-        learned = LearnedSuccess.fit(
-            pooled(told, self.guess[seen.rows]), known.embedding, depth >= 0.0
-        )
-        guess = pooled(updated, self.guess[rows])
-        return _best(rows, learned.log_probability(guess, self.view.embedding[rows]), k)
+        chances = Chances.fit(known, seen.labels, windows(self.view))
+        return _best(rows, chances.log_probability(self.base(rows)), k)
 
 
 def _best(rows: IntArray, worth: FloatArray, k: int) -> list[int]:

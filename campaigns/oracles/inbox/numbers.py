@@ -16,7 +16,13 @@ _FACTORS = {
     "Å": {"Å": 1.0, "nm": 10.0, "pm": 0.01},
 }
 """Units that can stand for the one asked for, and what they are of it."""
-_SPELLINGS = {"Å": ("å", "ang", "angstrom", "a"), "eV": ("ev",), "meV": ("mev",)}
+_SPELLINGS = {
+    "Å": ("å", "A", "ang", "Ang", "angstrom", "Angstrom", "ångström", "Ångström"),
+    "eV": ("ev", "EV"),
+    "meV": ("mev",),
+    "eV/atom": ("ev/atom", "eV/at"),
+}
+"""Other ways to write a unit; no small and large letters mixed up, for MeV is not meV."""
 
 
 class NotANumber(ValueError):
@@ -92,10 +98,9 @@ def _same(one: str, other: str) -> bool:
 
 
 def _plain(unit: str) -> str:
-    """Milli and mega differ only in case, so case counts but for a few."""
-    short = re.sub(r"\s+", "", unit).replace("Å", "Å").replace("·", "")
+    short = re.sub(r"[\s·]+", "", unit).replace("\u212b", "Å")
     for name, spellings in _SPELLINGS.items():
-        if short.lower() in spellings:
+        if short in spellings:
             return name
     return short
 

@@ -70,6 +70,17 @@ def test_a_line_cut_short_is_done_again(table, tmp_path):
     assert again.strategies[0].per_seed == first.strategies[0].per_seed
 
 
+def test_a_line_that_lacks_but_its_end_is_done_again(tmp_path):
+    file = tmp_path / "r.jsonl"
+    first, second = (Replay("a", seed, (1,), (2,), (0.5,)) for seed in (0, 1))
+    Records(file, {}).add(first)
+    file.write_bytes(file.read_bytes()[:-1])
+    records = Records(file, {})
+    assert records.done == {}
+    records.add(second)
+    assert list(Records(file, {}).done) == [("a", 1)]
+
+
 def test_another_budget_or_model_does_not_go_on(table, tmp_path):
     run(table, tmp_path / "out")
     with pytest.raises(InputError, match=r"spec.rounds: begun with 3, now 2"):
@@ -113,6 +124,11 @@ def test_only_allowed_elements_stay():
     counts[0, [11, 17]] = counts[1, [11, 8]] = counts[2, [11]] = 1
     salt = Constraints(allowed=("Na", "Cl"))
     assert within(salt, ["NaCl", "Na2O", "Na"], counts).tolist() == [True, False, True]
+
+
+def test_what_nobody_knows_the_burden_of_counts_as_the_worst():
+    low = Constraints.model_validate({"burden": {"max": 0.35}})
+    assert within(low, ["MgO", "PoO2"], np.ones((2, 119))).tolist() == [True, False]
 
 
 def test_rows_without_a_label_are_no_candidates(table, tmp_path):
@@ -188,7 +204,7 @@ def test_a_campaign_is_warned_of_what_decelerates(table, tmp_path):
     assert "may slow the search down" in str(warning(file, strategy="network"))
     with pytest.raises(InputError, match="'galena' was not replayed"):
         warning(file)
-    with pytest.raises(InputError, match="backtest.json that galena"):
+    with pytest.raises(InputError, match="expected the backtest"):
         warning(tmp_path / "nothing.json")
 
 

@@ -145,7 +145,7 @@ def test_a_worker_that_was_paused_is_not_heard(postgres, tmp_path):  # noqa: F81
             paused.append(at_work(recipe.log, workers))
             send(signal.SIGSTOP)
 
-        found = run(evaluator, 24, {3: pause})
+        found = run(evaluator, 20, {3: pause})
         ((which, name, _),) = paused
         assert found[name].attempts == 2
         send(signal.SIGCONT)
@@ -162,7 +162,7 @@ def test_the_database_goes_away_for_some_seconds(postgres: Server, tmp_path):  #
     notes: list[str] = []
     with (
         shared(recipe, postgres.url, note=notes.append) as evaluator,
-        team(evaluator, tmp_path, postgres.url, 3) as workers,
+        team(evaluator, tmp_path, postgres.url, 2) as workers,
     ):
 
         def away() -> None:
@@ -172,10 +172,10 @@ def test_the_database_goes_away_for_some_seconds(postgres: Server, tmp_path):  #
             postgres.start()
 
         outage = Thread(target=away)  # so that the campaign is listening meanwhile
-        found = run(evaluator, 24, {5: outage.start})
+        found = run(evaluator, 16, {5: outage.start})
         outage.join()
         evaluator.finish()
-        assert [one.wait(20) for one in workers] == [0, 0, 0]
+        assert [one.wait(20) for one in workers] == [0, 0]
     assert all(v.attempts == 1 for v in found.values())
     assert ended(recipe.log) == Counter(found.keys())
     assert any("does not answer" in line for line in notes)

@@ -57,7 +57,7 @@ def at_once(many: int, act: Callable[[int], None]) -> None:
 
 
 def test_of_many_who_grasp_for_one_only_one_gets_it(address):
-    n, many = 12, 4
+    n, many = 8, 4
     offered(address, "race", n)
     barrier, got = Barrier(many), [[] for _ in range(many)]
     queues = [join(address, "race") for _ in range(many)]
@@ -74,7 +74,7 @@ def test_of_many_who_grasp_for_one_only_one_gets_it(address):
 
 
 def test_nothing_is_left_and_nothing_is_taken_twice(address):
-    n, many = 16, 3
+    n, many = 9, 3
     offered(address, "crowd", n)
     got = [[] for _ in range(many)]
     queues = [join(address, "crowd") for _ in range(many)]
