@@ -25,15 +25,16 @@ def height(x: np.ndarray) -> float:
 
 @contextmanager
 def storage(kind: str, folder: Path) -> Iterator[BaseStorage]:
-    """A storage of one of the kinds, closed at the end."""
+    """A storage of one of the kinds, or at a URL, closed at the end."""
     if kind == "memory":
         yield InMemoryStorage()
     elif kind == "journal":
         yield JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     else:
+        sqlite = kind == "sqlite"
         found = RDBStorage(
-            f"sqlite:///{folder / 'study.sqlite'}",
-            engine_kwargs={"connect_args": {"timeout": 60}},
+            f"sqlite:///{folder / 'study.sqlite'}" if sqlite else kind,
+            engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None,
         )
         try:
             yield found

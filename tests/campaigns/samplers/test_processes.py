@@ -5,35 +5,45 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import optuna
 import pytest
 
 from tests.campaigns.samplers.pools import storage
+from tests.postgres import server
 
 ROOT = Path(__file__).parents[3]
 
 
+def test_three_processes_share_a_pool_in_postgresql(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    with server() as running:
+        share_a_pool(running.url.replace("://", "+psycopg://"), tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_three_processes_with_one_seed_share_a_pool(kind: str, tmp_path: Path) -> None:
+def test_three_processes_share_a_pool(kind: str, tmp_path: Path) -> None:
+    share_a_pool(kind, tmp_path)
+
+
+def share_a_pool(kind: str, tmp_path: Path) -> None:
+    """All with one seed, so that they want the same candidates."""
     with storage(kind, tmp_path) as place:
         optuna.create_study(study_name="s", storage=place, direction="maximize")
-        start = time.time() + 2.0
         workers = [
             subprocess.Popen(
                 [
                     sys.executable,
                     str(ROOT / "tests/campaigns/samplers/worker.py"),
-                    *(kind, str(tmp_path), "0", str(start)),
+                    *(kind, str(tmp_path), str(number), "3"),
                 ],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            for _ in range(3)
+            for number in range(3)
         ]
         answers = [worker.communicate(timeout=120) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0, 0], answers

@@ -12,12 +12,14 @@ from campaigns.samplers import PoolExhausted, PoolSampler
 from tests.campaigns.samplers.pools import height, points, storage
 
 
-def main(kind: str, folder: str, seed: int, start: float) -> None:
+def main(kind: str, folder: str, number: str, together: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = PoolSampler(points(16), seed=seed, n_startup_trials=8)
+    sampler = PoolSampler(points(16), seed=0, n_startup_trials=8)
     with storage(kind, Path(folder)) as place:
         study = optuna.load_study(study_name="s", storage=place, sampler=sampler)
-        time.sleep(max(0.0, start - time.time()))  # all at once
+        (Path(folder) / f"ready-{number}").touch()
+        while len(list(Path(folder).glob("ready-*"))) < together:  # all at once
+            time.sleep(0.01)
         while True:
             try:
                 trial = study.ask()
@@ -28,4 +30,4 @@ def main(kind: str, folder: str, seed: int, start: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
