@@ -80,6 +80,9 @@ def main(
     ),
     seeds: Annotated[int, typer.Option(min=1, help="Draws; half above 300 labels.")] = 4,
     most: Annotated[int, typer.Option(help="Largest number of labels.")] = LABELS[-1],
+    only: Annotated[
+        str | None, typer.Option(help="One task: 'later crystals' or 'oxides'.")
+    ] = None,
     shared: Annotated[
         bool, typer.Option("--shared", help="Others use the machine: put it on record.")
     ] = False,
@@ -100,7 +103,7 @@ def main(
     }
     figures = kept(output, told)
     done = {(row["task"], row["draw"], row["labels"]) for row in figures}
-    for task in tasks:
+    for task in (task for task in tasks if only in (None, task.name)):
         for draw in task.draws:
             for n in (n for n in LABELS if n <= most):
                 if (task.name, draw, n) in done:
