@@ -41,8 +41,9 @@ class Chances:
         """
         update = fit_update(labelled, truth)
         told = log_joint_probability(*left_out(update, labelled, truth), windows)
-        columns = zip(windows, truth.T, strict=True)
-        success = np.stack([window.holds(column) for window, column in columns]).all(axis=0)
+        success = np.ones(len(truth), dtype=bool)
+        for window, column in zip(windows, truth.T, strict=True):
+            success &= window.holds(column)
         guess = pooled(told, network_guess(labelled, windows))
         return cls(
             tuple(windows), update, LearnedSuccess.fit(guess, labelled.embedding, success)
