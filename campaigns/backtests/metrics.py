@@ -108,7 +108,7 @@ def hypervolume(points: FloatArray) -> float:
 def _front(points: FloatArray) -> FloatArray:
     """The points that no other one equals or exceeds in everything."""
     if points.shape[1] == 1:
-        return points.max(axis=0, keepdims=True)
+        return np.asarray(points.max(axis=0, keepdims=True), dtype=np.float64)
     unique = np.unique(points, axis=0)
     beaten = (unique[None, :, :] >= unique[:, None, :]).all(axis=2).sum(axis=1) > 1
     return np.asarray(unique[~beaten], dtype=np.float64)
