@@ -24,8 +24,10 @@ def proposed(
 ) -> Proposed:
     candidate = Candidate(name, "ZnS", "AB", ("S", "Zn"), CRYSTAL)
     network = {
-        "band_gap": gap, "band_gap_std": 0.4,
-        "energy_above_hull": hull, "energy_above_hull_std": 0.05,
+        "band_gap": gap,
+        "band_gap_std": 0.4,
+        "energy_above_hull": hull,
+        "energy_above_hull_std": 0.05,
     }
     return Proposed(candidate, 1, False, 0.0, {}, network, np.array(state))
 
