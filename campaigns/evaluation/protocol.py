@@ -44,3 +44,22 @@ class OpenEvaluator(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class HoldsNothing:
+    """What evaluators share that have no processes and no connections."""
+
+    def finish(self) -> None:
+        """Nobody waits."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from types import TracebackType
-from typing import Self
 
-from campaigns.evaluation.protocol import EvaluationError
+from campaigns.evaluation.protocol import EvaluationError, HoldsNothing
 from campaigns.protocols import Candidate, Oracle, Verdict
 from materials.errors import GalenaError
 
 
-class SerialEvaluator:
+class SerialEvaluator(HoldsNothing):
     """Calls the oracle in this process, in the order of the candidates."""
 
     def __init__(self, oracle: Oracle) -> None:
@@ -21,21 +19,6 @@ class SerialEvaluator:
         """One verdict each, in order; the oracle is called when the verdict is asked for."""
         for candidate in candidates:
             yield judged(self.oracle, candidate)
-
-    def finish(self) -> None:
-        """Nobody waits."""
-        return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return
 
 
 def judged(oracle: Oracle, candidate: Candidate) -> Verdict:
