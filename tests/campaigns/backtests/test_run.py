@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +161,16 @@ def test_a_drawn_pool_is_always_the_same(table, tmp_path):
     assert some.fingerprint == prepared(table, tmp_path, **draw).pool.fingerprint
     whole = set(prepared(table, tmp_path).pool.ids.tolist())
     assert set(some.ids.tolist()) < whole
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[3] / "benchmarks" / "backtests").glob("*.yaml"))
+)
+def test_shipped_specifications_say_what_they_replay(file):
+    spec = BacktestSpec.load(file)
+    assert spec.name == file.stem
+    assert (spec.n_initial, spec.rounds, spec.batch_size, spec.seeds) == (100, 20, 25, 10)
+    assert BacktestSpec.parse(spec.dump(), name="again") == spec
 
 
 @pytest.mark.parametrize(
