@@ -28,14 +28,18 @@ from typing import Annotated
 import numpy as np
 import optuna
 import typer
+from pymatgen.core import Structure
 from rich.console import Console
 from rich.table import Table
 
 from campaigns.acquisition import best_distinct, determinantal_batch
+from campaigns.beliefs import Beliefs
 from campaigns.config import CampaignConfig
 from campaigns.pools import CrystalPool, Predicted
+from campaigns.protocols import Candidate, Verdict
+from campaigns.records import Proposed
 from campaigns.samplers import PoolSampler
-from campaigns.surrogate import TARGETS, CorrectedPredictor
+from campaigns.surrogate import TARGETS
 from models.evaluation.answers import processor_name
 from models.pretrained import load_bundle
 
@@ -100,6 +104,16 @@ class Pool:
             self.std[:, :2],
             self.embedding.astype(np.float32),
         )
+
+    def proposed(self, row: int) -> Proposed:
+        """One candidate as a campaign keeps it; its crystal does not matter."""
+        network = {}
+        for j, name in enumerate(TARGETS):
+            network[name] = float(self.mean[row, j])
+            network[f"{name}_std"] = float(self.std[row, j])
+        crystal = Structure(np.eye(3) * 4.0, ["Si"], [[0.0, 0.0, 0.0]])
+        candidate = Candidate(str(row), str(row), "", ("Si",), crystal)
+        return Proposed(candidate, 1, False, 0.0, {}, network, self.embedding[row])
 
     def labels(self, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows, and what was found there, ``(k, 3)``."""
@@ -177,10 +191,13 @@ def campaign(pool: Pool, k: int, batch: int, seed: int) -> Timed:
     predicted = pool.predicted()
     crystals = CrystalPool(CONFIG.pool, CONFIG, None)
     rows, found = pool.labels(k, seed)
+    proposed = [pool.proposed(int(row)) for row in rows]
+    verdicts = {
+        str(row): Verdict(str(row), band_gap=float(gap), energy_above_hull=float(hull))
+        for row, (gap, hull, _) in zip(rows, found, strict=True)
+    }
     clock, processor = time.perf_counter(), time.process_time()
-    base = predicted.base(slice(None)).take(rows)
-    truth = {name: found[:, j] for j, name in enumerate(TARGETS)}
-    worth = crystals.worth(predicted, CorrectedPredictor.fit(base, truth))
+    worth = crystals.worth(predicted, Beliefs.learned(CONFIG, proposed, verdicts))
     choose(pool, worth, rows, batch)
     spent = time.perf_counter() - clock, time.process_time() - processor
     return Timed("campaign", k, *spent)
