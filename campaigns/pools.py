@@ -41,6 +41,7 @@ POOL = "pool"
 """What candidates from a pool were proposed by."""
 _AT_ONCE = 2048  # crystals predicted together
 _SCORED = 8192  # rows corrected together: bounds the memory of the surrogate
+_CLOSER = 20_000  # rows that a round looks at closely, the best by the network alone
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Predicted:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def base(self, chosen: slice) -> Base:
+    def base(self, chosen: NDArray[np.int64]) -> Base:
         """Some rows as the surrogate takes them."""
         return Base(
             targets=TARGETS,
@@ -126,17 +127,40 @@ class CrystalPool:
         return [_draft(self.spec.table, row, name, structures[row]) for row, name in drafts]
 
     def worth(self, found: Predicted, beliefs: Beliefs) -> FloatArray:
-        """Log worth of every row, ``(n,)``."""
-        targets = self.config.targets
-        goodness = self._goodness(found, targets)
+        """Log worth of every row, ``(n,)``.
+
+        Of a large pool, rows for which the network alone sees the least hope are left out:
+        minus infinity.
+        """
+        goodness = self._goodness(found, self.config.targets)
+        everything = np.arange(len(found))
+        worth = self._parts(
+            found, everything, goodness, Beliefs.of_network(beliefs.targets)
+        )
+        if beliefs.chances is None:
+            return worth
+        hopeful = np.sort(np.argsort(-worth, kind="stable")[:_CLOSER])
+        closer = self._parts(found, hopeful, goodness, beliefs)
+        worth = np.full(len(found), -np.inf)
+        worth[hopeful] = closer
+        return worth
+
+    def _parts(
+        self,
+        found: Predicted,
+        rows: NDArray[np.int64],
+        goodness: FloatArray | None,
+        beliefs: Beliefs,
+    ) -> FloatArray:
+        """Log worth of some rows, ``(len(rows),)``, so many at a time."""
         parts = []
-        for start in range(0, len(found), _SCORED):
-            chosen = slice(start, start + _SCORED)
+        for start in range(0, len(rows), _SCORED):
+            chosen = rows[start : start + _SCORED]
             base = found.base(chosen)
             scores = beliefs.score(base)
             plain = probability_of_success(
                 scores,
-                targets,
+                self.config.targets,
                 found.n_elements[chosen],
                 found.n_sites[chosen],
                 None if goodness is None else goodness[chosen],

@@ -16,6 +16,9 @@ from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.loop import Machinery, run_campaign
 from campaigns.pools import CrystalPool
 from campaigns.propose import Proposer
+from campaigns.protocols import Verdict
+from campaigns.records import Proposed
+from campaigns.surrogate import TARGETS
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
 from materials.table import CrystalTable
@@ -85,7 +88,7 @@ def test_the_ranking_is_that_of_the_whole_pool(table: Path) -> None:
     found = pool.predicted(lambda n: None)
     beliefs = Beliefs.of_network(config.targets)
     best = pool.best(found, beliefs, seen=set(), settled=set())
-    whole = beliefs.score(found.base(slice(None)))
+    whole = beliefs.score(found.base(np.arange(len(found))))
     worth = probability_of_success(whole, config.targets, found.n_elements, found.n_sites)
     order = np.argsort(-worth, kind="stable")[:8]
     assert [draft.name for draft in best] == [str(found.ids[i]) for i in order]
@@ -159,3 +162,26 @@ def test_a_pool_needs_no_elements_and_says_so(table: Path) -> None:
     assert json.loads(config.model_dump_json())["pool"]["per_round"] == 8
     with pytest.raises(ValueError, match="exceeds the 8 proposals"):
         pool_config(table, batch_size=9)
+
+
+def test_a_large_pool_is_looked_at_closely_where_there_is_hope(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = pool_config(table)
+    pool = CrystalPool(config.pool, config, FakePredictor())
+    found = pool.predicted(lambda n: None)
+    plain = pool.worth(found, Beliefs.of_network(config.targets))
+    crystal = pool.best(
+        found, Beliefs.of_network(config.targets), seen=set(), settled=set()
+    )[0].candidate
+    network = {f"{t}{s}": 0.3 for t in TARGETS for s in ("", "_std")}
+    judged = Proposed(crystal, 1, False, 0.0, {}, network, found.embedding[0].astype(float))
+    verdict = Verdict(crystal.id, band_gap=1.5, energy_above_hull=0.0)
+    beliefs = Beliefs.learned(config, [judged], {crystal.id: verdict})
+    everything = pool.worth(found, beliefs)
+    monkeypatch.setattr("campaigns.pools._CLOSER", 10)
+    some = pool.worth(found, beliefs)
+    looked_at = np.isfinite(some)
+    assert looked_at.sum() == 10
+    assert plain[looked_at].min() >= plain[~looked_at].max()
+    assert some[looked_at] == pytest.approx(everything[looked_at], abs=0)
