@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from campaigns.elements import SYMBOLS, Elements
 from campaigns.generators import GeneratorSpec
 from campaigns.oracles.specs import OracleConfig as OracleConfig
-from campaigns.oracles.specs import OracleSpec
+from campaigns.oracles.specs import OracleSpec, answers_of
 from campaigns.oracles.specs import References as References
 from campaigns.oracles.specs import Relaxation as Relaxation
 from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
@@ -48,7 +48,7 @@ class GapWindow(Frozen):
     """eV"""
     max: float = Field(gt=0.0, le=20.0)
     """eV"""
-    weight: float = Field(default=1.0, ge=0.0)
+    weight: float = Field(default=1.0, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
 
     @model_validator(mode="after")
@@ -65,14 +65,14 @@ class Stability(Frozen):
 
     max: float = Field(default=0.1, gt=0.0, le=2.0)
     """eV/atom"""
-    weight: float = Field(default=1.0, ge=0.0)
+    weight: float = Field(default=1.0, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
 
 
 class Simplicity(Frozen):
     """Preference for few elements and small cells, which are easier to make and to model."""
 
-    weight: float = Field(default=0.2, ge=0.0)
+    weight: float = Field(default=0.2, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
 
 
@@ -82,7 +82,7 @@ class Sustainability(Frozen):
     Elements without data count as if they were the worst.
     """
 
-    weight: float = Field(default=0.0, ge=0.0)
+    weight: float = Field(default=0.0, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
     axes: dict[Axis, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
     """How much each axis counts in the index, in place of its default:
@@ -208,7 +208,7 @@ class Tier(Frozen):
 
     oracle: OracleSpec
     best: int = Field(default=2, ge=1)
-    """How many a round gives it, by score."""
+    """How many a round gives it, by score; what a round leaves over, later ones may use."""
 
 
 class Budget(Frozen):
@@ -234,7 +234,7 @@ class CampaignConfig(Frozen):
     """Turn down whatever is not better than the material in use."""
     search: Search = Search()
     pool: PoolSpec | None = None
-    """Crystals to choose from; without ``elements``, of any element."""
+    """Crystals to choose from; without ``elements``, of any element, and nothing is made."""
     generators: tuple[GeneratorSpec, ...] = ()
     """What proposes candidates beside the sampler; their files are relative to the working
     folder."""
@@ -258,14 +258,23 @@ class CampaignConfig(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _any_element(cls, content: Any) -> Any:
-        """A pool says by itself which elements there are."""
-        if isinstance(content, dict) and content.get("pool") and "elements" not in content:
-            return content | {"elements": {"allowed": list(SYMBOLS)}}
-        return content
+        """A pool says by itself which elements there are; then nothing is made of others."""
+        if not isinstance(content, dict) or not content.get("pool"):
+            return content
+        elements = content.get("elements") or {}
+        if not isinstance(elements, dict) or "allowed" in elements:
+            return content
+        forbidden = elements.get("forbidden") or ()
+        allowed = [symbol for symbol in SYMBOLS if symbol not in forbidden]
+        search = content.get("search") or {}
+        if isinstance(search, dict):
+            search = {"asks": 0} | search
+        return content | {"elements": elements | {"allowed": allowed}, "search": search}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if max(self.search.n_species) > len(self.elements.allowed):
+        makes = self.search.asks > 0 or self.generators
+        if makes and max(self.search.n_species) > len(self.elements.allowed):
             raise ValueError(
                 f"search.n_species asks for {max(self.search.n_species)} elements per "
                 f"candidate but only {len(self.elements.allowed)} are allowed"
@@ -278,6 +287,17 @@ class CampaignConfig(Frozen):
                 "(search.asks, search.per_generator, pool.per_round); a batch is chosen "
                 "among them"
             )
+        sought = {
+            "band_gap": self.targets.band_gap.weight,
+            "energy_above_hull": self.targets.energy_above_hull.weight,
+        }
+        answered = answers_of(self.oracle)
+        for name, weight in sought.items():
+            if weight > 0 and answered is not None and name not in answered:
+                raise ValueError(
+                    f"oracle '{self.oracle.name}' does not answer {name}, which is a target: "
+                    f"let it answer, set targets.{name}.weight to 0, or make it one of tiers"
+                )
         names = [spec.name for spec in self.oracles]
         for name in names:
             if names.count(name) > 1:

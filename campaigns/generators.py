@@ -183,6 +183,15 @@ def input_files(spec: GeneratorSpec) -> list[Path]:
     return [] if spec.table is None else [spec.table]
 
 
+def given_files(spec: GeneratorSpec) -> list[Path]:
+    """The files that somebody has to bring; a file of types that is made is none of them."""
+    if isinstance(spec, AlloysSpec) and spec.ends is not None:
+        return list(spec.ends)
+    if isinstance(spec, SymmetricSpec) or not spec.reads_crystals:
+        return []
+    return [path for path in (spec.table or spec.types,) if path is not None]
+
+
 def _prototypes(spec: PrototypesSpec, scope: Scope, base: Path) -> Generator:
     from materials.candidates.generators.prototypes import (
         PrototypeGenerator,

@@ -20,6 +20,8 @@ from campaigns.protocols import FloatArray, Verdict
 from campaigns.records import Proposed
 
 CONFIRMED, REFUTED, FAILED, NOT_ASKED = "confirmed", "refuted", "failed", ""
+UNTESTED = "nothing on targets"
+"""A further tier answered, but not about what is sought."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,11 @@ class Judgement:
         """What the further tiers made of it, in a word; empty where none was asked."""
         if self.refuted(config):
             return REFUTED
-        if any(v.error is None for v in self.further.values()):
+        answered = [v for v in self.further.values() if v.error is None]
+        if any(_tests(v, config.targets) for v in answered):
             return CONFIRMED
+        if answered:
+            return UNTESTED
         return FAILED if self.further else NOT_ASKED
 
     @property
@@ -113,6 +118,13 @@ def promoted(
     worth: FloatArray = np.array([scores[p.candidate.id] or 0.0 for p in ready])
     order = sorted(range(len(ready)), key=lambda i: (-worth[i], ready[i].candidate.id))
     return [ready[i] for i in order]
+
+
+def _tests(verdict: Verdict, targets: Targets) -> bool:
+    """Whether a verdict says anything about what is sought."""
+    gap = verdict.band_gap is not None and targets.band_gap.weight > 0
+    hull = verdict.energy_above_hull is not None and targets.energy_above_hull.weight > 0
+    return gap or hull
 
 
 def outside(verdict: Verdict, targets: Targets) -> bool:

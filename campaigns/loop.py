@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from campaigns.backtests.verdict import warning
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
 from campaigns.judgements import by_candidate, judgements
@@ -16,7 +17,7 @@ from campaigns.machinery import Machinery, Where, machinery_of
 from campaigns.progress import Silent, Watcher
 from campaigns.questions import open_questions
 from campaigns.results import read_view
-from campaigns.rounds import Reached, run_round
+from campaigns.rounds import Reached, confirm, run_round
 from campaigns.space import write_study
 from campaigns.tracking.store import model_store
 from campaigns.view import CampaignView
@@ -72,6 +73,7 @@ def run_campaign(
                 )
             ) as running:
                 _same_versions(ledger, running.versions, folder)
+                _warn(config, ledger, running, watcher)
                 over = _run(config, place, ledger, running, watcher, publish)
                 if _conclude(config, place, ledger, over):
                     for evaluator in running.evaluators:
@@ -100,6 +102,7 @@ def _run(
         _write_study(place, config, ledger, machinery)
         if publish:
             publish(read_view(ledger))
+    confirm(config.rounds, config, ledger, machinery, watcher)  # who answered late
     return True
 
 
@@ -114,6 +117,17 @@ def _conclude(
     if finished and ledger.get("finished") is None:
         ledger.put("finished", _now())
     return finished
+
+
+def _warn(
+    config: CampaignConfig, ledger: Ledger, machinery: Machinery, watcher: Watcher
+) -> None:
+    """Say before anything is spent if the model was slower than chance on like tasks."""
+    if config.backtest is None or ledger.get("finished") is not None:
+        return
+    told = warning(config.backtest, model=machinery.versions["predictor"])
+    if told is not None:
+        watcher.warned(told)
 
 
 def _write_study(
@@ -132,7 +146,7 @@ def _same_versions(ledger: Ledger, versions: dict[str, str], folder: Path) -> No
         ledger.put("versions", versions)
         ledger.put("started", _now())
         return
-    for part in sorted({*begun, *versions} - _MAY_CHANGE):
+    for part in sorted({*begun} - _MAY_CHANGE):
         if begun.get(part) != versions.get(part):
             way = _way_back(begun, versions) if part == "predictor" else ""
             raise InputError(

@@ -16,7 +16,7 @@ from campaigns.oracles.build import Equipment, build_oracle
 from campaigns.oracles.specs import InboxSpec
 from campaigns.progress import Watcher
 from campaigns.propose import Proposer
-from campaigns.sources import decision_sources
+from campaigns.sources import decision_sources, input_versions
 
 Where = Callable[[OracleRecipe, str], OpenEvaluator]
 """Where oracles are asked that are programs: processes, a cluster. Given what makes one, and
@@ -49,7 +49,7 @@ def machinery_of(
     ``with``.
     """
     equipment = Equipment.load(config, store)
-    versions = equipment.versions
+    versions = equipment.versions | input_versions(config)
     with ExitStack() as stack:
         evaluators: list[OpenEvaluator] = []
         for spec in config.oracles:

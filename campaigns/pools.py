@@ -86,6 +86,7 @@ class CrystalPool:
         """``cache`` is a folder for predictions."""
         self.spec, self.config, self.predictor = spec, config, predictor
         self.filters, self.cache = pool_filters(config), cache
+        self._unread = 0
 
     @cached_property
     def table(self) -> CrystalTable:
@@ -93,7 +94,13 @@ class CrystalPool:
         path = self.spec.table
         if path.suffix == ".parquet" or any(path.glob("**/*.parquet")) or "*" in path.name:
             return CrystalTable.open(path)
-        table, _ = CrystalTable.from_files([path])
+        if not path.exists():
+            raise InputError(f"pool.table: {path} does not exist")
+        table, bad = CrystalTable.from_files([path])
+        if len(table) == 0:
+            why = f": {bad[0].name}: {bad[0].error}" if bad else ""
+            raise InputError(f"pool.table: no crystals can be read from {path}{why}")
+        self._unread = len(bad)
         return table
 
     def predicted(self, advance: Advance) -> Predicted:
@@ -186,7 +193,7 @@ class CrystalPool:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def _predict(self, advance: Advance) -> Predicted:
-        turned_down: dict[str, int] = {}
+        turned_down = {"reading": self._unread} if self._unread else {}
         parts: list[Predicted] = []
         seen: set[str] = set()
         rows = enumerate(self.table.rows())

@@ -31,6 +31,7 @@ class Watcher(Protocol):
     def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None: ...
     def confirmed(self, candidate: Candidate, verdict: Verdict) -> None: ...
     def closed(self, number: int) -> None: ...
+    def warned(self, message: str) -> None: ...
 
 
 class Silent:
@@ -58,6 +59,9 @@ class Silent:
         return
 
     def closed(self, number: int) -> None:
+        return
+
+    def warned(self, message: str) -> None:
         return
 
 
@@ -130,6 +134,9 @@ class Live:
 
     def closed(self, number: int) -> None:
         self._end()
+
+    def warned(self, message: str) -> None:
+        self._say((f"Warning: {message}", "yellow"))
 
     def _say(self, *parts: str | tuple[str, str]) -> None:
         """Print texts, some with a style."""

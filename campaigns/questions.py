@@ -33,13 +33,13 @@ def inboxes(config: CampaignConfig) -> dict[int, InboxSpec]:
 
 
 def asked(ledger: Ledger, tier: int) -> dict[str, int]:
-    """Who a further tier was asked about, and in which round."""
+    """Who a tier was asked about, and in which round."""
     found: dict[str, int] = (ledger.get(_ASKED) or {}).get(str(tier), {})
     return found
 
 
 def note_asked(ledger: Ledger, tier: int, number: int, names: list[str]) -> None:
-    """Record that a further tier was asked about candidates in round ``number``."""
+    """Record that a tier was asked about candidates in round ``number``."""
     everything = ledger.get(_ASKED) or {}
     new = dict.fromkeys(names, number)
     everything[str(tier)] = new | everything.get(str(tier), {})
@@ -66,8 +66,6 @@ def all_questions(config: CampaignConfig, ledger: Ledger) -> list[Question]:
     found = []
     for tier in wanted:
         names = asked(ledger, tier)
-        if tier == 0:
-            names = {n: p.round for n, p in candidates.items() if p.chosen is not None}
         found += [
             Question(tier, number, candidates[name]) for name, number in names.items()
         ]

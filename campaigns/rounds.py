@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
+from math import ceil
 
 from campaigns.config import CampaignConfig
 from campaigns.judgements import Judgement, judgements, promoted
@@ -62,7 +63,7 @@ def run_round(
     batch = ledger.batch(number)
     if not _judge(number, batch, config, ledger, machinery, watcher):
         return Reached.WAITING
-    _confirm(number, config, ledger, machinery, watcher)
+    confirm(number, config, ledger, machinery, watcher)
     _close(number, config, ledger)
     watcher.closed(number)
     return Reached.END if batch else Reached.NOTHING
@@ -82,10 +83,15 @@ def _judge(
     """
     waiting = pending(batch, ledger.judged())
     watcher.judging(number, config.rounds, len(batch), len(batch) - len(waiting))
+    if isinstance(config.oracle, InboxSpec):
+        return _ask_people(number, batch, config.oracle, config, ledger)
     affordable = waiting[: _calls_left(config, ledger)]
     by_id = {p.candidate.id: p.candidate for p in affordable}
+    origin = _origin_of(ledger)
     for given in machinery.evaluators[0](list(by_id.values())):
         verdict = sound(replace(given, oracle=config.oracle.name), config)
+        verdict = of_one_origin(verdict, origin)
+        origin = origin or _origin(verdict)
         ledger.commit_verdict(number, verdict)
         hit = Judgement(number, verdict, {}).hit(config)
         watcher.judged(by_id[verdict.candidate_id], verdict, hit)
@@ -94,16 +100,63 @@ def _judge(
     open_still = pending(batch, ledger.judged())
     if not open_still or spent(config, ledger):
         return True
-    if isinstance(config.oracle, InboxSpec):
-        answered = len(batch) - len(open_still)
-        return answered >= config.oracle.enough * len(batch)
     raise MissingVerdictError(
         f"round {number}: no verdict on {', '.join(p.candidate.id for p in open_still)}; "
         "run the same command again, it goes on with these"
     )
 
 
-def _confirm(
+def _ask_people(
+    number: int,
+    batch: Sequence[Proposed],
+    spec: InboxSpec,
+    config: CampaignConfig,
+    ledger: Ledger,
+) -> bool:
+    """Ask about as many of the batch as can be paid for; whether enough have answered."""
+    asked_before, judged_ids = asked(ledger, 0), ledger.judged()
+    n_open = sum(name not in judged_ids for name in asked_before)
+    room = len(batch)
+    if (left := _calls_left(config, ledger)) is not None:
+        room = min(room, left - n_open)
+    if config.budget.cost is not None and spec.cost > 0:
+        payable = ceil((config.budget.cost - _total_cost(ledger)) / spec.cost)
+        room = min(room, payable - n_open)
+    new = [p.candidate.id for p in batch if p.candidate.id not in asked_before]
+    note_asked(ledger, 0, number, new[: max(0, room)])
+    of_batch = {name for name, when in asked(ledger, 0).items() if when == number}
+    answered = len(of_batch & judged_ids)
+    return answered >= spec.enough * len(of_batch)
+
+
+def of_one_origin(verdict: Verdict, origin: str) -> Verdict:
+    """The verdict; a failure where its distance from the hull is of another origin.
+
+    Distances from hulls of two methods neither teach one surrogate nor make one ranking.
+    """
+    found = _origin(verdict)
+    if not origin or not found or found == origin:
+        return verdict
+    return replace(
+        without_numbers(verdict),
+        error=f"its energy above hull is of {found}, those of this campaign are of {origin}; "
+        "they are not compared",
+    )
+
+
+def _origin(verdict: Verdict) -> str:
+    """Where a distance from the hull comes from; empty where there is none."""
+    if verdict.error is not None or verdict.energy_above_hull is None:
+        return ""
+    return verdict.origin
+
+
+def _origin_of(ledger: Ledger) -> str:
+    """The origin of the first distance from the hull in a campaign."""
+    return next((o for _, v in ledger.verdicts() if (o := _origin(v))), "")
+
+
+def confirm(
     number: int,
     config: CampaignConfig,
     ledger: Ledger,
@@ -133,17 +186,20 @@ def _confirm(
 def _ready(
     number: int, place: int, config: CampaignConfig, ledger: Ledger
 ) -> list[Proposed]:
-    """Whom a further tier is still to be asked about in this round."""
+    """Whom a further tier is still to be asked about by the end of this round.
+
+    Places that a round leaves over, for want of candidates or of answers, are not lost.
+    """
     asked_before = asked(ledger, place)
-    done = sum(n == number and t == place for n, t, _ in ledger.confirmations())
+    used = sum(tier == place for _, tier, _ in ledger.confirmations())
     if isinstance(config.tiers[place - 1].oracle, InboxSpec):
-        done = sum(n == number for n in asked_before.values())
+        used = len(asked_before)
     ready = [
         p
         for p in promoted(config, ledger.candidates(), judgements(ledger), place)
         if p.candidate.id not in asked_before
     ]
-    return ready[: max(0, config.tiers[place - 1].best - done)]
+    return ready[: max(0, config.tiers[place - 1].best * number - used)]
 
 
 def sound(verdict: Verdict, config: CampaignConfig) -> Verdict:
@@ -152,6 +208,14 @@ def sound(verdict: Verdict, config: CampaignConfig) -> Verdict:
     if not missing:
         return verdict
     values = ", ".join(f"{name} {getattr(verdict, name)}" for name in missing)
+    return replace(
+        without_numbers(verdict),
+        error=f"the oracle returned {values}; numbers are needed, since these are targets",
+    )
+
+
+def without_numbers(verdict: Verdict) -> Verdict:
+    """What a verdict says beside its numbers, for one that failed."""
     return Verdict(
         verdict.candidate_id,
         n_steps=verdict.n_steps,
@@ -162,7 +226,6 @@ def sound(verdict: Verdict, config: CampaignConfig) -> Verdict:
         attempts=verdict.attempts,
         failures=verdict.failures,
         properties=verdict.properties,
-        error=f"the oracle returned {values}; numbers are needed, since these are targets",
     )
 
 
@@ -174,13 +237,14 @@ def _close(number: int, config: CampaignConfig, ledger: Ledger) -> None:
     of_round = verdicts[verdicts["round"] == number]
     residual, coverage = agreement(of_round)
     relaxed = judged(of_round)
-    stable = relaxed["energy_above_hull"] <= view.targets.energy_above_hull.max
+    hull = view.targets.energy_above_hull
+    stable = relaxed["energy_above_hull"].astype(float) <= hull.max
     confirmations = [(t, v) for n, t, v in ledger.confirmations() if n == number]
     summary |= {
         "n_evaluated": len(of_round),
         "n_failed": int(of_round["error"].notna().sum()),
         "n_relaxed": len(relaxed),
-        "n_stable": int(stable.sum()),
+        "n_stable": int(stable.sum()) if hull.weight > 0 else len(relaxed),
         "n_hits": int(of_round["hit"].astype(bool).sum()),
         "n_hits_total": int(verdicts["hit"].astype(bool).sum()),
         "best_score": float(verdicts["score"].max()) if len(verdicts) else float("nan"),

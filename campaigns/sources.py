@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.config import CampaignConfig, PoolSpec
-from campaigns.generators import input_files
+from campaigns.generators import given_files, input_files
+from campaigns.oracles.specs import DftSpec, OracleConfig
 from campaigns.versions import galena_version
 from materials.provenance import file_sha256
 
@@ -58,6 +59,24 @@ def decision_sources(config: CampaignConfig, equipment: Equipment) -> dict[str, 
 def _shipped(name: str) -> str:
     with as_file(files("materials").joinpath("data", name)) as path:
         return f"{name} sha256:{file_sha256(path)}"
+
+
+def input_versions(config: CampaignConfig) -> dict[str, str]:
+    """Hashes of the files that a specification names: with others, it is another campaign."""
+    found: dict[str, list[Path]] = {}
+    if config.pool is not None:
+        found[POOL] = _pool_files(config.pool)
+    if config.known:
+        found[KNOWN] = list(config.known)
+    for spec in config.oracles:
+        if isinstance(spec, OracleConfig) and spec.references.table is not None:
+            found[f"oracle {spec.name} references"] = [spec.references.table]
+        if isinstance(spec, DftSpec) and spec.script is not None:
+            found[f"oracle {spec.name} script"] = [spec.script.path]
+    for place, generator in enumerate(config.generators, start=1):
+        if files := given_files(generator):
+            found[f"generator {place}"] = files
+    return {part: "; ".join(_hashes(paths)) for part, paths in found.items()}
 
 
 def _pool_files(pool: PoolSpec) -> list[Path]:

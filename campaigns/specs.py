@@ -22,7 +22,9 @@ M = TypeVar("M", bound=BaseModel)
 class Frozen(BaseModel):
     """Values that do not change and keys that are known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class _Loader(yaml.SafeLoader):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from campaigns.config import CampaignConfig, OracleConfig, Targets
+from campaigns.config import CampaignConfig, GapWindow, OracleConfig, Targets
 from campaigns.judgements import outside
 from campaigns.protocols import Verdict
 from campaigns.view import decomposition_text
@@ -46,23 +46,23 @@ def first_steps(
     """
     spec, targets = config.oracle, config.targets
     origin = v.origin or potential
-    stage, limit = spec.name, ""
+    stage, force = spec.name, ""
     told = "answered"
     if isinstance(spec, OracleConfig):
-        stage, limit = "relaxation", f"force below {spec.relaxation.max_force:g} eV/Å"
+        stage, force = "relaxation", f"force below {spec.relaxation.max_force:g} eV/Å"
         told = f"{v.n_steps} steps, {'converged' if v.converged else 'not converged'}"
     if v.error is not None:
-        return [Step(number, stage, Outcome.FAILED, v.error, limit, origin)]
-    steps = [Step(number, stage, Outcome.PASSED, told, limit, origin)]
+        return [Step(number, stage, Outcome.FAILED, v.error, force, origin)]
+    steps = [Step(number, stage, Outcome.PASSED, told, force, origin)]
     if (above := v.energy_above_hull) is not None:
         against = f", competing phases sha256:{v.references}" if v.references else ""
         parts = decomposition_text(v.decomposition)
-        most = targets.energy_above_hull.max
+        limit = targets.energy_above_hull
         steps.append(
             Step(
-                *(number, "hull", _outcome(above <= most)),
+                *(number, "hull", _outcome(above <= limit.max, limit.weight)),
                 f"{above:+.3f} eV/atom above {parts or 'the hull'}",
-                f"at most {most:g} eV/atom",
+                f"at most {limit.max:g} eV/atom" if limit.weight > 0 else "",
                 origin + against,
             )
         )
@@ -72,9 +72,9 @@ def first_steps(
         deviation = f" ± {v.band_gap_std:.2f}" if v.band_gap_std is not None else ""
         steps.append(
             Step(
-                *(number, "band_gap", _outcome(window.min <= gap <= window.max)),
+                *(number, "band_gap", _outcome(_inside(gap, window), window.weight)),
                 f"{gap:.2f}{deviation} eV{relaxed}",
-                f"{window.min:g} to {window.max:g} eV",
+                f"{window.min:g} to {window.max:g} eV" if window.weight > 0 else "",
                 predictor or origin,
             )
         )
@@ -97,11 +97,19 @@ def further_step(config: CampaignConfig, number: int, tier: int, v: Verdict) -> 
 
 def wanted(targets: Targets) -> str:
     """What is sought, in words."""
-    return (
-        f"gap {targets.band_gap.min:g} to {targets.band_gap.max:g} eV, at most "
-        f"{targets.energy_above_hull.max:g} eV/atom above the hull"
-    )
+    gap, hull = targets.band_gap, targets.energy_above_hull
+    parts = [f"gap {gap.min:g} to {gap.max:g} eV"] if gap.weight > 0 else []
+    if hull.weight > 0:
+        parts.append(f"at most {hull.max:g} eV/atom above the hull")
+    return ", ".join(parts)
 
 
-def _outcome(passed: bool) -> Outcome:
+def _inside(gap: float, window: GapWindow) -> bool:
+    return window.min <= gap <= window.max
+
+
+def _outcome(passed: bool, weight: float = 1.0) -> Outcome:
+    """What weighs nothing decides nothing."""
+    if weight == 0:
+        return Outcome.NOTED
     return Outcome.PASSED if passed else Outcome.FAILED

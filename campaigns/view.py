@@ -129,8 +129,9 @@ def ranked_shortlist(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts that carry numbers: relaxed without error."""
-    return verdicts[verdicts["error"].isna() & verdicts["energy_above_hull"].notna()]
+    """The verdicts that carry numbers."""
+    said = verdicts["energy_above_hull"].notna() | verdicts["band_gap"].notna()
+    return verdicts[verdicts["error"].isna() & said]
 
 
 def agreement(verdicts: pd.DataFrame) -> tuple[float, float]:
@@ -139,18 +140,20 @@ def agreement(verdicts: pd.DataFrame) -> tuple[float, float]:
     Returns the mean absolute residual of energy above hull in eV/atom, and the coverage: the
     share of residuals, of energy above hull and band gap alike, no larger than the standard
     deviation predicted for them (0.68 if errors are normal and the deviations right). Both are
-    NaN where nothing was judged.
+    NaN where nothing was judged, and what was not answered is left out.
     """
     seen = judged(verdicts)
-    if seen.empty:
-        return float("nan"), float("nan")
-    residual, within = {}, []
+    residual, within = {"energy_above_hull": float("nan")}, []
     for target in ("energy_above_hull", "band_gap"):
-        predicted = seen[f"predicted_{target}"].astype(float)
-        residual[target] = (seen[target].astype(float) - predicted).abs()
-        deviation = seen[f"predicted_{target}_std"].astype(float)
-        within.append((residual[target] <= deviation).mean())
-    return float(residual["energy_above_hull"].mean()), float(np.mean(within))
+        answered = seen[seen[target].notna()]
+        if answered.empty:
+            continue
+        predicted = answered[f"predicted_{target}"].astype(float)
+        off = (answered[target].astype(float) - predicted).abs()
+        residual[target] = float(off.mean())
+        deviation = answered[f"predicted_{target}_std"].astype(float)
+        within.append((off <= deviation).mean())
+    return residual["energy_above_hull"], float(np.mean(within)) if within else float("nan")
 
 
 def pareto_front(objectives: ArrayLike) -> NDArray[np.bool_]:
@@ -186,34 +189,39 @@ class Stage:
 
 
 def funnel(view: CampaignView) -> tuple[Stage, ...]:
-    """From proposals to hits: how many passed each step and why the others did not."""
+    """From proposals to hits: how many passed each step and why the others did not.
+
+    What weighs nothing turns nothing down, and has no step.
+    """
     total = view.rounds[["n_asked", "n_rejected", "n_duplicate", "n_valid"]].sum()
-    chosen = int(view.rounds["n_chosen"].sum())
+    chosen, valid = int(view.rounds["n_chosen"].sum()), int(total["n_valid"])
     seen = judged(view.verdicts)
     failed = int(view.verdicts["error"].notna().sum())
-    stable = seen[seen["energy_above_hull"] <= view.targets.energy_above_hull.max]
-    hits = int(view.verdicts["hit"].astype(bool).sum())
     waiting = chosen - len(view.verdicts)
     relaxes = "potential" in view.spec["oracle"]
     lost = f"{failed:,} failed" + (f", {waiting:,} still to come" if waiting > 0 else "")
     turned_down = f"{int(total['n_rejected']):,} turned down by filters"
     again = f"{int(total['n_duplicate']):,} proposed before"
-    return (
+    stages = [
         Stage("Proposed", int(total["n_asked"])),
-        Stage("Valid and distinct", int(total["n_valid"]), f"{turned_down}, {again}"),
-        Stage(
-            "Chosen for the oracle",
-            chosen,
-            f"{int(total['n_valid']) - chosen:,} promised less",
-        ),
+        Stage("Valid and distinct", valid, f"{turned_down}, {again}"),
+        Stage("Chosen for the oracle", chosen, f"{valid - chosen:,} promised less"),
         Stage("Relaxed" if relaxes else "Judged", len(seen), lost),
-        Stage(
-            "Within the stability limit", len(stable), f"{len(seen) - len(stable):,} above"
-        ),
-        Stage(
-            "Gap in the window: hits", hits, f"{len(stable) - hits:,} outside the window"
-        ),
-    )
+    ]
+    hull, gap = view.targets.energy_above_hull, view.targets.band_gap
+    if hull.weight > 0:
+        stable = seen[seen["energy_above_hull"].astype(float) <= hull.max]
+        above = f"{len(seen) - len(stable):,} above"
+        stages.append(Stage("Within the stability limit", len(stable), above))
+        seen = stable
+    hits = int(view.verdicts["hit"].astype(bool).sum())
+    refuted = 0 if "standing" not in seen else int((seen["standing"] == "refuted").sum())
+    outside = len(seen) - hits - refuted
+    parts = [f"{outside:,} outside the window"] if gap.weight > 0 else []
+    parts += [f"{refuted:,} refuted by a further oracle"] if refuted else []
+    name = "Gap in the window: hits" if gap.weight > 0 else "Hits"
+    stages.append(Stage(name, hits, ", ".join(parts)))
+    return tuple(stages)
 
 
 def rejection_counts(view: CampaignView) -> pd.DataFrame:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from materials.errors import InputError
 
 OWN = "galena"
 """The strategy that a campaign follows."""
+
+
+class _Curve(BaseModel):
+    mean: list[float] = Field(min_length=1)
+    low: list[float] = Field(min_length=1)
+    high: list[float] = Field(min_length=1)
+
+
+class _Strategy(BaseModel):
+    strategy: str
+    verdict: str
+    acceleration: _Curve
+
+
+class _Facts(BaseModel):
+    model: str
+
+
+class _Result(BaseModel):
+    """What is needed of a ``backtest.json``."""
+
+    name: str
+    facts: _Facts
+    strategies: list[_Strategy]
 
 
 def warning(path: Path, *, model: str | None = None, strategy: str = OWN) -> str | None:
@@ -24,36 +48,40 @@ def warning(path: Path, *, model: str | None = None, strategy: str = OWN) -> str
     """
     file = path / "backtest.json" if path.is_dir() else path
     found = _read(file)
-    results = {one["strategy"]: one for one in found["strategies"]}
+    results = {one.strategy: one for one in found.strategies}
     if strategy not in results:
         raise InputError(
             f"{file}: strategy '{strategy}' was not replayed; run galena backtest with "
             f"--strategies {strategy}"
         )
-    curve = results[strategy]["acceleration"]
-    mean, low, high = (curve[part][-1] for part in ("mean", "low", "high"))
-    factor = f"{mean:.1f} times random search (95 % interval {low:.1f} to {high:.1f})"
-    if results[strategy]["verdict"] == "decelerates":
+    curve = results[strategy].acceleration
+    factor = (
+        f"{curve.mean[-1]:.1f} times random search "
+        f"(95 % interval {curve.low[-1]:.1f} to {curve.high[-1]:.1f})"
+    )
+    if results[strategy].verdict == "decelerates":
         return (
-            f"back-test '{found['name']}': this model may slow the search down, {factor}; "
+            f"back-test '{found.name}': this model may slow the search down, {factor}; "
             "choose another model or more starting labels, or search at random"
         )
-    tested = found["facts"]["model"]
-    if model is not None and model != tested:
+    if model is not None and model != found.facts.model:
         return (
-            f"back-test '{found['name']}' was of {tested}, this campaign uses {model}: it "
-            "says nothing for certain about it"
+            f"back-test '{found.name}' was of {found.facts.model}, this campaign uses {model}: "
+            "it says nothing for certain about it"
         )
     return None
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> _Result:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return _Result.model_validate_json(file.read_bytes())
+    except OSError as error:
         raise InputError(
             f"{file}: expected the backtest.json that galena backtest writes: {error}"
         ) from error
-    if not isinstance(found, dict) or not {"name", "facts", "strategies"} <= found.keys():
-        raise InputError(f"{file}: is no result of galena backtest; it lacks `strategies`")
-    return found
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(
+            f"{file}: is no result of galena backtest: {where}: {first['msg']}"
+        ) from error

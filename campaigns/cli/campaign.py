@@ -103,7 +103,6 @@ def run(
     if dry:
         _print_plan(config, place, as_json=as_json)
         return
-    _warn_of_backtest(config)
     where = where_of(config, workers=workers, ray=ray, storage=storage)
     view = _run(config, place, tracking_uri, where, as_json=as_json)
     if as_json:
@@ -213,16 +212,6 @@ def _run(
             "\nStopped. Nothing is lost: the same command goes on from here."
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def _warn_of_backtest(config: CampaignConfig) -> None:
-    """Say before anything is spent if the model was worse than chance on like tasks."""
-    if config.backtest is None:
-        return
-    from campaigns.backtests.verdict import warning
-
-    if (told := warning(config.backtest)) is not None:
-        show.warn(told)
 
 
 def _publisher(place: CampaignFolder, store: str) -> Publish:

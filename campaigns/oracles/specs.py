@@ -272,3 +272,16 @@ OracleSpec = Annotated[
 
 ComputedSpec = OracleConfig | LookupSpec | CommandSpec | DftSpec
 """Those that are programs."""
+
+
+def answers_of(spec: OracleSpec) -> frozenset[str] | None:
+    """Which fields of a verdict an oracle can fill; None where only it knows."""
+    if isinstance(spec, InboxSpec):
+        return frozenset(quantity.name for quantity in spec.wanted)
+    if isinstance(spec, LookupSpec):
+        return frozenset(spec.columns)
+    if isinstance(spec, DftSpec) and spec.recipe != "script":
+        return frozenset(
+            {"energy_per_atom", *(["band_gap"] if spec.recipe == "gpaw" else [])}
+        )
+    return None

@@ -18,6 +18,7 @@ from campaigns.pools import CrystalPool
 from campaigns.propose import Proposer
 from campaigns.protocols import Verdict
 from campaigns.records import Proposed
+from campaigns.sources import input_versions
 from campaigns.surrogate import TARGETS
 from materials.candidates.prototypes import aflow_prototypes, decorate
 from materials.errors import InputError
@@ -185,3 +186,46 @@ def test_a_large_pool_is_looked_at_closely_where_there_is_hope(
     assert looked_at.sum() == 10
     assert plain[looked_at].min() >= plain[~looked_at].max()
     assert some[looked_at] == pytest.approx(everything[looked_at], abs=0)
+
+
+def test_elements_may_be_forbidden_without_naming_all_others(table: Path) -> None:
+    config = pool_config(table, elements={"forbidden": ["Pb", "O"]})
+    assert len(config.elements.allowed) == 116
+    assert config.search.asks == 0
+    narrow = pool_config(table, elements={"allowed": ["Zn", "S"]}, search={"asks": 0})
+    assert narrow.search.n_species == (2, 3)  # nothing is made, so nothing is wrong
+
+
+def test_a_pool_that_is_not_there_or_cannot_be_read_says_so(tmp_path: Path) -> None:
+    for name, told in (
+        ("no.cif", "does not exist"),
+        ("bad.cif", "no crystals can be read"),
+    ):
+        if name == "bad.cif":
+            (tmp_path / name).write_text("not a crystal")
+        config = pool_config(tmp_path / name)
+        with pytest.raises(InputError, match=told):
+            CrystalPool(config.pool, config, FakePredictor()).predicted(lambda n: None)
+
+
+def test_another_table_under_the_same_name_is_another_campaign(
+    table: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.parquet"
+    own.write_bytes(table.read_bytes())
+    config = pool_config(own)
+    before = input_versions(config)
+    assert before["pool"].startswith("own.parquet sha256:")
+    CrystalTable.open(own).write(tmp_path / "again.parquet")
+    structures = list(CrystalTable.open(own).structures())[:50]
+    CrystalTable.from_structures(structures).write(own)
+    assert input_versions(config) != before
+    predictor = FakePredictor()
+    proposer = Proposer.build(config, predictor, cache=tmp_path / "cache")
+    versions = {"predictor": "fake-1", "potential": "fake"}
+    oracle = (SerialEvaluator(FakeOracle()),)
+    first = Machinery(proposer, oracle, versions | before)
+    run_campaign(config, tmp_path / "c", machinery=first)
+    other = Machinery(proposer, oracle, versions | input_versions(config))
+    with pytest.raises(InputError, match=r"begun with pool own\.parquet"):
+        run_campaign(config, tmp_path / "c", machinery=other)

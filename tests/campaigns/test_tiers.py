@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from campaigns.config import CampaignConfig
+from campaigns.evaluation.elsewhere import Elsewhere
 from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.folder import CampaignFolder
-from campaigns.judgements import CONFIRMED, REFUTED, Judgement, judgements
+from campaigns.judgements import CONFIRMED, REFUTED, UNTESTED, Judgement, judgements
 from campaigns.loop import Machinery, run_campaign
 from campaigns.protocols import Candidate, Verdict
+from campaigns.questions import open_questions
 from campaigns.results import explain, open_view
 from campaigns.steps import Outcome
-from campaigns.view import CampaignView
+from campaigns.view import CampaignView, funnel
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 
 DEAR = {"kind": "command", "name": "dear", "argv": ["true", "{structure}"], "cost": 50.0}
@@ -60,7 +62,8 @@ def test_only_the_best_accepted_go_further(tmp_path: Path) -> None:
     config, view = run(tmp_path / "c", dft)
     asked = view.confirmations
     assert 0 < len(asked) == len(dft.calls) == len(set(dft.calls))
-    assert max(Counter(asked["round"]).values()) <= 2
+    by_round = Counter(asked["round"])
+    assert all(sum(by_round[n] for n in range(1, m + 1)) <= 2 * m for m in (1, 2, 3))
     first = {j.first.candidate_id: j.first for j in found(tmp_path / "c")}
     hull = config.targets.energy_above_hull.max
     assert all(first[name].energy_above_hull <= hull for name in dft.calls)
@@ -160,3 +163,100 @@ def test_a_view_without_tiers_has_no_confirmations(tmp_path: Path) -> None:
     config = toy_config(rounds=1)
     run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
     assert open_view(tmp_path / "c").confirmations.empty
+
+
+def test_an_answer_about_nothing_that_is_sought_confirms_nothing() -> None:
+    config = toy_config()
+    first = Verdict("a", energy_above_hull=0.02, band_gap=1.2)
+    told = Judgement(1, first, {1: Verdict("a", energy_per_atom=-7.0)})
+    assert told.standing(config) == UNTESTED
+    assert told.hit(config)
+    tested = Judgement(1, first, {1: Verdict("a", band_gap=1.3)})
+    assert tested.standing(config) == CONFIRMED
+
+
+def test_who_answers_late_still_goes_on_to_the_next_tier(tmp_path: Path) -> None:
+    wanted = [{"name": "band_gap", "unit": "eV"}]
+    lab = {"kind": "inbox", "name": "lab", "wanted": wanted}
+    config = toy_config(tiers=[{"best": 2, "oracle": lab}, {"best": 2, "oracle": DEAR}])
+    plain, dft = toy_machinery(config), FakeDft(gap=1.4)
+    tiers = (*plain.evaluators, Elsewhere(), SerialEvaluator(dft))
+    machinery = Machinery(plain.proposer, tiers, plain.versions)
+    folder = tmp_path / "c"
+    assert run_campaign(config, folder, machinery=machinery).status == "waiting"
+    assert dft.calls == []
+    ledger = CampaignFolder(folder).open_existing()
+    asked = [q.candidate.candidate.id for q in open_questions(config, ledger)]
+    for name in asked:
+        ledger.commit_confirmation(3, 1, Verdict(name, band_gap=1.5))
+    ledger.close()
+    view = run_campaign(config, folder, machinery=machinery)
+    assert view.status == "finished"
+    assert sorted(dft.calls) == sorted(asked)
+
+
+def test_distances_of_two_origins_do_not_meet_in_one_campaign(tmp_path: Path) -> None:
+    class Fickle(FakeOracle):
+        def __call__(self, candidate: Candidate) -> Verdict:
+            found = super().__call__(candidate)
+            return replace(found, origin="A" if len(self.calls) % 2 else "B")
+
+    config = toy_config(rounds=1)
+    view = run_campaign(config, tmp_path / "c", machinery=toy_machinery(config, Fickle()))
+    errors = view.verdicts["error"]
+    assert errors.isna().tolist() == [True, False, True, False]
+    assert errors.iloc[1] == (
+        "its energy above hull is of B, those of this campaign are of A; they are not compared"
+    )
+
+
+def test_what_weighs_nothing_has_no_step_and_decides_nothing(tmp_path: Path) -> None:
+    class GapOnly(FakeOracle):
+        def __call__(self, candidate: Candidate) -> Verdict:
+            found = super().__call__(candidate)
+            return Verdict(found.candidate_id, band_gap=found.band_gap, origin="gaps")
+
+    targets = {"band_gap": {"min": 1.0, "max": 2.0}, "energy_above_hull": {"weight": 0.0}}
+    config = toy_config(targets=targets)
+    view = run_campaign(config, tmp_path / "c", machinery=toy_machinery(config, GapOnly()))
+    stages = funnel(view)
+    assert [s.count for s in stages] == sorted((s.count for s in stages), reverse=True)
+    assert "Within the stability limit" not in {s.name for s in stages}
+    assert not any("-" in s.lost for s in stages)
+    assert view.rounds["coverage"].notna().all()
+    assert len(view.shortlist) > 0
+    ledger = CampaignFolder(tmp_path / "c").open_existing()
+    (trace,) = explain(ledger, view.shortlist["candidate_id"][0])
+    ledger.close()
+    assert "hull" not in trace.steps[-1].threshold
+
+
+@pytest.mark.parametrize(
+    ("oracle", "missing"),
+    [
+        ({"kind": "inbox"}, "energy_above_hull"),
+        ({"kind": "dft"}, "energy_above_hull"),
+        (
+            {
+                "kind": "lookup",
+                "table": "t.csv",
+                "source": "s",
+                "columns": {"band_gap": "g"},
+            },
+            "energy_above_hull",
+        ),
+        (
+            {
+                "kind": "dft",
+                "recipe": "ase",
+                "ase": {"calculator": "ase.calculators.emt.EMT"},
+            },
+            "band_gap",
+        ),
+    ],
+)
+def test_a_first_oracle_that_cannot_answer_a_target_is_refused(
+    oracle: dict, missing: str
+) -> None:
+    with pytest.raises(ValueError, match=f"does not answer {missing}, which is a target"):
+        toy_config(oracle=oracle)

@@ -166,3 +166,16 @@ def test_a_campaign_that_asks_nobody_takes_no_answers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="asks nobody"):
         take_answers(config, ledger, tmp_path / "x.csv")
     ledger.close()
+
+
+@pytest.mark.parametrize("budget", [{"oracle_calls": 2}, {"cost": 2000.0}])
+def test_people_are_asked_no_more_than_can_be_paid_for(
+    tmp_path: Path, budget: dict[str, float]
+) -> None:
+    config, folder = lab_config(budget=budget), tmp_path / "c"
+    assert go_on(config, folder).n_waiting == 2
+    assert go_on(config, folder).n_waiting == 2
+    galena("campaign", "answers", folder, fill(sheet(folder), [("1.4", "0.02")] * 2))
+    view = go_on(config, folder)
+    assert view.status == "finished"
+    assert len(view.verdicts) == 2
