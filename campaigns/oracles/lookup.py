@@ -61,6 +61,7 @@ class Lookup:
         }
         self.origin = f"{spec.source} ({spec.table.name} sha256:{file_sha256(spec.table)})"
         self._ids = _texts(table, ID)
+        self._formulas = _texts(table, FORMULA)
         self._has_crystals = all(name in table.column_names for name in _CRYSTAL)
         self._by_id: dict[str, list[int]] = defaultdict(list)
         for place, name in enumerate(self._ids or ()):
@@ -104,7 +105,7 @@ class Lookup:
     def _by_formula(self) -> Mapping[str, Sequence[int]]:
         """Rows of each formula; made only where an id is not enough."""
         found: dict[str, list[int]] = defaultdict(list)
-        for place, formula in enumerate(_texts(self._table, FORMULA) or ()):
+        for place, formula in enumerate(self._formulas or ()):
             if formula is not None:
                 found[_canonical(formula)].append(place)
         return found
@@ -117,9 +118,10 @@ class Lookup:
 
     def _places(self, candidate: Candidate) -> Sequence[int]:
         """Rows that are the candidate."""
-        if found := self._by_id.get(candidate.id):
-            return found
         formula = reduced_formula(candidate.structure)
+        if found := self._by_id.get(candidate.id):
+            self._check_formula(candidate.id, formula, found)
+            return found
         of_formula = self._by_formula.get(formula, [])
         if not of_formula:
             raise AttemptFailed(f"the table has no row of {formula} or '{candidate.id}'")
@@ -131,6 +133,16 @@ class Lookup:
                 f"the table has {len(of_formula)} rows of {formula}, none with this crystal"
             )
         return same
+
+    def _check_formula(self, name: str, formula: str, places: Sequence[int]) -> None:
+        """Ids are given by many; the row of another compound is no answer."""
+        for place in places:
+            written = self._formulas[place] if self._formulas else None
+            if written is not None and _canonical(written) != formula:
+                raise AttemptFailed(
+                    f"'{name}' is {written} in the table, asked was {formula}; the ids of the "
+                    "candidates and of the table are not the same ones"
+                )
 
     def _equal(self, candidate: Candidate, place: int) -> bool:
         crystal = self._crystal(place)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from campaigns.protocols import Candidate, Verdict
 
 RANGES = {
     "energy_per_atom": (-1e7, 1e4),  # all-electron energies of the heaviest atoms included
     "formation_energy_per_atom": (-20.0, 20.0),
-    "energy_above_hull": (-20.0, 20.0),
+    "energy_above_hull": (-1.0, 20.0),  # new compounds lie below a known hull by tenths
     "band_gap": (0.0, 30.0),  # solid neon: 21.7
     "band_gap_std": (0.0, 30.0),
     "seconds": (0.0, 1e10),
     "cost": (0.0, 1e12),
 }
 """Least and largest value that a crystal can have, in the units of the verdict."""
+
+_HINTS = {
+    "energy_above_hull": "; so far below, competing phases are missing or of another method"
+}
+"""Why values below the least come about."""
+_SUM_TOLERANCE = 0.01
 
 
 def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
@@ -29,7 +35,10 @@ def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
             return f"{name} is {value}, which is no number"
         low, high = RANGES.get(name, (-math.inf, math.inf))
         if not low <= value <= high:
-            return f"{name} is {value:g}, expected {low:g} to {high:g}"
+            hint = _HINTS.get(name, "") if value < low else ""
+            return f"{name} is {value:g}, expected {low:g} to {high:g}{hint}"
+    if fault := _no_decomposition(verdict.decomposition):
+        return fault
     answers = set(values) - {"band_gap_std", "seconds", "cost"}
     if not answers and verdict.structure is None:
         return "the answer holds no number"
@@ -38,6 +47,17 @@ def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
         asked = candidate.structure.composition.reduced_formula
         if found != asked:
             return f"the crystal that came back is {found}, asked was {asked}"
+    return None
+
+
+def _no_decomposition(parts: Mapping[str, float]) -> str | None:
+    """Why these are no fractions of the atoms; finite numbers are expected."""
+    for phase, fraction in parts.items():
+        if fraction < 0.0:
+            return f"decomposition.{phase} is {fraction:g}, a fraction is 0 or more"
+    total = sum(parts.values())
+    if parts and round(abs(total - 1.0), 9) > _SUM_TOLERANCE:
+        return f"the decomposition's fractions sum to {total:g}, expected 1"
     return None
 
 

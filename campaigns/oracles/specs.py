@@ -83,6 +83,18 @@ class LookupSpec(Frozen):
     )
     """What is answered, and the table's column with it: ``{band_gap: gap_hse}``."""
 
+    @model_validator(mode="after")
+    def _no_slips(self) -> Self:
+        from campaigns.oracles.reply import near_answer
+
+        for name in self.columns:
+            if near := near_answer(name):
+                raise ValueError(
+                    f"columns: '{name}' would be a property of its own. Did you mean "
+                    f"'{near}'? If not, give it a name that is less alike"
+                )
+        return self
+
 
 class CommandSpec(_Computing):
     """Any program that reads a structure file and prints JSON."""
@@ -193,7 +205,8 @@ class Quantity(Frozen):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     """``band_gap``, ``energy_above_hull`` or any other, in small letters."""
     unit: str = Field(default="", max_length=32, pattern=r"^[^\[\]\r\n]*$")
-    """``eV``; empty for plain numbers."""
+    """``eV``; empty for plain numbers. ``band_gap`` and energies are asked for in eV and
+    eV/atom, as the campaign has them."""
     min: float | None = Field(default=None, allow_inf_nan=False)
     """Least value that can be right."""
     max: float | None = Field(default=None, allow_inf_nan=False)
@@ -205,6 +218,19 @@ class Quantity(Frozen):
     def _ordered(self) -> Self:
         if self.min is not None and self.max is not None and self.min >= self.max:
             raise ValueError(f"contradictory: min {self.min} is not below max {self.max}")
+        return self
+
+    @model_validator(mode="after")
+    def _own_unit(self) -> Self:
+        """What a campaign computes with has one unit; answers may be written in others."""
+        from campaigns.oracles.reply import ANSWERS
+
+        unit = ANSWERS.get(self.name, self.unit)
+        if self.unit != unit:
+            raise ValueError(
+                f"{self.name} is asked for in {unit}, not in '{self.unit}': write unit: "
+                f"{unit}; answers that name another unit are converted"
+            )
         return self
 
 

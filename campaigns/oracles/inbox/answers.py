@@ -120,9 +120,10 @@ def _row(
     failed = "" if places[1] is None else _text(texts, places[1])
     filled = [(column, _text(texts, column.place)) for column in columns]
     filled = [(column, text) for column, text in filled if text]
-    if any(text.strip() for text in texts[len(table.headings) :]):
+    if len(texts) > len(table.headings):  # empty ones too: a decimal comma moves them right
         reason = f"{len(texts)} cells where there are {len(table.headings)} headings"
-        return [], [Problem(row, "", "", f"{reason}; put texts with separators in quotes")]
+        hint = "put texts and numbers that hold the separator in quotes"
+        return [], [Problem(row, "", "", f"{reason}; {hint}")]
     if not filled and not failed:
         return [], []
     if not name:
@@ -156,8 +157,9 @@ def _value(column: _Column, text: str, comma_is_decimal: bool) -> float:
     if column.fault:
         raise NotANumber(column.fault)
     quantity = column.quantity
-    value = read_number(text, quantity.unit, comma_is_decimal=comma_is_decimal)
-    value *= column.factor
+    value = read_number(
+        text, quantity.unit, comma_is_decimal=comma_is_decimal, factor=column.factor
+    )
     least, largest = RANGES.get(quantity.name, (-math.inf, math.inf))
     low = least if quantity.min is None else quantity.min
     high = largest if quantity.max is None else quantity.max

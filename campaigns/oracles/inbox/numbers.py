@@ -54,8 +54,11 @@ def factor_to(unit: str, written: str | None) -> float:
     raise NotANumber(f"the unit '{written}' was found, expected {unit or 'no unit'}")
 
 
-def read_number(text: str, unit: str, *, comma_is_decimal: bool) -> float:
-    """A number, with a unit behind it or not.
+def read_number(
+    text: str, unit: str, *, comma_is_decimal: bool, factor: float = 1.0
+) -> float:
+    """A number in ``unit``; it may be written with a unit behind it, and else is multiplied
+    with ``factor``, its heading's.
 
     A comma is the decimal sign where it must be (``0,52``, ``1.234,5``, ``12,5``) or where
     the file's columns are not separated by commas; ``1,234`` alone is refused, since it may
@@ -68,7 +71,8 @@ def read_number(text: str, unit: str, *, comma_is_decimal: bool) -> float:
     digits = _with_point(found[1].strip(), comma_is_decimal)
     if not _NUMBER.fullmatch(digits):
         raise NotANumber(_expected(unit))
-    value = float(digits) * factor_to(unit, found[2].strip())
+    written = found[2].strip()
+    value = float(digits) * (factor_to(unit, written) if written else factor)
     if not math.isfinite(value):
         raise NotANumber(_expected(unit))
     return value

@@ -121,3 +121,28 @@ def test_an_interruption_gets_through() -> None:
 def test_impossible_limits_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(InputError, match="toy"):
         Guard(attempt=Script(), name="toy", **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"energy_above_hull": -15.0}, "-15, expected -1 to 20; so far below, competing"),
+        ({"energy_above_hull": -1.01}, "competing phases are missing"),
+        ({"energy_above_hull": 21.0}, "expected -1 to 20"),
+        ({"decomposition": {"Cu": 1.2, "CuO": -0.2}}, "decomposition.CuO is -0.2"),
+        ({"decomposition": {"Cu": 7.0}}, "sum to 7, expected 1"),
+        ({"decomposition": {"Cu": 0.5, "CuO": 0.48}}, "sum to 0.98, expected 1"),
+    ],
+)
+def test_hulls_that_cannot_be_are_failures(answer: dict, message: str) -> None:
+    verdict = guard(replace(GOOD, **answer))(CU)
+    assert message in str(verdict.error)
+    assert verdict.energy_above_hull is None
+
+
+def test_hulls_that_can_be_are_taken() -> None:
+    parts = {"Cu": 1 / 3, "CuO": 2 / 3, "O": 0.0}
+    found = guard(replace(GOOD, energy_above_hull=-0.4, decomposition=parts))(CU)
+    assert (found.error, found.energy_above_hull) == (None, -0.4)
+    rounded = {"Cu": 0.33, "CuO": 0.66}
+    assert guard(replace(GOOD, decomposition=rounded))(CU).error is None

@@ -87,6 +87,19 @@ def test_rows_that_differ_are_ambiguous_and_rows_that_agree_are_one(tmp_path: Pa
     assert oracle(candidate(ZINCBLENDE, "new")).band_gap == 2.5
 
 
+@pytest.mark.parametrize("other", ["Na2Cl2", "not one"])
+def test_a_row_of_another_compound_is_no_answer_though_its_id_is_the_candidates(
+    other: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"material_id,formula,gap\na,{other},5.0\nb,S8Zn8,2.5\n")
+    oracle = lookup(path)
+    wrong = oracle(candidate(ZINCBLENDE, "a"))
+    assert f"'a' is {other} in the table, asked was ZnS" in str(wrong.error)
+    assert wrong.band_gap is None
+    assert oracle(candidate(ZINCBLENDE, "b")).band_gap == 2.5
+
+
 @settings(deadline=None, max_examples=40)
 @given(gaps=st.lists(st.none() | st.floats(0, 20, width=32), min_size=1, max_size=6))
 def test_a_table_of_compositions_answers_exactly_where_it_knows_one_value(

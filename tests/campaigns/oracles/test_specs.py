@@ -66,6 +66,27 @@ def test_without_a_kind_it_is_a_potential_as_it_always_was() -> None:
         ("oracle: {kind: inbox, wanted: [{name: a, min: 2, max: 1}]}", "contradictory"),
         ("oracle: {kind: inbox, wanted: [{name: a}, {name: a}]}", "asked for twice"),
         ("oracle: {kind: inbox, wanted: [{name: note}]}", "column of every worksheet"),
+        (
+            "oracle: {kind: inbox, wanted: [{name: band_gap, unit: meV}]}",
+            "band_gap is asked for in eV, not in 'meV'",
+        ),
+        ("oracle: {kind: inbox, wanted: [{name: band_gap}]}", "write unit: eV"),
+        (
+            "oracle: {kind: inbox, wanted: [{name: energy_above_hull, unit: eV}]}",
+            "write unit: eV/atom",
+        ),
+        (
+            "oracle: {kind: lookup, table: t.csv, source: x, columns: {Band_gap: g}}",
+            "Did you mean 'band_gap'?",
+        ),
+        (
+            "oracle: {kind: lookup, table: t.csv, source: x, columns: {bandgap: g}}",
+            "Did you mean 'band_gap'?",
+        ),
+        (
+            "oracle: {kind: lookup, table: t, source: x, columns: {energy_above_hul: g}}",
+            "Did you mean 'energy_above_hull'?",
+        ),
         ("oracle: 3", "oracle: "),
     ],
 )
@@ -73,6 +94,13 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["band_gap_hse", "band_gap_direct", "thickness"])
+def test_quantities_of_their_own_bear_any_name_and_unit(name: str) -> None:
+    lookup = f"{{kind: lookup, table: t.csv, source: x, columns: {{{name}: g}}}}"
+    inbox = f"{{kind: inbox, wanted: [{{name: {name}, unit: meV}}]}}"
+    assert parse(f"oracle: {lookup}\ntiers: [{inbox}]").oracle.columns == {name: "g"}
 
 
 def test_first_principles_cost_more_than_a_potential_unless_said_otherwise() -> None:

@@ -189,6 +189,36 @@ def test_what_is_no_number_is_named_with_its_row_and_field(cell: str, reason: st
     assert [a.candidate_id for a in answers.good] == ["ZnS-2"]
 
 
+@pytest.mark.parametrize(
+    ("heading", "cell", "value"),
+    [
+        ("band_gap [meV]", "1400", 1.4),
+        ("band_gap [meV]", "1400 meV", 1.4),
+        ("band_gap [meV]", "1.4 eV", 1.4),
+        ("band_gap [eV]", "1400 meV", 1.4),
+        ("band gap (eV)", "1.4 eV", 1.4),
+        ("band_gap", "1400 meV", 1.4),
+    ],
+)
+def test_a_unit_counts_once_and_the_one_behind_the_number_wins(
+    heading: str, cell: str, value: float
+) -> None:
+    answers = read(f"candidate_id,{heading}\nGaAs-1,{cell}\n")
+    assert [a.values["band_gap"] for a in answers.good] == [pytest.approx(value)]
+    assert answers.bad == ()
+
+
+def test_a_decimal_comma_without_quotes_never_moves_values_to_other_columns() -> None:
+    text = (
+        "candidate_id,formula,structure,band_gap [eV],resistivity [Ω cm],failed_because,note"
+        "\nGaAs-1,GaAs,s.cif,2,70,,,\nZnS-2,ZnS,s.cif,3.6,70,,\n"
+    )
+    answers = read(text)
+    assert [a.candidate_id for a in answers.good] == ["ZnS-2"]
+    assert [p.row for p in answers.bad] == [2]
+    assert "8 cells where there are 7 headings" in answers.bad[0].reason
+
+
 def test_thousands_are_read_where_they_are_clear() -> None:
     text = "candidate_id;resistivity\nGaAs-1;1.234,5\nZnS-2;12.345.678,25\nMgO-3;1,234\n"
     found = {a.candidate_id: a.values["resistivity"] for a in read(text).good}
