@@ -18,6 +18,8 @@ from campaigns.backtests.leakage import (
 )
 from campaigns.backtests.pool import BoolArray, Pool, View
 from campaigns.backtests.predictions import Predicted, predicted
+from campaigns.backtests.replay import starting_rows
+from campaigns.backtests.result import check_seeds
 from campaigns.backtests.spec import BacktestSpec, Constraints, Window
 from campaigns.backtests.tables import ChosenRows
 from campaigns.protocols import FloatArray
@@ -55,7 +57,8 @@ def prepare(
 
     Raises:
         InputError: a table or column is not there; the model has seen the pool, or what it
-            has seen is not named in ``exclude``; too few rows or no hit are left.
+            has seen is not named in ``exclude``; too few rows or no hit are left, or
+            all hits are starting labels.
     """
     rows = ChosenRows.open(spec.pool, data)
     excluded = [ChosenRows.open(one, data) for one in spec.exclude]
@@ -197,3 +200,6 @@ def _check(spec: BacktestSpec, pool: Pool) -> None:
         raise InputError(
             f"{spec.name}: no row of the pool meets all targets; widen the windows"
         )
+    starts = (starting_rows(len(pool), spec.n_initial, n) for n in range(spec.seeds))
+    counted = sum(bool(pool.hits.sum() > pool.hits[start].sum()) for start in starts)
+    check_seeds(spec.name, counted, spec.seeds - counted)

@@ -56,8 +56,8 @@ def backtest(
     Each strategy starts from the same few labels and asks for one batch of crystals after the
     other, as a campaign does; the table answers. Counted is what is found afterwards:
 
-    - *acceleration*: calls that random search needs on average for as many hits, over the
-      calls taken;
+    - *acceleration*: calls that random search needs on average for as many hits, over all
+      calls made (until the last hit of the pool was found). Random search has 1;
 
     - *enhancement*: hits, over those that random search finds on average with as many calls.
 
@@ -190,6 +190,12 @@ def _print(result: BacktestResult, folder: Path) -> None:
         )
     grid.add_row("random", f"{result.random.hits[-1]:.1f}", "1", "1", "", "")
     show.console().print(grid)
+    if result.left_out:
+        numbers = ", ".join(map(str, result.left_out))
+        show.warn(
+            f"seed {numbers} left out: every hit was among the starting labels, so that "
+            "nothing was left to find"
+        )
     for one in result.strategies:
         if one.verdict == "decelerates":
             show.warn(f"{one.strategy} may be slower than random search on this task")

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns.backtests.prepare import bounds_of, prepare, within
 from campaigns.backtests.records import Records
-from campaigns.backtests.replay import Replay
+from campaigns.backtests.replay import Replay, starting_rows
 from campaigns.backtests.run import RECORDS, RESULT, Watch, run_backtest
 from campaigns.backtests.spec import BacktestSpec, Constraints, Window
 from campaigns.backtests.verdict import warning
@@ -217,6 +217,29 @@ def test_a_campaign_is_warned_of_what_decelerates(table, tmp_path):
         warning(file)
     with pytest.raises(InputError, match="expected the backtest"):
         warning(tmp_path / "nothing.json")
+
+
+def test_seeds_with_nothing_left_to_find_are_left_out(table, tmp_path):
+    whole = prepared(table, tmp_path).pool
+    gap = whole.labels[:, 0]
+    start = starting_rows(len(whole), 10, 1)
+    other = np.setdiff1d(
+        start, np.concatenate([starting_rows(len(whole), 10, n) for n in (0, 2)])
+    )
+    low, high = gap[other[0]] - 1e-9, gap[other[0]] + 1e-9  # one hit, known to seed 1 alone
+    sought = {"targets": {"band_gap": {"min": float(low), "max": float(high)}}}
+    result = run(table, tmp_path / "out", seeds=3, **sought)
+    assert result.left_out == (1,)
+    assert result.strategies[0].n_seeds == len(result.strategies[0].per_seed) == 2
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    text = (tmp_path / "out" / RESULT).read_text()
+    assert json.loads(text, parse_constant=refuse)["left_out"] == [1]
+    with pytest.raises(InputError, match="in 1 of 2 seeds every hit is among the starting"):
+        run(table, tmp_path / "two", seeds=2, **sought)
+    assert not (tmp_path / "two" / RECORDS).exists()
 
 
 def test_a_bad_network_decelerates(table, tmp_path):
