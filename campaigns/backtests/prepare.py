@@ -90,7 +90,7 @@ def _cut(
     labelled = np.isfinite(frame[list(spec.targets)].to_numpy(dtype=np.float64)).all(axis=1)
     steps = (
         ("labelled", labelled),
-        ("formula not seen by the model", unseen_formulas(formulas, excluded)),
+        ("formula not seen by the model", unseen_formulas(answers.counts, excluded)),
         ("predicted", np.isfinite(answers.mean).all(axis=1)),
         ("within the constraints", within(spec.constraints, formulas, answers.counts)),
     )
