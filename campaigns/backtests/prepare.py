@@ -56,11 +56,14 @@ def prepare(
     """Read the pool, check it for leaks, cut it, and ask the network about it.
 
     Raises:
-        InputError: a table or column is not there; the model has seen the pool, or what it
+        InputError: a table or column is not there, or a target is no number; the model has seen the pool, or what it
             has seen is not named in ``exclude``; too few rows or no hit are left, or
             all hits are starting labels.
     """
     rows = ChosenRows.open(spec.pool, data)
+    rows.check_numbers(list(spec.targets))
+    for column, window in spec.targets.items():
+        bounds_of(column, window)
     excluded = [ChosenRows.open(one, data) for one in spec.exclude]
     seen = seen_by(predictor)
     check_disjoint(rows, seen)
@@ -72,7 +75,7 @@ def prepare(
         raise InputError(f"{rows.path}: changed while it was read; start again")
     kept, counts = _cut(spec, frame, answers, excluded)
     pool = _pool(spec, frame, answers, np.flatnonzero(kept))
-    _check(spec, pool)
+    _check(spec, pool, counts)
     tables = {one.path.name: one.sha256 for one in (rows, *excluded)}
     return Prepared(pool, counts, tables)
 
@@ -189,12 +192,14 @@ def _columns(answers: Predicted, part: str, names: Sequence[str]) -> FloatArray:
     return found
 
 
-def _check(spec: BacktestSpec, pool: Pool) -> None:
+def _check(spec: BacktestSpec, pool: Pool, counts: Mapping[str, int]) -> None:
     needed = spec.n_initial + spec.calls
     if len(pool) <= needed:
+        steps = ", ".join(f"{n:,} {what}" for what, n in counts.items())
         raise InputError(
-            f"{spec.name}: {len(pool)} rows are left of the pool, which {spec.n_initial} "
-            f"starting labels and {spec.calls} calls use up; allow more rows or spend less"
+            f"{spec.name}: {len(pool)} rows are left of the pool ({steps}), which "
+            f"{spec.n_initial} starting labels and {spec.calls} calls use up; allow more rows "
+            "or spend less"
         )
     if not pool.hits.any():
         raise InputError(

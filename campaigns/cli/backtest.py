@@ -66,7 +66,7 @@ def backtest(
     left.
 
     The folder gets `backtest.json`, `discovery_curves.png` and `acceleration.png`; the curves
-    go to MLflow too.
+    go to MLflow too; a store that cannot be reached is a warning.
 
     Examples:
 
@@ -78,7 +78,7 @@ def backtest(
     from campaigns.backtests.run import RESULT, run_backtest
     from campaigns.tracking.backtests import log_backtest
     from campaigns.tracking.resolve import local_model
-    from campaigns.tracking.store import model_store
+    from campaigns.tracking.store import TrackingError, model_store
     from models.loading import load_predictor
 
     wanted = _spec(spec, seeds, strategies, model)
@@ -97,11 +97,14 @@ def backtest(
             watch=watch,
         )
     figures = write_figures(result, folder)
-    log_backtest(store, result, [folder / RESULT, *figures])
     if as_json:
         show.print_json(result.document())
     else:
         _print(result, folder)
+    try:  # last: a store that cannot be reached costs no result
+        log_backtest(store, result, [folder / RESULT, *figures])
+    except TrackingError as error:
+        show.warn(str(error))
 
 
 def _spec(

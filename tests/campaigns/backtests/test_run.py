@@ -82,6 +82,44 @@ def test_a_line_that_lacks_but_its_end_is_done_again(tmp_path):
     assert list(Records(file, {}).done) == [("a", 1)]
 
 
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("line", ['{"strategy": "netw', '"words"', '{"seed": 1}', ""])
+def test_damage_before_the_last_line_is_refused(table, tmp_path, number, line):
+    run(table, tmp_path / "out")
+    file = tmp_path / "out" / RECORDS
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[: number - 1], line, *lines[number:]]) + "\n")
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=rf"{RECORDS}, line {number}: .*start over"):
+        run(table, tmp_path / "out")
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"chosen": [999] * 15}, {"chosen": [1]}, {"start": [-1] * 10}, {"seconds": []}],
+)
+def test_a_replay_that_cannot_be_one_of_this_pool_is_refused(table, tmp_path, change):
+    run(table, tmp_path / "out")
+    file = tmp_path / "out" / RECORDS
+    lines = file.read_text().splitlines()
+    lines[1] = json.dumps(json.loads(lines[1]) | change)
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        InputError, match="the replay of network with seed 0 names other rows"
+    ):
+        run(table, tmp_path / "out")
+
+
+def test_finished_replays_are_summed_up_anew(table, tmp_path):
+    first = run(table, tmp_path / "out")
+    file = tmp_path / "out" / RESULT
+    right = file.read_text()
+    file.write_text("old")
+    assert run(table, tmp_path / "out").document() == first.document()
+    assert file.read_text() == right
+
+
 def test_another_budget_or_model_does_not_go_on(table, tmp_path):
     run(table, tmp_path / "out")
     with pytest.raises(InputError, match=r"spec.rounds: begun with 3, now 2"):
@@ -177,6 +215,16 @@ def test_shipped_specifications_say_what_they_replay(file):
     ("changes", "said"),
     [
         ({"targets": {"bandgap": {"min": 1}}}, "Did you mean 'band_gap'"),
+        (
+            {"targets": {"formula": {"min": 1}, "lattice": {"max": 2}}},
+            "formula, lattice cannot be sought.* can be band_gap, electron_mass, odd",
+        ),
+        ({"targets": {"release": {"min": 1}}}, "release cannot be sought"),
+        ({"targets": {"electron_mass": {"max": 0}}}, "not positive"),
+        (
+            {"constraints": {"allowed": ["He"]}},
+            "0 rows are left .*120 rows, .* constraints",
+        ),
         ({"targets": {"band_gap": {"min": 99}}}, "no row of the pool meets"),
         ({"rounds": 30}, "use up"),
         ({"pool": {"table": "toy.parquet", "where": {"release": "9"}}}, "no row has"),
@@ -194,6 +242,10 @@ def test_what_cannot_be_replayed_is_explained(table, tmp_path, changes, said):
         ("targets: {band_gap: {min: 2, max: 1}}", "contradictory"),
         ("targets: {band_gap: {min: 2}}\nstrategies: [forrest]", "Did you mean 'forest'"),
         ("targets: {band_gap: {min: 2}}\npool_size: 400", "used up"),
+        (
+            "targets: {band_gap: {min: 2}}\nstrategies: [tpe, forest, tpe]",
+            "'tpe' is named tw",
+        ),
         ("targets: {band_gap: {min: 2}}\nsed: 3", "Did you mean 'seeds'"),
     ],
 )
