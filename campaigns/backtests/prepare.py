@@ -56,9 +56,9 @@ def prepare(
     """Read the pool, check it for leaks, cut it, and ask the network about it.
 
     Raises:
-        InputError: a table or column is not there, or a target is no number; the model has seen the pool, or what it
-            has seen is not named in ``exclude``; too few rows or no hit are left, or
-            all hits are starting labels.
+        InputError: a table or column is not there, or a target is no number; the model has
+            seen the pool, or what it has seen is not named in ``exclude``; too few rows or no
+            hit are left, or all hits are starting labels.
     """
     rows = ChosenRows.open(spec.pool, data)
     rows.check_numbers(list(spec.targets))
