@@ -16,7 +16,7 @@ def predictions(
     """Both as arrays of ``ndim`` dimensions and one shape.
 
     Raises:
-        InputError: shapes differ, a deviation is negative, or something is not a number.
+        InputError: shapes differ, a deviation is negative, or something is not a finite number.
     """
     centre = np.asarray(mean, dtype=np.float64)
     spread = np.asarray(std, dtype=np.float64)
@@ -25,12 +25,23 @@ def predictions(
             f"mean and std must have one shape of {ndim} dimension(s), got "
             f"{centre.shape} and {spread.shape}"
         )
-    if np.isnan(centre).any() or not (spread >= 0).all():
+    if not np.isfinite(centre).all() or not ((spread >= 0) & np.isfinite(spread)).all():
         raise InputError(
-            "mean and std must be numbers and std not negative; leave out the candidates "
-            "that were not predicted"
+            "mean and std must be finite numbers and std not negative; leave out the "
+            "candidates that were not predicted"
         )
     return centre, spread
+
+
+def best_known(best: float) -> float:
+    """``best`` as it is; minus infinity where nothing is known yet.
+
+    Raises:
+        InputError: it is not a number.
+    """
+    if np.isnan(best):
+        raise InputError("best is not a number; expected the best value so far, or -inf")
+    return float(best)
 
 
 def log_difference(larger: FloatArray, smaller: FloatArray) -> FloatArray:

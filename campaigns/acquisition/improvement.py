@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfcx, log_ndtr, ndtr
 
-from campaigns.acquisition.arrays import FloatArray, predictions
+from campaigns.acquisition.arrays import FloatArray, best_known, predictions
 from materials.errors import InputError
 
 _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -33,7 +33,7 @@ def log_expected_improvement(mean: ArrayLike, std: ArrayLike, best: float) -> Fl
     is no improvement.
     """
     centre, spread = predictions(mean, std, ndim=1)
-    return log_gain(centre, spread, best)
+    return log_gain(centre, spread, best_known(best))
 
 
 def log_gain(mean: FloatArray, std: FloatArray, best: float | FloatArray) -> FloatArray:
@@ -80,9 +80,10 @@ def log_probability_of_improvement(
     """Return ``(n,)`` log probability of exceeding ``best``, exact in the tail."""
     centre, spread = predictions(mean, std, ndim=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = (centre - best) / spread
+        z = (centre - best_known(best)) / spread
         certain = np.where(centre > best, 0.0, -np.inf)
-        return np.where(spread > 0, log_ndtr(np.nan_to_num(z)), certain)
+        normal = log_ndtr(np.nan_to_num(z, posinf=np.inf, neginf=-np.inf))
+        return np.where(spread > 0, normal, certain)
 
 
 def upper_confidence_bound(

@@ -1,9 +1,10 @@
 """No label of the pool may have been seen in training: checked, not trusted.
 
 A model's manifest names the files that it was trained and calibrated on by their SHA-256, and
-which of their rows. From there follow three checks: the pool's rows are not among them; each
-of the files is named in ``exclude``, so that its formulas are known; and pool rows with a
-formula that occurs in them are taken out, since polymorphs resemble each other.
+which of their rows; a fine-tuned model has seen what its base has, too. From there follow three
+checks: the pool's rows are not among them; each of the files is named in ``exclude``, so that
+its formulas are known; and pool rows with a formula that occurs in them are taken out, since
+polymorphs resemble each other. Formulas are told by the atoms, not by how they are written.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from campaigns.backtests.pool import IntArray
 from campaigns.backtests.tables import BoolArray, ChosenRows
 from materials.errors import InputError
+from materials.flat import FlatCrystals
+from materials.schema import CRYSTAL_COLUMNS
 
 if TYPE_CHECKING:
     from models.loading import AnyPredictor
+    from models.pretrained import Manifest
     from models.training.data import DataSource
+
+_TOGETHER = 8192  # rows read at a time
 
 
 @dataclass(frozen=True)
@@ -33,23 +40,44 @@ class SeenRows:
 
 
 def seen_by(predictor: AnyPredictor) -> tuple[SeenRows, ...]:
-    """What a predictor was trained and calibrated on.
+    """What a predictor was trained and calibrated on, and what it started from.
 
-    Raises :class:`InputError` for a model that keeps no record.
+    Raises :class:`InputError` for a model that keeps no record, or started from one that is
+    not among those shipped, whose record is not at hand.
     """
     manifest = getattr(predictor, "manifest", None)
-    sources: list[DataSource] = [
-        source
-        for name in ("training", "validation")
-        if (source := getattr(manifest, name, None)) is not None
-    ]
+    sources = _sources(manifest)
     if not sources:
         raise InputError(
             f"{predictor.version}: does not say what it was trained on, so that a back-test "
             "could not be believed; use a model that galena or tools/make_weights.py made"
         )
+    if base := getattr(manifest, "base", ""):
+        sources += _sources(_base_manifest(predictor.version, base))
     return tuple(
         SeenRows(source.file, source.sha256, _condition(source.where)) for source in sources
+    )
+
+
+def _sources(manifest: object) -> list[DataSource]:
+    return [
+        source
+        for name in ("training", "validation")
+        if (source := getattr(manifest, name, None)) is not None
+    ]
+
+
+def _base_manifest(model: str, base: str) -> Manifest:
+    """The record of the shipped model with the version ``base``."""
+    from models.pretrained import load_bundle, shipped
+
+    for folder in shipped().values():
+        bundle = load_bundle(folder)
+        if bundle.version == base:
+            return bundle.manifest
+    raise InputError(
+        f"{model}: was fine-tuned from {base}, which is not shipped, so that what that one "
+        "has seen is not known; use a model trained from a shipped one, or from scratch"
     )
 
 
@@ -91,12 +119,22 @@ def check_ids(pool: ChosenRows, ids: Sequence[str], excluded: Sequence[ChosenRow
             )
 
 
-def unseen_formulas(formulas: Sequence[str], excluded: Sequence[ChosenRows]) -> BoolArray:
-    """Which reduced formulas ``(n,)`` occur in none of the excluded rows."""
-    known: set[str] = set()
+def unseen_formulas(counts: IntArray, excluded: Sequence[ChosenRows]) -> BoolArray:
+    """Which crystals ``(n,)`` have a reduced formula that no excluded row has.
+
+    ``counts`` ``(n, 119)`` are atoms of each element.
+    """
+    known: set[bytes] = set()
     for named in excluded:
-        known.update(named.frame(["formula"])["formula"])
-    return np.array([formula not in known for formula in formulas], dtype=bool)
+        for batch in named.batches(CRYSTAL_COLUMNS, size=_TOGETHER):
+            known.update(_reduced(FlatCrystals.from_batch(batch).counts()))
+    return np.array([formula not in known for formula in _reduced(counts)], dtype=bool)
+
+
+def _reduced(counts: IntArray) -> list[bytes]:
+    """Formulas ``(n,)`` that are equal where the proportions of the elements are."""
+    common = np.maximum(np.gcd.reduce(counts, axis=1, keepdims=True), 1)
+    return [row.tobytes() for row in (counts // common).astype(np.int64)]
 
 
 def _condition(where: str) -> dict[str, str]:

@@ -4,8 +4,10 @@ A pool of ``N`` candidates that nobody has measured holds ``K`` hits. Drawn at r
 replacement, ``n`` of them hold ``n K / N`` hits on average (hypergeometric), and it takes
 ``h (N + 1) / (K + 1)`` draws on average until ``h`` are found (negative hypergeometric).
 
-- The *acceleration factor* is the second number over the calls that a strategy needed for the
-  same ``h`` (Rohr et al., Chem. Sci. 11, 2696 (2020)).
+- The *acceleration factor* is the second number over the calls that a strategy has made for the
+  same ``h`` (Rohr et al., Chem. Sci. 11, 2696 (2020)). All calls so far count, those after its
+  last hit too: a search that is stuck is not fast. Only once no hit is left to be found do
+  calls no longer count. Random search has a mean of about 1.
 - The *enhancement factor* is the hits a strategy found over the first number at as many calls
   (the same paper).
 
@@ -61,11 +63,12 @@ def hits_by_round(found: Sequence[bool], batch_size: int) -> FloatArray:
 def acceleration(hits: FloatArray, batch_size: int, n_pool: int, n_hits: int) -> FloatArray:
     """Acceleration factor after each round ``(rounds,)``, of ``hits`` after each round.
 
-    The calls are those up to the end of the round that brought the last hit so far. Where
-    nothing was found the factor is 0.
+    The calls are all those so far; where all ``n_hits`` are found, those up to the end of the
+    round that brought the last. Where nothing was found the factor is 0.
     """
-    first = np.searchsorted(hits, hits, side="left")  # round that first had as many
-    calls = (first + 1) * batch_size
+    rounds = np.arange(1.0, len(hits) + 1)
+    finished = np.searchsorted(hits, n_hits, side="left") + 1  # the round that had them all
+    calls = np.minimum(rounds, finished) * batch_size
     return np.asarray(expected_calls(hits, n_pool, n_hits) / calls, dtype=np.float64)
 
 

@@ -18,6 +18,8 @@ from campaigns.backtests.leakage import (
 )
 from campaigns.backtests.pool import BoolArray, Pool, View
 from campaigns.backtests.predictions import Predicted, predicted
+from campaigns.backtests.replay import starting_rows
+from campaigns.backtests.result import check_seeds
 from campaigns.backtests.spec import BacktestSpec, Constraints, Window
 from campaigns.backtests.tables import ChosenRows
 from campaigns.protocols import FloatArray
@@ -54,10 +56,14 @@ def prepare(
     """Read the pool, check it for leaks, cut it, and ask the network about it.
 
     Raises:
-        InputError: a table or column is not there; the model has seen the pool, or what it
-            has seen is not named in ``exclude``; too few rows or no hit are left.
+        InputError: a table or column is not there, or a target is no number; the model has
+            seen the pool, or what it has seen is not named in ``exclude``; too few rows or no
+            hit are left, or all hits are starting labels.
     """
     rows = ChosenRows.open(spec.pool, data)
+    rows.check_numbers(list(spec.targets))
+    for column, window in spec.targets.items():
+        bounds_of(column, window)
     excluded = [ChosenRows.open(one, data) for one in spec.exclude]
     seen = seen_by(predictor)
     check_disjoint(rows, seen)
@@ -69,7 +75,7 @@ def prepare(
         raise InputError(f"{rows.path}: changed while it was read; start again")
     kept, counts = _cut(spec, frame, answers, excluded)
     pool = _pool(spec, frame, answers, np.flatnonzero(kept))
-    _check(spec, pool)
+    _check(spec, pool, counts)
     tables = {one.path.name: one.sha256 for one in (rows, *excluded)}
     return Prepared(pool, counts, tables)
 
@@ -87,7 +93,7 @@ def _cut(
     labelled = np.isfinite(frame[list(spec.targets)].to_numpy(dtype=np.float64)).all(axis=1)
     steps = (
         ("labelled", labelled),
-        ("formula not seen by the model", unseen_formulas(formulas, excluded)),
+        ("formula not seen by the model", unseen_formulas(answers.counts, excluded)),
         ("predicted", np.isfinite(answers.mean).all(axis=1)),
         ("within the constraints", within(spec.constraints, formulas, answers.counts)),
     )
@@ -186,14 +192,19 @@ def _columns(answers: Predicted, part: str, names: Sequence[str]) -> FloatArray:
     return found
 
 
-def _check(spec: BacktestSpec, pool: Pool) -> None:
+def _check(spec: BacktestSpec, pool: Pool, counts: Mapping[str, int]) -> None:
     needed = spec.n_initial + spec.calls
     if len(pool) <= needed:
+        steps = ", ".join(f"{n:,} {what}" for what, n in counts.items())
         raise InputError(
-            f"{spec.name}: {len(pool)} rows are left of the pool, which {spec.n_initial} "
-            f"starting labels and {spec.calls} calls use up; allow more rows or spend less"
+            f"{spec.name}: {len(pool)} rows are left of the pool ({steps}), which "
+            f"{spec.n_initial} starting labels and {spec.calls} calls use up; allow more rows "
+            "or spend less"
         )
     if not pool.hits.any():
         raise InputError(
             f"{spec.name}: no row of the pool meets all targets; widen the windows"
         )
+    starts = (starting_rows(len(pool), spec.n_initial, n) for n in range(spec.seeds))
+    counted = sum(bool(pool.hits.sum() > pool.hits[start].sum()) for start in starts)
+    check_seeds(spec.name, counted, spec.seeds - counted)

@@ -1,7 +1,7 @@
 """Finished replays, a line each: what a killed back-test goes on from.
 
-The first line says what is replayed, so that nobody goes on with something else. A line cut
-short by a kill is dropped, and its replay done again.
+The first line says what is replayed, so that nobody goes on with something else. A last line
+cut short by a kill is dropped, and its replay done again; any other damage is refused.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from typing import Any
 from campaigns.backtests.replay import Replay
 from campaigns.specs import differences
 from materials.errors import InputError
+from models.plain import from_plain
 
 _KEY = "backtest"
+_ADVICE = "remove the line, or the file to start over"
 
 
 class Records:
     """Replays in a JSON-lines file.
 
     Raises:
-        InputError: the file was begun with another ``header``; says what differs.
+        InputError: the file was begun with another ``header``, says what differs; or a line
+            other than an unfinished last one is damaged, says which.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
@@ -52,25 +55,20 @@ class Records:
         end = 0
         if not self.path.exists():
             return end
-        for line in self.path.read_bytes().splitlines(keepends=True):
+        for number, line in enumerate(self.path.read_bytes().split(b"\n")[:-1], start=1):
+            where = f"{self.path}, line {number}"
             try:
-                content = json.loads(line) if line.endswith(b"\n") else None
-            except ValueError:
-                content = None
-            if not isinstance(content, dict):
-                break
-            if end == 0:
-                self._check(content.get(_KEY), header)
+                content = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{where}: damaged ({error}); {_ADVICE}") from error
+            if number == 1:
+                if not isinstance(content, dict) or _KEY not in content:
+                    raise InputError(f"{where}: no beginning of a back-test; {_ADVICE}")
+                self._check(content[_KEY], header)
             else:
-                found = Replay(
-                    content["strategy"],
-                    content["seed"],
-                    tuple(content["start"]),
-                    tuple(content["chosen"]),
-                    tuple(content["seconds"]),
-                )
+                found = _replay(content, where)
                 self._done[found.strategy, found.seed] = found
-            end += len(line)
+            end += len(line) + 1
         return end
 
     def _check(self, there: Any, header: Any) -> None:
@@ -88,3 +86,11 @@ class Records:
             file.write(json.dumps(content).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _replay(content: Any, where: str) -> Replay:
+    """A line's replay; raises :class:`InputError` for anything else."""
+    try:
+        return from_plain(Replay, content, where)
+    except InputError as error:
+        raise InputError(f"{where}: no replay ({error}); {_ADVICE}") from error

@@ -15,6 +15,7 @@ from campaigns.backtests.metrics import Interval
 from campaigns.backtests.pool import Pool, margins
 from campaigns.backtests.replay import Replay
 from campaigns.protocols import FloatArray
+from materials.errors import InputError
 
 Verdict = Literal["accelerates", "decelerates"]
 
@@ -46,7 +47,7 @@ class StrategyResult:
     """What one strategy came to; every curve has a point per round."""
 
     strategy: str
-    n_seeds: int
+    n_seeds: int  # that count
     hits: Curve
     acceleration: Curve
     enhancement: Curve
@@ -55,7 +56,7 @@ class StrategyResult:
     hypervolume: Curve
     """Share of the hypervolume of the whole pool."""
     per_seed: tuple[float, ...]
-    """Acceleration at the end of the budget, seed by seed."""
+    """Acceleration at the end of the budget, of each seed that counts."""
     seconds_per_round: float
 
     @property
@@ -85,6 +86,8 @@ class BacktestResult:
     n_hits: int
     random: RandomSearch
     strategies: tuple[StrategyResult, ...]
+    left_out: tuple[int, ...] = ()
+    """Seeds that count nowhere: every hit was among their starting labels."""
 
     def document(self) -> dict[str, Any]:
         """As plain numbers, lists and mappings."""
@@ -97,7 +100,7 @@ class BacktestResult:
         """Write JSON, complete or not at all."""
         unfinished = path.with_name(f"{path.name}.part")
         unfinished.write_text(
-            json.dumps(self.document(), indent=1) + "\n", encoding="utf-8"
+            json.dumps(self.document(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
         unfinished.replace(path)
 
@@ -110,7 +113,16 @@ def summarise(
     batch_size: int,
     facts: Mapping[str, Any],
 ) -> BacktestResult:
-    """Figures of all replays, by strategy in the order in which each first comes."""
+    """Figures of all replays, by strategy in the order in which each first comes.
+
+    Seeds whose starting labels hold every hit are left out.
+
+    Raises:
+        InputError: hits are left in fewer than two seeds, so that there is no interval.
+    """
+    left_out = sorted({one.seed for one in replays if not _findable(pool, one.start)})
+    replays = [one for one in replays if one.seed not in left_out]
+    check_seeds(name, len({one.seed for one in replays}), len(left_out))
     names = list(dict.fromkeys(one.strategy for one in replays))
     by_name = {n: [one for one in replays if one.strategy == n] for n in names}
     n_initial = len(replays[0].start)
@@ -126,7 +138,17 @@ def summarise(
         tuple(high.tolist()),
     )
     results = tuple(_strategy(pool, by_name[n], batch_size) for n in names)
-    return BacktestResult(name, facts, n_pool, n_hits, random, results)
+    return BacktestResult(name, facts, n_pool, n_hits, random, results, tuple(left_out))
+
+
+def check_seeds(name: str, counted: int, left_out: int) -> None:
+    """Raise :class:`InputError` if too few seeds have something to find."""
+    if counted < 2:
+        raise InputError(
+            f"{name}: in {left_out} of {counted + left_out} seeds every hit is among the "
+            "starting labels, and at least two must have something to find; widen the "
+            "windows, or start with fewer labels"
+        )
 
 
 def _strategy(pool: Pool, replays: Sequence[Replay], batch_size: int) -> StrategyResult:
@@ -138,7 +160,7 @@ def _strategy(pool: Pool, replays: Sequence[Replay], batch_size: int) -> Strateg
     for one in replays:
         chosen = np.array(one.chosen)
         n_left = len(pool) - len(one.start)
-        n_hits = int(pool.hits.sum() - pool.hits[list(one.start)].sum())
+        n_hits = _findable(pool, one.start)
         hits = metrics.hits_by_round(pool.hits[chosen], batch_size)
         odds = (batch_size, n_left, n_hits)
         parts["hits"].append(hits)
@@ -160,6 +182,11 @@ def _strategy(pool: Pool, replays: Sequence[Replay], batch_size: int) -> Strateg
         tuple(float(values[-1]) for values in parts["acceleration"]),
         float(np.mean([one.seconds for one in replays])),
     )
+
+
+def _findable(pool: Pool, start: Sequence[int]) -> int:
+    """Hits that are not among the starting labels."""
+    return int(pool.hits.sum() - pool.hits[list(start)].sum())
 
 
 def _depth(pool: Pool) -> FloatArray:

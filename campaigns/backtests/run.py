@@ -16,6 +16,7 @@ from campaigns.backtests.result import BacktestResult, summarise
 from campaigns.backtests.spec import BacktestSpec
 from campaigns.lock import held
 from campaigns.versions import galena_version
+from materials.errors import InputError
 
 if TYPE_CHECKING:
     from models.loading import AnyPredictor
@@ -87,6 +88,8 @@ def run_backtest(
         found = prepare(spec, predictor, data=data, cache=cache, tell=watch.predicted)
         facts = _facts(spec, predictor.version, found)
         records = Records(output / RECORDS, _header(facts))
+        for known in records.done.values():
+            _check(known, spec, len(found.pool), output / RECORDS)
         jobs = [
             Job(strategy, seed, spec.n_initial, spec.rounds, spec.batch_size)
             for seed in range(spec.seeds)
@@ -104,6 +107,18 @@ def run_backtest(
         )
         result.save(output / RESULT)
         return result
+
+
+def _check(known: Replay, spec: BacktestSpec, n_pool: int, file: Path) -> None:
+    """Raise :class:`InputError` for a replay on record that cannot be one of this pool."""
+    rows = {*known.start, *known.chosen}
+    lengths = (len(known.start), len(known.chosen), len(known.seconds))
+    fits = lengths == (spec.n_initial, spec.calls, spec.rounds)
+    if not fits or len(rows) != spec.n_initial + spec.calls or not rows <= {*range(n_pool)}:
+        raise InputError(
+            f"{file}: the replay of {known.strategy} with seed {known.seed} names other rows "
+            "than this back-test can have asked for; remove its line, or the file to start over"
+        )
 
 
 def _facts(spec: BacktestSpec, model: str, found: Prepared) -> dict[str, Any]:

@@ -119,6 +119,13 @@ class BacktestSpec(Frozen):
     strategies: tuple[StrategyName, ...] = Field(default=DEFAULT_STRATEGIES, min_length=1)
 
     @model_validator(mode="after")
+    def _once(self) -> Self:
+        for name in self.strategies:
+            if self.strategies.count(name) > 1:
+                raise ValueError(f"strategy '{name}' is named twice; name it once")
+        return self
+
+    @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.pool_size is not None and self.pool_size <= self.n_initial + self.calls:
             raise ValueError(

@@ -49,6 +49,24 @@ class ChosenRows:
                 f"{did_you_mean(name, self.table.columns)}"
             )
 
+    def check_numbers(self, names: Sequence[str]) -> None:
+        """Raise :class:`InputError` for names that are no columns of measured numbers."""
+        from pyarrow import types
+
+        numeric = [
+            name
+            for name in self.table.properties
+            if types.is_integer(kind := self.table.schema.field(name).type)
+            or types.is_floating(kind)
+        ]
+        bad = [name for name in names if name not in numeric]
+        if bad:
+            near = "".join(did_you_mean(name, numeric) for name in bad[:1])
+            raise InputError(
+                f"{self.path}: {', '.join(bad)} cannot be sought, being no column of measured "
+                f"numbers; targets can be {', '.join(numeric) or 'none of its columns'}.{near}"
+            )
+
     @property
     def sha256(self) -> str:
         """Of the table's file."""

@@ -56,8 +56,8 @@ def backtest(
     Each strategy starts from the same few labels and asks for one batch of crystals after the
     other, as a campaign does; the table answers. Counted is what is found afterwards:
 
-    - *acceleration*: calls that random search needs on average for as many hits, over the
-      calls taken;
+    - *acceleration*: calls that random search needs on average for as many hits, over all
+      calls made (until the last hit of the pool was found). Random search has 1;
 
     - *enhancement*: hits, over those that random search finds on average with as many calls.
 
@@ -66,7 +66,7 @@ def backtest(
     left.
 
     The folder gets `backtest.json`, `discovery_curves.png` and `acceleration.png`; the curves
-    go to MLflow too.
+    go to MLflow too; a store that cannot be reached is a warning.
 
     Examples:
 
@@ -78,7 +78,7 @@ def backtest(
     from campaigns.backtests.run import RESULT, run_backtest
     from campaigns.tracking.backtests import log_backtest
     from campaigns.tracking.resolve import local_model
-    from campaigns.tracking.store import model_store
+    from campaigns.tracking.store import TrackingError, model_store
     from models.loading import load_predictor
 
     wanted = _spec(spec, seeds, strategies, model)
@@ -97,11 +97,14 @@ def backtest(
             watch=watch,
         )
     figures = write_figures(result, folder)
-    log_backtest(store, result, [folder / RESULT, *figures])
     if as_json:
         show.print_json(result.document())
     else:
         _print(result, folder)
+    try:  # last: a store that cannot be reached costs no result
+        log_backtest(store, result, [folder / RESULT, *figures])
+    except TrackingError as error:
+        show.warn(str(error))
 
 
 def _spec(
@@ -190,6 +193,12 @@ def _print(result: BacktestResult, folder: Path) -> None:
         )
     grid.add_row("random", f"{result.random.hits[-1]:.1f}", "1", "1", "", "")
     show.console().print(grid)
+    if result.left_out:
+        numbers = ", ".join(map(str, result.left_out))
+        show.warn(
+            f"seed {numbers} left out: every hit was among the starting labels, so that "
+            "nothing was left to find"
+        )
     for one in result.strategies:
         if one.verdict == "decelerates":
             show.warn(f"{one.strategy} may be slower than random search on this task")

@@ -88,7 +88,8 @@ def _on_disk(model: str | None) -> LocalModel:
     raise InputError(
         f"{model}: {what}; expected a model's folder, a shipped model "
         f"({', '.join(known)}) or an MLflow URI such as models:/galena@champion."
-        f"{did_you_mean(model, known)}"
+        f"{did_you_mean(model, known)} A network of your own is made with galena train, or "
+        "tools/make_weights.py; a specification that names a folder may say how in a comment"
     )
 
 

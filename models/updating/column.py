@@ -14,6 +14,8 @@ from models.updating.states import States
 ONE_STD = 0.6827
 """Share of a normal distribution within one standard deviation of its mean."""
 
+_ROUNDING = 1e-12  # of the labels' size
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
@@ -24,14 +26,20 @@ class Prior:
 
     @classmethod
     def of(cls, target: str, labels: FloatArray) -> Self:
-        """From finite labels ``(n,)``; a single one is believed to its own size."""
+        """From finite labels ``(n,)``; those that do not differ are believed to their size.
+
+        A spread at the level of rounding is none.
+        """
         if len(labels) == 0:
             raise InputError(
                 f"target '{target}': neither the network nor a label says anything about it; "
                 "label some candidates first"
             )
+        size = float(np.abs(labels).max())
         spread = float(labels.std(ddof=1)) if len(labels) > 1 else 0.0
-        return cls(mean=float(labels.mean()), std=spread or max(abs(float(labels[0])), 1.0))
+        if spread <= _ROUNDING * size:
+            spread = max(size, 1.0)
+        return cls(mean=float(labels.mean()), std=spread)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from models.updating.states import States
 
 MOST_LABELS = 1000
 """Labels that an update learns from, the last ones given: its cost grows with their cube."""
+_HUGE = 1e100  # of larger labels, no square can be taken
 _AT_ONCE = 1 << 18  # entries of a block of covariances: what fits into a processor's cache
 
 
@@ -93,14 +94,16 @@ def fit_update(
 ) -> Update:
     """Learn from labels what the network gets wrong.
 
-    ``truth`` is ``(n, m)``, NaN where a candidate has no label of a target. ``noise`` is what
+    ``truth`` is ``(n, m)``, NaN where a candidate has no label of a target; a number beyond
+    1e100 is none either. ``noise`` is what
     the oracle itself is unsure of, per target in its unit: no deviation falls below it.
     ``non_negative`` targets are never predicted below zero. Of more than 1,000 labels of a
     target the last 1,000 count. The same labels in the same order give the same update.
 
     Raises:
-        InputError: shapes do not match, a target is unknown, or there is one that neither the
-            network nor a label says anything about.
+        InputError: there are no candidates, shapes do not match, a target is unknown, noise
+            is not a number from 0 upwards, or there is a target that neither the network nor
+            a label says anything about.
     """
     truth = np.asarray(truth, dtype=np.float64)
     if truth.shape != labelled.mean.shape:
@@ -108,6 +111,8 @@ def fit_update(
             f"labels of shape {truth.shape}: expected {labelled.mean.shape}, a row for each "
             "candidate and a column for each target, NaN where there is none"
         )
+    if len(labelled) == 0:
+        raise InputError("no candidates: give at least one, with a label or without")
     noise = noise or {}
     for name in (*noise, *non_negative):
         if name not in labelled.targets:
@@ -115,10 +120,16 @@ def fit_update(
                 f"no target '{name}': {', '.join(labelled.targets)}."
                 f"{did_you_mean(name, labelled.targets)}"
             )
+    for name, value in noise.items():
+        if not 0.0 <= value < np.inf:
+            raise InputError(
+                f"noise of '{name}': {value}; expected a finite number from 0 upwards, in the "
+                "target's unit"
+            )
     prepared = _Prepared(labelled, contenders)
     targets = {}
     for number, name in enumerate(labelled.targets):
-        known = np.flatnonzero(np.isfinite(truth[:, number]))[-MOST_LABELS:]
+        known = np.flatnonzero(np.abs(truth[:, number]) < _HUGE)[-MOST_LABELS:]
         label = truth[known, number]
         prior = None if labelled.predicts(number) else Prior.of(name, label)
         floor = noise.get(name, 0.0)

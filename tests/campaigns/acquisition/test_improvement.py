@@ -102,6 +102,8 @@ def test_the_bound_counts_deviations() -> None:
         ([1.0, 2.0], [1.0], r"\(2,\) and \(1,\)"),
         ([1.0], [-1.0], "not negative"),
         ([np.nan], [1.0], "leave out"),
+        ([np.inf], [1.0], "finite"),
+        ([1.0], [np.inf], "finite"),
         ([[1.0]], [[1.0]], "1 dimension"),
     ],
 )
@@ -110,3 +112,10 @@ def test_what_is_no_prediction_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         expected_improvement(mean, std, 0.0)
+
+
+@pytest.mark.parametrize("worth", [expected_improvement, probability_of_improvement])
+def test_a_best_that_is_no_number_is_refused(worth) -> None:
+    with pytest.raises(InputError, match="best is not a number"):
+        worth([1.0], [1.0], np.nan)
+    assert worth([1.0], [1.0], np.inf).tolist() == [0.0]

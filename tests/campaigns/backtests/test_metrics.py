@@ -47,12 +47,39 @@ def test_who_finds_nothing_is_infinitely_slow():
     assert metrics.enhancement(hits, 5, 100, 10).tolist() == [0.0, 0.0]
 
 
-def test_calls_after_the_last_hit_do_not_slow_down_but_its_batch_counts_whole():
+def test_once_nothing_is_left_to_find_calls_no_longer_count_but_the_batch_does_whole():
     found = [True, False, False, False, False, False]
     hits = metrics.hits_by_round(found, 2)
     np.testing.assert_allclose(
         metrics.acceleration(hits, 2, 9, 1), np.full(3, (10 / 2) / 2)
     )
+
+
+def test_who_is_stuck_slows_down_with_every_call():
+    hits = metrics.hits_by_round([True, *[False] * 5], 2)
+    needed = (9 + 1) / (2 + 1)
+    np.testing.assert_allclose(
+        metrics.acceleration(hits, 2, 9, 2), needed / np.array([2.0, 4.0, 6.0])
+    )
+
+
+@pytest.mark.parametrize("n_hits", [20, 200])
+def test_random_search_has_an_acceleration_of_one_on_average(n_hits):
+    rng = np.random.default_rng(n_hits)
+    n, batch, rounds, repeats = 10_000, 25, 20, 4000
+    found = rng.hypergeometric(n_hits, n - n_hits, batch, repeats)[:, None]
+    left, open_ = n_hits - found[:, 0], n - batch
+    for _ in range(rounds - 1):
+        more = rng.hypergeometric(left, open_ - left, batch)
+        found = np.column_stack([found, found[:, -1] + more])
+        left, open_ = left - more, open_ - batch
+    curves = np.stack(
+        [metrics.acceleration(row.astype(float), batch, n, n_hits) for row in found]
+    )
+    error = curves.std(axis=0) / repeats**0.5
+    exact = (n + 1) / (n_hits + 1) * n_hits / n  # 1 but for the ones
+    assert (np.abs(curves.mean(axis=0) - exact) < 5 * error).all()
+    assert curves[:, -1].mean() == pytest.approx(1.0, abs=0.1)
 
 
 @given(st.integers(0, 2**31), st.integers(20, 60))

@@ -70,6 +70,29 @@ def test_mlflow_has_a_run_per_strategy_below_the_backtest(done):
     )
 
 
+def test_a_store_that_cannot_be_reached_costs_no_result(done, monkeypatch):
+    folder, _, _ = done
+    table = folder / "toy.parquet"
+    monkeypatch.setattr("models.loading.load_predictor", lambda *_, **__: Guesser(table))
+    args = ["backtest", str(folder / "toy.yaml"), "-o", str(folder / "out"), "--json"]
+    args += ["--strategies", "network,tpe", "--tracking-uri", "sqlite:////dev/null/no.db"]
+    found = RUNNER.invoke(app, args)
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout) == json.loads(
+        (folder / "out" / "backtest.json").read_text()
+    )
+    assert "could not be logged" in found.stderr
+
+
+def test_a_model_that_is_not_there_says_how_one_is_made(done):
+    folder, _, _ = done
+    found = RUNNER.invoke(
+        app, ["backtest", str(folder / "toy.yaml"), "--model", "runs/weights/none"]
+    )
+    assert found.exit_code == 1
+    assert "make_weights.py" in found.stderr
+
+
 def test_options_that_name_nothing_are_refused(done):
     folder, _, _ = done
     found = RUNNER.invoke(

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns.backtests.prepare import bounds_of, prepare, within
 from campaigns.backtests.records import Records
-from campaigns.backtests.replay import Replay
+from campaigns.backtests.replay import Replay, starting_rows
 from campaigns.backtests.run import RECORDS, RESULT, Watch, run_backtest
 from campaigns.backtests.spec import BacktestSpec, Constraints, Window
 from campaigns.backtests.verdict import warning
@@ -80,6 +80,44 @@ def test_a_line_that_lacks_but_its_end_is_done_again(tmp_path):
     assert records.done == {}
     records.add(second)
     assert list(Records(file, {}).done) == [("a", 1)]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("line", ['{"strategy": "netw', '"words"', '{"seed": 1}', ""])
+def test_damage_before_the_last_line_is_refused(table, tmp_path, number, line):
+    run(table, tmp_path / "out")
+    file = tmp_path / "out" / RECORDS
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[: number - 1], line, *lines[number:]]) + "\n")
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=rf"{RECORDS}, line {number}: .*start over"):
+        run(table, tmp_path / "out")
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"chosen": [999] * 15}, {"chosen": [1]}, {"start": [-1] * 10}, {"seconds": []}],
+)
+def test_a_replay_that_cannot_be_one_of_this_pool_is_refused(table, tmp_path, change):
+    run(table, tmp_path / "out")
+    file = tmp_path / "out" / RECORDS
+    lines = file.read_text().splitlines()
+    lines[1] = json.dumps(json.loads(lines[1]) | change)
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        InputError, match="the replay of network with seed 0 names other rows"
+    ):
+        run(table, tmp_path / "out")
+
+
+def test_finished_replays_are_summed_up_anew(table, tmp_path):
+    first = run(table, tmp_path / "out")
+    file = tmp_path / "out" / RESULT
+    right = file.read_text()
+    file.write_text("old")
+    assert run(table, tmp_path / "out").document() == first.document()
+    assert file.read_text() == right
 
 
 def test_another_budget_or_model_does_not_go_on(table, tmp_path):
@@ -177,6 +215,16 @@ def test_shipped_specifications_say_what_they_replay(file):
     ("changes", "said"),
     [
         ({"targets": {"bandgap": {"min": 1}}}, "Did you mean 'band_gap'"),
+        (
+            {"targets": {"formula": {"min": 1}, "lattice": {"max": 2}}},
+            "formula, lattice cannot be sought.* can be band_gap, electron_mass, odd",
+        ),
+        ({"targets": {"release": {"min": 1}}}, "release cannot be sought"),
+        ({"targets": {"electron_mass": {"max": 0}}}, "not positive"),
+        (
+            {"constraints": {"allowed": ["He"]}},
+            "0 rows are left .*120 rows, .* constraints",
+        ),
         ({"targets": {"band_gap": {"min": 99}}}, "no row of the pool meets"),
         ({"rounds": 30}, "use up"),
         ({"pool": {"table": "toy.parquet", "where": {"release": "9"}}}, "no row has"),
@@ -194,6 +242,10 @@ def test_what_cannot_be_replayed_is_explained(table, tmp_path, changes, said):
         ("targets: {band_gap: {min: 2, max: 1}}", "contradictory"),
         ("targets: {band_gap: {min: 2}}\nstrategies: [forrest]", "Did you mean 'forest'"),
         ("targets: {band_gap: {min: 2}}\npool_size: 400", "used up"),
+        (
+            "targets: {band_gap: {min: 2}}\nstrategies: [tpe, forest, tpe]",
+            "'tpe' is named tw",
+        ),
         ("targets: {band_gap: {min: 2}}\nsed: 3", "Did you mean 'seeds'"),
     ],
 )
@@ -217,6 +269,29 @@ def test_a_campaign_is_warned_of_what_decelerates(table, tmp_path):
         warning(file)
     with pytest.raises(InputError, match="expected the backtest"):
         warning(tmp_path / "nothing.json")
+
+
+def test_seeds_with_nothing_left_to_find_are_left_out(table, tmp_path):
+    whole = prepared(table, tmp_path).pool
+    gap = whole.labels[:, 0]
+    start = starting_rows(len(whole), 10, 1)
+    other = np.setdiff1d(
+        start, np.concatenate([starting_rows(len(whole), 10, n) for n in (0, 2)])
+    )
+    low, high = gap[other[0]] - 1e-9, gap[other[0]] + 1e-9  # one hit, known to seed 1 alone
+    sought = {"targets": {"band_gap": {"min": float(low), "max": float(high)}}}
+    result = run(table, tmp_path / "out", seeds=3, **sought)
+    assert result.left_out == (1,)
+    assert result.strategies[0].n_seeds == len(result.strategies[0].per_seed) == 2
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    text = (tmp_path / "out" / RESULT).read_text()
+    assert json.loads(text, parse_constant=refuse)["left_out"] == [1]
+    with pytest.raises(InputError, match="in 1 of 2 seeds every hit is among the starting"):
+        run(table, tmp_path / "two", seeds=2, **sought)
+    assert not (tmp_path / "two" / RECORDS).exists()
 
 
 def test_a_bad_network_decelerates(table, tmp_path):

@@ -45,6 +45,41 @@ def test_it_learns_a_smooth_error_and_a_new_property() -> None:
     assert 0.6 < (error < 1.645 * std).mean() <= 1.0
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, 2.7, -0.05, 1.0, 0.0, 1e6])
+@pytest.mark.parametrize("n", [3, 10, 50])
+def test_labels_that_do_not_differ_are_not_believed_to_the_last_digit(n, value) -> None:
+    nothing = np.full((n, 1), np.nan)
+    base = Base(targets=("a",), mean=nothing, std=nothing, embedding=drawn(n))
+    mean, std = fit_update(base, np.full((n, 1), value)).predict(base)
+    assert mean == pytest.approx(value, rel=1e-9, abs=1e-9)
+    assert (std > 1e-3 * max(abs(value), 1.0)).all()
+
+
+@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
+def test_noise_must_be_a_number_from_zero(value) -> None:
+    states = drawn(8)
+    with pytest.raises(InputError, match=r"noise of 'cost'.*from 0 upwards"):
+        fit_update(base_of(states), labels(states), noise={"cost": value})
+
+
+def test_no_candidates_are_said_to_be_none() -> None:
+    with pytest.raises(InputError, match="no candidates"):
+        fit_update(base_of(drawn(8)).take([]), np.empty((0, 2)))
+
+
+def test_a_label_beyond_arithmetic_is_none() -> None:
+    states = drawn(20)
+    truth = labels(states)
+    truth[3] = 1e300
+    missing = truth.copy()
+    missing[3] = np.nan
+    found, expected = (
+        fit_update(base_of(states), some).predict(base_of(states))
+        for some in (truth, missing)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_without_labels_the_network_is_believed() -> None:
     states = drawn(5)
     base = Base(
