@@ -13,7 +13,7 @@ from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.index import Weights
 
-STRATEGIES = ("galena", "updated", "network", "greedy", "forest", "tpe")
+STRATEGIES = ("galena", "updated", "network", "greedy", "forest", "tpe", "baybe")
 """What can be replayed; random search needs no replay, its odds are known exactly."""
 
 DEFAULT_STRATEGIES = ("galena", "network", "greedy", "forest", "tpe")
