@@ -116,6 +116,10 @@ class BacktestSpec(Frozen):
     """Oracle calls per round, chosen together."""
     seeds: int = Field(default=10, ge=2)
     """Replays with other starting labels."""
+    fewer_seeds: dict[StrategyName, Annotated[int, Field(ge=2)]] = Field(
+        default_factory=dict
+    )
+    """Replays of strategies that take long to choose, where ``seeds`` are too many."""
     strategies: tuple[StrategyName, ...] = Field(default=DEFAULT_STRATEGIES, min_length=1)
 
     @model_validator(mode="after")
@@ -131,6 +135,10 @@ class BacktestSpec(Frozen):
     def calls(self) -> int:
         """Oracle calls of one replay."""
         return self.rounds * self.batch_size
+
+    def seeds_of(self, strategy: str) -> int:
+        """How often a strategy is replayed."""
+        return min(self.seeds, self.fewer_seeds.get(strategy, self.seeds))
 
     @classmethod
     def load(cls, path: Path) -> Self:
