@@ -182,7 +182,9 @@ def _print(result: BacktestResult, folder: Path) -> None:
     for one in result.strategies:
         fast, much = one.acceleration.last, one.enhancement.last
         grid.add_row(
-            one.strategy if one.n_seeds == seeds else f"{one.strategy}, {one.n_seeds} seeds",
+            one.strategy
+            if one.n_seeds == seeds
+            else f"{one.strategy}, {one.n_seeds} seeds",
             f"{one.hits.last.mean:.1f}",
             f"{fast.mean:.1f} ({fast.low:.1f}–{fast.high:.1f})",
             f"{much.mean:.1f} ({much.low:.1f}–{much.high:.1f})",
