@@ -32,6 +32,7 @@ _LINES = {
     "greedy": (PURPLE, "-.", 1.6),
     "forest": (GREEN, "-", 1.6),
     "tpe": (ORANGE, "-", 1.6),
+    "baybe": (BLACK, "--", 1.6),
     "updated": (VERMILLION, ":", 1.6),
 }
 

@@ -25,7 +25,7 @@ RECORDS = "replays.jsonl"
 POOL = "pool.npz"
 RESULT = "backtest.json"
 
-_FREE = ("description", "seeds", "strategies")
+_FREE = ("description", "seeds", "fewer_seeds", "strategies")
 """Of the specification: may differ when a back-test goes on."""
 
 Tell = Callable[[int], None]
@@ -94,14 +94,18 @@ def run_backtest(
             Job(strategy, seed, spec.n_initial, spec.rounds, spec.batch_size)
             for seed in range(spec.seeds)
             for strategy in spec.strategies
-            if (strategy, seed) not in records.done
+            if seed < spec.seeds_of(strategy) and (strategy, seed) not in records.done
         ]
         found.pool.save(output / POOL)
         watch.prepared(found, len(jobs))
         for done in _replays(jobs, output / POOL, found.pool, workers):
             records.add(done)
             watch.replayed(1)
-        wanted = [records.done[s, n] for s in spec.strategies for n in range(spec.seeds)]
+        wanted = [
+            records.done[strategy, seed]
+            for strategy in spec.strategies
+            for seed in range(spec.seeds_of(strategy))
+        ]
         result = summarise(
             found.pool, wanted, name=spec.name, batch_size=spec.batch_size, facts=facts
         )

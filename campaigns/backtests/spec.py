@@ -13,7 +13,7 @@ from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.index import Weights
 
-STRATEGIES = ("galena", "updated", "network", "greedy", "forest", "tpe")
+STRATEGIES = ("galena", "updated", "network", "greedy", "forest", "tpe", "baybe")
 """What can be replayed; random search needs no replay, its odds are known exactly."""
 
 DEFAULT_STRATEGIES = ("galena", "network", "greedy", "forest", "tpe")
@@ -116,6 +116,10 @@ class BacktestSpec(Frozen):
     """Oracle calls per round, chosen together."""
     seeds: int = Field(default=10, ge=2)
     """Replays with other starting labels."""
+    fewer_seeds: dict[StrategyName, Annotated[int, Field(ge=2)]] = Field(
+        default_factory=dict
+    )
+    """Replays of strategies that take long to choose, where ``seeds`` are too many."""
     strategies: tuple[StrategyName, ...] = Field(default=DEFAULT_STRATEGIES, min_length=1)
 
     @model_validator(mode="after")
@@ -138,6 +142,10 @@ class BacktestSpec(Frozen):
     def calls(self) -> int:
         """Oracle calls of one replay."""
         return self.rounds * self.batch_size
+
+    def seeds_of(self, strategy: str) -> int:
+        """How often a strategy is replayed."""
+        return min(self.seeds, self.fewer_seeds.get(strategy, self.seeds))
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -171,7 +171,8 @@ def _watched() -> Iterator[Watch]:
 
 
 def _print(result: BacktestResult, folder: Path) -> None:
-    calls, seeds = result.random.calls[-1], result.strategies[0].n_seeds
+    calls = result.random.calls[-1]
+    seeds = max(one.n_seeds for one in result.strategies)
     heads = (
         "",
         "hits",
@@ -184,7 +185,9 @@ def _print(result: BacktestResult, folder: Path) -> None:
     for one in result.strategies:
         fast, much = one.acceleration.last, one.enhancement.last
         grid.add_row(
-            one.strategy,
+            one.strategy
+            if one.n_seeds == seeds
+            else f"{one.strategy}, {one.n_seeds} seeds",
             f"{one.hits.last.mean:.1f}",
             f"{fast.mean:.1f} ({fast.low:.1f}–{fast.high:.1f})",
             f"{much.mean:.1f} ({much.low:.1f}–{much.high:.1f})",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaigns.backtests.pool import View
+from campaigns.backtests.strategies.baybe import Baybe
 from campaigns.backtests.strategies.forest import Forest
 from campaigns.backtests.strategies.galena import Galena, Greedy, Network, Updated
 from campaigns.backtests.strategies.protocol import Factory, Seen, Strategy
@@ -18,6 +19,7 @@ FACTORIES: dict[str, Factory] = {
     "greedy": Greedy,
     "forest": Forest,
     "tpe": Tpe,
+    "baybe": Baybe,
 }
 
 

@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
 from campaigns.backtests import replay as module
 from campaigns.backtests.replay import StrategyError, replay, starting_rows
 from campaigns.backtests.strategies import FACTORIES, Seen, build
-from materials.errors import InputError
+from campaigns.backtests.strategies.protocol import best_rows
+from materials.errors import InputError, MissingExtraError
 from tests.campaigns.backtests.toys import toy_pool
 
 POOL = toy_pool()
 BUDGET = {"n_initial": 20, "rounds": 3, "batch_size": 10}
+MISSING = pytest.mark.skipif(
+    find_spec("baybe") is None, reason="needs pip install 'galena-materials[bench]'"
+)
+STRATEGIES = [
+    pytest.param(name, marks=MISSING if name == "baybe" else ()) for name in FACTORIES
+]
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_asks_for_new_rows_and_repeats_itself(name):
     one, again = (replay(POOL, name, 3, **BUDGET) for _ in range(2))
     assert one.chosen == again.chosen
@@ -22,14 +32,14 @@ def test_every_strategy_asks_for_new_rows_and_repeats_itself(name):
     assert one.start == tuple(starting_rows(len(POOL), 20, 3).tolist())
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_beats_chance_where_there_is_something_to_learn(name):
     found = replay(POOL, name, 0, **BUDGET)
     share = POOL.hits[list(found.chosen)].mean()
     assert share > 1.5 * POOL.hits.mean()
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_target_that_no_network_knows_is_learned_or_left_alone(name):
     pool = toy_pool(known=False)
     if name != "network":
@@ -40,7 +50,7 @@ def test_a_target_that_no_network_knows_is_learned_or_left_alone(name):
     assert list(chosen) == [0, 1, 2]  # all alike to it: the order of the table
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_labels_that_are_not_believed_do_no_harm(name):
     labels = POOL.labels.copy()
     labels[::3, 1] = np.nan
@@ -87,3 +97,31 @@ def test_strategies_get_labels_of_what_they_asked_for_only(monkeypatch):
 def test_unknown_strategies_are_named():
     with pytest.raises(InputError, match="Did you mean 'forest'"):
         build("forrest", POOL.view, 0)
+
+
+@MISSING
+def test_baybe_chooses_among_the_most_promising(monkeypatch):
+    from campaigns.backtests.strategies import baybe
+
+    shortlists = []
+
+    def noted(worth, seen, k):
+        shortlists.append(best_rows(worth, seen, k))
+        return shortlists[-1]
+
+    monkeypatch.setattr(baybe, "best_rows", noted)
+    monkeypatch.setattr(baybe, "SHORTLIST", 30)
+    rows = np.arange(0, 200, 4)
+    chosen = baybe.Baybe(POOL.view, 0)(Seen(rows, POOL.labels[rows]), 5)
+    (short,) = shortlists
+    assert len(short) == 30
+    assert set(chosen) < set(short)
+    assert POOL.hits[short].mean() > 2 * POOL.hits.mean()
+    assert list(chosen) != short[:5]  # five together, not the five best alone
+
+
+def test_without_baybe_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "baybe", None)
+    monkeypatch.setitem(sys.modules, "baybe.parameters", None)
+    with pytest.raises(MissingExtraError, match=r"galena-materials\[bench\]"):
+        build("baybe", POOL.view, 0)(Seen(np.arange(5), POOL.labels[:5]), 3)

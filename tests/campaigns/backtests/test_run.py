@@ -61,6 +61,17 @@ def test_a_second_run_does_nothing_again_and_more_seeds_go_on(table, tmp_path):
     assert more.strategies[0].per_seed[:2] == first.strategies[0].per_seed
 
 
+def test_a_slow_strategy_may_have_fewer_seeds(table, tmp_path):
+    names = ["network", "greedy"]
+    changes = {"strategies": names, "seeds": 3, "fewer_seeds": {"greedy": 2, "tpe": 2}}
+    result = run(table, tmp_path / "out", **changes)
+    assert [one.n_seeds for one in result.strategies] == [3, 2]
+    again = run(table, tmp_path / "out", strategies=names, seeds=3)  # goes on
+    assert [one.n_seeds for one in again.strategies] == [3, 3]
+    assert again.strategies[1].per_seed[:2] == result.strategies[1].per_seed
+    assert spec_of(table, seeds=2, fewer_seeds={"greedy": 5}).seeds_of("greedy") == 2
+
+
 def test_a_line_cut_short_is_done_again(table, tmp_path):
     first = run(table, tmp_path / "out")
     file = tmp_path / "out" / RECORDS
