@@ -166,3 +166,16 @@ def test_a_campaign_that_asks_nobody_takes_no_answers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="asks nobody"):
         take_answers(config, ledger, tmp_path / "x.csv")
     ledger.close()
+
+
+def test_answers_for_a_folder_without_a_campaign_make_no_folder(tmp_path: Path) -> None:
+    answers = tmp_path / "a.csv"
+    answers.write_text("candidate_id,band_gap\na,1\n")
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder in (tmp_path / "typo", there):
+        done = galena("campaign", "answers", folder, answers)
+        assert done.exit_code == 1
+        assert "no campaign here" in done.output
+    assert sorted(tmp_path.iterdir()) == [answers, there]
+    assert list(there.iterdir()) == []
