@@ -32,8 +32,8 @@ _FORMS = (
     "(the last two for one machine)"
 )
 _IDLE, _LOCKED = 3_000, 10_000  # ms; Optuna's transactions take a few
-_SECRET = re.compile(r"passw|pwd|secret|token", re.IGNORECASE)
-_IN_QUERY = re.compile(r"(?<=[?&])([^=&]*(?:passw|pwd|secret|token)[^=&]*=)([^&]*)", re.I)
+_SECRET = re.compile(r"(?i:passw|pwd|secret|token)")
+_IN_QUERY = re.compile(rf"(?<=[?&])([^=&]*{_SECRET.pattern}[^=&]*=)([^&]*)")
 _IN_FRONT = re.compile(r"((?:[A-Za-z][\w+.-]*:/+)?[^:]*):(.*)@", re.DOTALL)
 _QUOTES = (partial(quote, safe=""), quote_plus)
 _FILES = {"journal", "sqlite"}

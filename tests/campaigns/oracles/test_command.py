@@ -179,7 +179,9 @@ def test_the_documented_example_works(
     settings_text, script = re.findall(r"```(?:yaml|python)\n(.*?)```", page, re.DOTALL)[:2]
     (tmp_path / "gap.py").write_text(script)
     monkeypatch.chdir(tmp_path)
-    spec = parse_spec(CommandSpec, settings_text.replace("oracle:\n", ""), name="page", keys="it")
+    spec = parse_spec(
+        CommandSpec, settings_text.replace("oracle:\n", ""), name="page", keys="it"
+    )
     assert spec.argv[:2] == ("python3", "gap.py")
     spec = spec.model_copy(update={"argv": (sys.executable, *spec.argv[1:])})
     verdict = guarded(spec, Path())(CU)
