@@ -64,6 +64,7 @@ class Sleeping:
 
     seconds: float
     oracle: str = "sleeping"
+    cost: float = 1.0
 
     def build(self) -> Oracle:
         def judge(candidate: Candidate) -> Verdict:
@@ -170,8 +171,9 @@ def _opened(place: str, recipe: Recipe, n: int, url: str) -> Iterator[OpenEvalua
             yield crew
     else:
         name = f"bench-{uuid.uuid4().hex[:8]}"
+        terms = Terms(name, SPEC, {})
         with SharedEvaluator(
-            Address(url), name, Terms(name, SPEC, {}), oracle=recipe.oracle
+            Address(url), name, terms, oracle=recipe.oracle, cost=recipe.cost
         ) as shared:
             team = [
                 get_context("spawn").Process(target=work, args=(url, name, recipe))

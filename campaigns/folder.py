@@ -81,8 +81,8 @@ class CampaignFolder:
             self.spec.write_text(config.dump(), encoding="utf-8")
         return ledger
 
-    def open_existing(self) -> Ledger:
-        """The ledger of a campaign that has begun.
+    def check_begun(self) -> None:
+        """Look before :meth:`hold`, which makes the folder, where a campaign must be there.
 
         Raises:
             InputError: there is none.
@@ -92,6 +92,14 @@ class CampaignFolder:
                 f"{self.path}: no campaign here (ledger.sqlite is missing); "
                 "start one with: galena campaign run SPEC --folder FOLDER"
             )
+
+    def open_existing(self) -> Ledger:
+        """The ledger of a campaign that has begun.
+
+        Raises:
+            InputError: there is none.
+        """
+        self.check_begun()
         return Ledger(self.ledger)
 
     def _refuse_foreign(self) -> None:

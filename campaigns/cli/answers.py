@@ -52,6 +52,7 @@ def answers(
     from campaigns.worksheets import take_answers
 
     place = CampaignFolder(folder)
+    place.check_begun()
     with place.hold():
         ledger = place.open_existing()
         try:

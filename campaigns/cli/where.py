@@ -51,6 +51,7 @@ def where_of(
             config.name,
             Terms(campaign_id, recipe.spec, recipe.versions),
             oracle=recipe.oracle,
+            cost=recipe.cost,
             note=show.warn,
         )
 

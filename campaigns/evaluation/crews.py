@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from campaigns.evaluation.attempts import ATTEMPTS, Attempts
 from campaigns.evaluation.processes import Outcome
+from campaigns.evaluation.recipe import Recipe
 from campaigns.protocols import Candidate, Verdict
 
 _TICK = 60.0  # s, an upper limit of one wait, so that a clock that jumps does no harm
@@ -16,6 +17,8 @@ _TICK = 60.0  # s, an upper limit of one wait, so that a clock that jumps does n
 
 class AnyCrew(Protocol):
     """What :class:`Crew` and :class:`RayCrew` share."""
+
+    recipe: Recipe
 
     @property
     def idle(self) -> int: ...
@@ -36,7 +39,7 @@ class AnyCrew(Protocol):
 class CrewEvaluator:
     """Gives candidates to whoever is free; the crew stays from one call to the next.
 
-    A worker that dies costs its candidate one of its ``attempts`` and nothing else; after the
+    A worker that dies costs its candidate one of its ``attempts``, which is paid for; after the
     last one the candidate gets a verdict that names the cause. One that is still computing at
     the crew's time limit is ended, and its candidate gets such a verdict at once. ``note`` is
     told of every worker lost.
@@ -60,7 +63,7 @@ class CrewEvaluator:
             GalenaError: what the oracle said.
         """
         todo = deque(candidates)
-        attempts = Attempts(self.attempts)
+        attempts = Attempts(self.attempts, self.crew.recipe.cost)
         try:
             while todo or self.crew.busy:
                 while todo and self.crew.idle > 0:

@@ -112,6 +112,7 @@ class Queue:
             InputError: there is none of that name, or another Galena wrote it.
             StorageError: the database cannot be used.
         """
+        address.check_there()
         patience = Patience(address, seconds, note)
         storage = patience(address.open)
         names = [study.study_name for study in patience(storage.get_all_studies)]

@@ -10,6 +10,7 @@ from campaigns.protocols import Oracle
 from materials.errors import InputError
 
 if TYPE_CHECKING:
+    from campaigns.config import CampaignConfig
     from campaigns.oracles.build import Equipment
     from campaigns.oracles.guard import Attempt
     from campaigns.oracles.specs import ComputedSpec
@@ -30,6 +31,11 @@ class Recipe(Protocol):
         """The oracle's name in the campaign."""
         ...
 
+    @property
+    def cost(self) -> float:
+        """Of one attempt, whatever becomes of it."""
+        ...
+
     def build(self) -> Oracle:
         """Load what it takes. Raises :class:`materials.errors.GalenaError` if it cannot."""
         ...
@@ -46,6 +52,11 @@ class OracleRecipe:
     """MLflow's, where a registered model is looked up."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the campaign began with; what is found here has to be the same."""
+
+    @property
+    def cost(self) -> float:
+        """Of one attempt, as the specification has it."""
+        return self._said(self._config()).cost
 
     def build(self) -> Oracle:
         """Load what it takes, and make the oracle.
@@ -70,20 +81,29 @@ class OracleRecipe:
         return relaxing(spec, equipment)
 
     def _loaded(self) -> tuple[ComputedSpec, Equipment]:
-        from campaigns.config import CampaignConfig
         from campaigns.oracles.build import Equipment
-        from campaigns.oracles.specs import InboxSpec
 
-        config = CampaignConfig.parse(self.spec, name="the campaign's specification")
+        config = self._config()
         equipment = Equipment.load(config, self.store)
         check_versions(self.versions, equipment.versions)
+        return self._said(config), equipment
+
+    def _config(self) -> CampaignConfig:
+        from campaigns.config import CampaignConfig
+
+        return CampaignConfig.parse(self.spec, name="the campaign's specification")
+
+    def _said(self, config: CampaignConfig) -> ComputedSpec:
+        """What the specification says of this oracle."""
+        from campaigns.oracles.specs import InboxSpec
+
         spec = next((one for one in config.oracles if one.name == self.oracle), None)
         if spec is None or isinstance(spec, InboxSpec):
             names = ", ".join(one.name for one in config.oracles)
             raise InputError(
                 f"the campaign has no oracle '{self.oracle}' that is a program, only {names}"
             )
-        return spec, equipment
+        return spec
 
 
 def check_versions(begun: Mapping[str, str], found: Mapping[str, str]) -> None:

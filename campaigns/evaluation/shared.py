@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from campaigns.evaluation.attempts import ATTEMPTS, Attempts, given_up, with_losses
+from campaigns.evaluation.attempts import ATTEMPTS, Attempts, Lost, given_up, with_losses
 from campaigns.evaluation.queue import GIVEN_BACK, Queue, Terms, counts
 from campaigns.evaluation.storage import PATIENCE, Address, Note
 from campaigns.evaluation.wire import verdict_of
@@ -59,8 +59,8 @@ class SharedEvaluator:
 
     What the database holds of an earlier run of the same campaign counts: verdicts come at
     once, candidates at a worker are waited for. ``grace`` is how long, in seconds, a worker may
-    be silent. ``note`` is told of workers that are lost and of a database that is away, and
-    once if nobody takes anything.
+    be silent. ``cost`` is that of one attempt, be it lost. ``note`` is told of workers that are
+    lost and of a database that is away, and once if nobody takes anything.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class SharedEvaluator:
         terms: Terms,
         *,
         oracle: str,
+        cost: float,
         attempts: int = ATTEMPTS,
         grace: float = 60.0,
         patience: float = PATIENCE,
@@ -81,7 +82,8 @@ class SharedEvaluator:
                 "signs of life"
             )
         Attempts(attempts)
-        self.oracle, self.attempts, self.grace, self.note = oracle, attempts, grace, note
+        self.oracle, self.cost, self.attempts = oracle, cost, attempts
+        self.grace, self.note = grace, note
         self._roll: list[int] | None = None
         self.queue = Queue.begin(address, name, terms, seconds=patience, note=note)
 
@@ -150,13 +152,13 @@ class SharedEvaluator:
         """What there is a verdict on, or no hope for any more."""
         found = []
         for name, trials in attempts.items():
-            causes = [t.user_attrs.get("lost", "") for t in trials if _lost(t)]
+            lost = [_as_lost(trial) for trial in trials if _lost(trial)]
             told = [trial for trial in trials if _is(trial, "COMPLETE")]
             if told:
                 verdict = verdict_of(told[0].user_attrs["verdict"])
-                found.append(with_losses(verdict, causes))
-            elif len(causes) >= self.attempts:
-                found.append(given_up(left[name], causes))
+                found.append(with_losses(verdict, lost, self.cost))
+            elif len(lost) >= self.attempts:
+                found.append(given_up(left[name], lost, self.cost))
         return found
 
     def _take_back(
@@ -232,6 +234,13 @@ def _open(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     order = ("COMPLETE", "RUNNING", "WAITING")
     found = [trial for trial in trials if trial.state.name in order]
     return sorted(found, key=lambda trial: order.index(trial.state.name))
+
+
+def _as_lost(trial: FrozenTrial) -> Lost:
+    """Its time is from the worker's clock to ours, and so only about right."""
+    duration = trial.duration
+    seconds = 0.0 if duration is None else max(0.0, duration.total_seconds())
+    return Lost(trial.user_attrs.get("lost", ""), seconds)
 
 
 def _lost(trial: FrozenTrial) -> bool:

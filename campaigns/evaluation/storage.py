@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, quote_plus
@@ -31,7 +32,10 @@ _FORMS = (
     "(the last two for one machine)"
 )
 _IDLE, _LOCKED = 3_000, 10_000  # ms; Optuna's transactions take a few
-_SECRET = ("password", "sslpassword")
+_SECRET = re.compile(r"(?i:passw|pwd|secret|token)")
+_IN_QUERY = re.compile(rf"(?<=[?&])([^=&]*{_SECRET.pattern}[^=&]*=)([^&]*)")
+_IN_FRONT = re.compile(r"((?:[A-Za-z][\w+.-]*:/+)?[^:]*):(.*)@", re.DOTALL)
+_QUOTES = (partial(quote, safe=""), quote_plus)
 _FILES = {"journal", "sqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 _REFUSED = re.compile(
@@ -63,11 +67,24 @@ class Address:
         return self._url
 
     def scrub(self, message: str) -> str:
-        """A message of a driver without the password, however it was quoted."""
+        """A message of a driver without the password, however it was quoted; never raises."""
         for password in _passwords(self._url):
-            for form in {password, quote(password, safe=""), quote_plus(password)}:
+            for form in {password, *(q(password, errors="replace") for q in _QUOTES)}:
                 message = message.replace(form, "***")
         return message
+
+    def check_there(self) -> None:
+        """For those who only look into a database: nothing is made.
+
+        Raises:
+            InputError: it is no such URL, or that of a file that is not there.
+        """
+        url = _parsed(self._url)
+        if url.drivername in _FILES and not Path(str(url.database)).is_file():
+            raise InputError(
+                f"{self}: there is no such file, so no campaign to work for; begin it with: "
+                "galena campaign run SPEC --storage URL"
+            )
 
     def open(self) -> BaseStorage:
         """Connect, and make Optuna's tables if there are none.
@@ -93,13 +110,14 @@ class Address:
 
 
 def masked(url: str) -> str:
-    """A URL for people: its password, wherever it stands, is ``***``."""
+    """A URL for people: its password, wherever it stands, is ``***``; never raises."""
     try:
-        parsed = _parsed(url)
+        parsed = _url(url)
     except InputError:
-        return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
+        return _IN_FRONT.sub(r"\1:***@", _IN_QUERY.sub(r"\1***", url))
     query = {
-        name: "***" if name in _SECRET else value for name, value in parsed.query.items()
+        name: "***" if _SECRET.search(name) else value
+        for name, value in parsed.query.items()
     }
     shown = parsed.set(query=query).render_as_string(hide_password=True)
     return shown.replace("%2A%2A%2A", "***")
@@ -170,7 +188,8 @@ def _reason(error: BaseException) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def _parsed(url: str) -> URL:
+def _url(url: str) -> URL:
+    """The parts; raises :class:`InputError`, whose message holds nothing of the URL."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -178,15 +197,34 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise InputError(f"this is no database URL; expected {_FORMS}") from None
+    if parsed.drivername not in _FILES and "@" in f"{parsed.host}{parsed.database}":
+        raise InputError(
+            "this database URL has an @ too many; within a user's name or a password write "
+            "%40 for it, and %2F for /"
+        )
+    return parsed
+
+
+def _parsed(url: str) -> URL:
+    parsed = _url(url)
     if parsed.drivername in _FILES and not parsed.database:
-        raise InputError(f"'{url}' names no file; expected {_FORMS}")
+        raise InputError(f"'{masked(url)}' names no file; expected {_FORMS}")
     return parsed
 
 
 def _passwords(url: str) -> list[str]:
-    parsed = _parsed(url)
-    found: list[Any] = [parsed.password, *(parsed.query.get(name) for name in _SECRET)]
-    return [str(password) for password in found if password]
+    """All that may be one, the longest first."""
+    found: list[str | None] = [value for _, value in _IN_QUERY.findall(url)]
+    try:
+        parsed = _url(url)
+    except InputError:
+        found += [value for _, value in _IN_FRONT.findall(url)]
+    else:
+        found.append(parsed.password and str(parsed.password))
+        for name, value in parsed.query.items():
+            if _SECRET.search(name):
+                found += [value] if isinstance(value, str) else value
+    return sorted({password for password in found if password}, key=len, reverse=True)
 
 
 def _opened(url: URL) -> BaseStorage:
@@ -199,7 +237,8 @@ def _opened(url: URL) -> BaseStorage:
         return _sqlite(url)
     if url.drivername in _POSTGRES:
         return _postgresql(url)
-    raise InputError(f"'{url}' names no database that can be shared; expected {_FORMS}")
+    shown = masked(url.render_as_string(hide_password=False))
+    raise InputError(f"'{shown}' names no database that can be shared; expected {_FORMS}")
 
 
 def _sqlite(url: URL) -> BaseStorage:

@@ -131,7 +131,7 @@ class Worker:
         crew = self._crew(claim.oracle)
         crew.give(candidate)
         count, due = 0, time.monotonic() + self._interval
-        attempts = Attempts(ATTEMPTS)
+        attempts = Attempts(ATTEMPTS, crew.recipe.cost)
         while True:
             if time.monotonic() >= due:
                 count, due = count + 1, time.monotonic() + self._interval

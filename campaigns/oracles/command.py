@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +17,10 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from campaigns.oracles.failures import AttemptFailed, MayPass
-from campaigns.oracles.process import Finished, Limits, run_program
+from campaigns.oracles.process import Finished, Limits, not_found, run_program
 from campaigns.oracles.reply import parse_reply
 from campaigns.protocols import Candidate, Verdict
-from materials.errors import did_you_mean
+from materials.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from campaigns.oracles.specs import CommandSpec
@@ -52,8 +54,17 @@ def check_placeholders(argv: Sequence[str]) -> None:
 class Command:
     """Runs the program once per attempt, in a folder of its own."""
 
-    def __init__(self, spec: CommandSpec) -> None:
+    def __init__(self, spec: CommandSpec, base: Path = Path()) -> None:
+        """Find the program, and the files among its arguments, from ``base``.
+
+        Raises:
+            InputError: there is no such program.
+        """
         self.spec = spec
+        self.argv = _resolved(spec.argv, base)
+        program = self.argv[0]
+        if not _PLACEHOLDER.search(program) and shutil.which(program) is None:
+            raise InputError(f"oracle '{spec.name}': {not_found(spec.argv[0], base)}")
 
     def __call__(self, candidate: Candidate) -> Verdict:
         """One attempt.
@@ -71,7 +82,7 @@ class Command:
                 "folder": str(folder),
                 "id": candidate.id,
             }
-            argv = [_fill(part, values) for part in spec.argv]
+            argv = [_fill(part, values) for part in self.argv]
             limits = Limits(spec.time_limit, spec.max_output)
             finished = run_program(argv, folder, limits)
             text = finished.output.decode("utf-8", "replace")
@@ -124,6 +135,19 @@ def write_structure(structure: Structure, path: Path, kind: Format) -> None:
         write(path, AseAtomsAdaptor.get_atoms(structure), format="extxyz")
     else:
         structure.to(filename=str(path), fmt=kind)
+
+
+def _resolved(argv: Sequence[str], base: Path) -> list[str]:
+    """Files that are there by their whole path, for the program runs in another folder.
+
+    A program is one only where it is written with a folder: ``./run``.
+    """
+    return [
+        str((base / part).absolute())
+        if (place or os.sep in part) and part and (base / part).is_file()
+        else part
+        for place, part in enumerate(argv)
+    ]
 
 
 def _fill(part: str, values: Mapping[str, str]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from campaigns.oracles.guard import Attempt, Guard
-from campaigns.oracles.inbox.found import Answer
-from campaigns.oracles.specs import CommandSpec, DftSpec, InboxSpec, LookupSpec
+from campaigns.oracles.specs import CommandSpec, DftSpec, LookupSpec
 
 Buildable = LookupSpec | CommandSpec | DftSpec
 
@@ -16,25 +14,17 @@ def guarded(spec: Buildable, base: Path) -> Guard:
     """Make the oracle that a specification describes, within its limits.
 
     ``base`` is where its relative paths begin. A potential also needs a predictor and
-    references, so :mod:`campaigns.oracles.build` makes that; for answers from people
-    see :func:`inbox_oracle`.
+    references, so :mod:`campaigns.oracles.build` makes that; people answer through
+    :mod:`campaigns.worksheets`.
 
     Raises:
-        InputError: a table, script or interpreter cannot be used.
+        InputError: a table, program, script, interpreter or calculator cannot be used.
         MissingExtraError: a package that it needs is not installed.
     """
     retries = 0 if isinstance(spec, LookupSpec) else spec.retries
     return Guard(
         attempt=_attempt(spec, base), name=spec.name, cost=spec.cost, retries=retries
     )
-
-
-def inbox_oracle(spec: InboxSpec, answers: Mapping[str, Answer], origin: str) -> Guard:
-    """The answers that have come, by candidate; ``origin`` says from whom."""
-    from campaigns.oracles.inbox.oracle import Inbox
-
-    attempt = Inbox(answers, oracle=spec.name, origin=origin)
-    return Guard(attempt=attempt, name=spec.name, cost=spec.cost)
 
 
 def _attempt(spec: Buildable, base: Path) -> Attempt:
@@ -47,7 +37,7 @@ def _attempt(spec: Buildable, base: Path) -> Attempt:
     if isinstance(spec, CommandSpec):
         from campaigns.oracles.command import Command
 
-        return Command(spec)
+        return Command(spec, base)
     from campaigns.oracles.dft.oracle import Dft
 
     if spec.script is not None:

@@ -61,7 +61,7 @@ def run_program(
     """
     program = shutil.which(argv[0])
     if program is None:
-        raise AttemptFailed(_not_found(argv[0]))
+        raise AttemptFailed(not_found(argv[0], Path.cwd()))
     started = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -142,10 +142,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _not_found(program: str) -> str:
+def not_found(program: str, base: Path) -> str:
+    """What to say of a program that is not there; relative paths begin at ``base``."""
     found = f"{program}: no such program"
     if os.sep in program:
-        return f"{found}; a relative path begins at {Path.cwd()}"
+        return f"{found}; a relative path begins at {base.absolute()}"
+    if (base / program).is_file():
+        return f"{found} on the PATH; for the one in {base.absolute()} write ./{program}"
     known = {
         entry.name
         for folder in os.get_exec_path()

@@ -179,3 +179,16 @@ def test_people_are_asked_no_more_than_can_be_paid_for(
     view = go_on(config, folder)
     assert view.status == "finished"
     assert len(view.verdicts) == 2
+
+
+def test_answers_for_a_folder_without_a_campaign_make_no_folder(tmp_path: Path) -> None:
+    answers = tmp_path / "a.csv"
+    answers.write_text("candidate_id,band_gap\na,1\n")
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder in (tmp_path / "typo", there):
+        done = galena("campaign", "answers", folder, answers)
+        assert done.exit_code == 1
+        assert "no campaign here" in done.output
+    assert sorted(tmp_path.iterdir()) == [answers, there]
+    assert list(there.iterdir()) == []

@@ -106,7 +106,8 @@ class Dft:
 
     def _check(self) -> str:
         """What would compute, in words."""
-        argv = [self.python, str(self.script), "--versions"]
+        settings = json.dumps(self.settings)
+        argv = [self.python, str(self.script), "--versions", settings]
         try:
             finished = run_program(
                 argv, Path.cwd(), Limits(_CHECK_SECONDS), environment=self._environment()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from campaigns.oracles.failures import AttemptFailed
 from campaigns.oracles.inbox.found import Answer
 from campaigns.oracles.reply import ANSWERS
-from campaigns.protocols import Candidate, Verdict
+from campaigns.protocols import Verdict
 
 
 def verdict_of(answer: Answer, *, oracle: str, cost: float, origin: str) -> Verdict:
@@ -34,17 +31,3 @@ def verdict_of(answer: Answer, *, oracle: str, cost: float, origin: str) -> Verd
         cost=cost,
         properties={name: value for name, value in values.items() if name not in ANSWERS},
     )
-
-
-class Inbox:
-    """Answers that have come, as an oracle; of the others it says that they are awaited."""
-
-    def __init__(self, answers: Mapping[str, Answer], *, oracle: str, origin: str) -> None:
-        self._answers, self._oracle, self._origin = answers, oracle, origin
-
-    def __call__(self, candidate: Candidate) -> Verdict:
-        """The answer; raises :class:`AttemptFailed` where none has come."""
-        answer = self._answers.get(candidate.id)
-        if answer is None:
-            raise AttemptFailed(f"no answer about '{candidate.id}' has come yet")
-        return verdict_of(answer, oracle=self._oracle, cost=0.0, origin=self._origin)

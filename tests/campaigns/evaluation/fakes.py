@@ -40,6 +40,7 @@ class FakeRecipe:
     moods: tuple[tuple[str, str], ...] = ()
     broken: str = ""
     oracle: str = "fake"
+    cost: float = 7.0
 
     def build(self) -> Oracle:
         if self.broken == "killed":

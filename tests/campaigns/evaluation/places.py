@@ -76,7 +76,7 @@ def shared(recipe: Recipe, url: str, **options: Any) -> Iterator[SharedEvaluator
     name = options.pop("name", f"toy-{uuid.uuid4().hex[:8]}")
     options = {"grace": GRACE, "patience": 30.0, "attempts": 2, **options}
     with SharedEvaluator(
-        Address(url), name, terms, oracle=recipe.oracle, **options
+        Address(url), name, terms, oracle=recipe.oracle, cost=recipe.cost, **options
     ) as evaluator:
         yield evaluator
 

@@ -15,10 +15,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.evaluation.attempts import Attempts
 from campaigns.evaluation.crews import CrewEvaluator
-from campaigns.evaluation.processes import Crew
+from campaigns.evaluation.processes import Crew, Loss, Outcome
 from campaigns.evaluation.protocol import EvaluationError, StartError
 from campaigns.protocols import Candidate, Oracle, Verdict
 from materials.errors import InputError
@@ -52,10 +54,44 @@ def test_what_dies_hangs_or_fails_costs_only_itself(tmp_path):
     assert found["c003"].error == "stopped at the time limit of 0.5 s"
     assert found["c003"].seconds >= 0.5
     assert begun(recipe.log)["c003"] == 1
+    assert (found["c001"].cost, found["c003"].cost) == (14.0, 7.0)
+    once = verdict(candidates(3)[2])
+    assert found["c002"].cost == once.cost + 7.0
+    assert found["c001"].seconds > 0.0
+    assert found["c002"].seconds > once.seconds
     for one in candidates(8):
         if one.id not in dict(moods):
             assert found[one.id] == verdict(one)
     assert len(notes) == 4
+
+
+@given(
+    lost=st.lists(st.floats(0.0, 1e4), max_size=5),
+    limit=st.integers(1, 6),
+    cost=st.floats(0.0, 1e3),
+    told=st.sampled_from(["verdict", "overtime"]),
+)
+def test_every_attempt_is_paid_for_whatever_became_of_it(lost, limit, cost, told):
+    """Cost and seconds of a verdict are those of all its attempts."""
+    one, attempts = candidate("a"), Attempts(limit, cost)
+    for n, seconds in enumerate(lost, 1):
+        outcome = Outcome(one, loss=Loss.DIED, cause=f"no {n}", seconds=seconds)
+        found = attempts.verdict(outcome)
+        assert (found is not None) == (n == limit)
+        if found is not None:
+            spent, n_attempts = sum(lost[:n]), n
+            break
+    else:
+        last = Verdict("a", band_gap=1.0, seconds=2.0, cost=cost)
+        found = attempts.verdict(
+            Outcome(one, last, seconds=2.0)
+            if told == "verdict"
+            else Outcome(one, loss=Loss.OVERTIME, cause="late", seconds=2.0)
+        )
+        spent, n_attempts = sum(lost) + 2.0, len(lost) + 1
+    assert found.attempts == n_attempts == len(found.failures) + 1
+    assert found.cost == pytest.approx(cost * n_attempts)
+    assert found.seconds == pytest.approx(spent)
 
 
 def test_whoever_is_killed_at_whatever_moment_everything_comes_back_once(tmp_path):
@@ -107,6 +143,7 @@ class Threads:
     """An oracle that says how many threads it may use, and is answered for another."""
 
     oracle: str = "threads"
+    cost: float = 1.0
 
     def build(self) -> Oracle:
         def judge(candidate: Candidate) -> Verdict:
@@ -133,6 +170,7 @@ class Nested:
     """An oracle that computes in a process of its own."""
 
     oracle: str = "nested"
+    cost: float = 1.0
 
     def build(self) -> Oracle:
         def judge(candidate: Candidate) -> Verdict:

@@ -32,6 +32,7 @@ from tests.campaigns.evaluation.fakes import (
     candidate,
     candidates,
     ended,
+    verdict,
 )
 from tests.campaigns.evaluation.places import command, shared, worker, working
 
@@ -171,6 +172,8 @@ def test_the_process_of_an_oracle_may_die_and_the_worker_goes_on(url, tmp_path):
     assert found["c001"].attempts == 2
     assert "SIGKILL" in found["c001"].failures[0]
     assert "SIGKILL" in found["c002"].error
+    assert (found["c001"].cost, found["c002"].cost) == (found["c000"].cost + 7.0, 21.0)
+    assert min(found["c001"].seconds, found["c002"].seconds) > 0.0
     assert [found[name].error for name in ("c000", "c001", "c003")] == [None] * 3
     assert [event[0] for event in one.watcher.heard].count("told") == 4
 
@@ -183,6 +186,20 @@ def test_what_takes_too_long_is_ended(url, tmp_path):
         assert worker(evaluator, recipe, time_limit=0.3, idle_limit=0.0).run().failed == 1
         (found,) = evaluator([candidate("slow")])
     assert found.error == "stopped at the time limit of 0.3 s"
+
+
+def test_what_a_silent_worker_had_is_paid_for(url, recipe):
+    with shared(recipe, url) as evaluator:
+        evaluator.queue.add(candidate("a"), "fake")
+        evaluator.queue.allow("fake", [0])
+        assert evaluator.queue.claim("one that is never heard of again") is not None
+        time.sleep(0.5)
+        assert evaluator.queue.fail(0, lost="gave no sign of life")
+        with working(evaluator, recipe):
+            (found,) = evaluator([candidate("a")])
+    alone = verdict(candidate("a"))
+    assert (found.attempts, found.cost) == (2, alone.cost + 7.0)
+    assert found.seconds >= alone.seconds + 0.5
 
 
 def test_a_worker_that_is_stopped_gives_its_candidate_back(url, tmp_path):
@@ -205,11 +222,21 @@ def test_a_worker_that_is_stopped_gives_its_candidate_back(url, tmp_path):
         assert trial.user_attrs["lost"] == "given back"
 
 
-def test_a_command_for_a_campaign_that_is_not_there_says_so(tmp_path):
-    options = ["campaign", "work", "toy", "--storage", f"sqlite:///{tmp_path}/empty.db"]
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_worker_makes_no_database_where_there_is_none(kind, tmp_path):
+    options = ["campaign", "work", "toy", "--storage", f"{kind}:///{tmp_path}/empty.db"]
     done = CliRunner().invoke(app, options)
     assert done.exit_code == 1
-    assert "no campaign 'toy' here; there is none yet" in done.output
+    assert "there is no such file" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_for_a_campaign_that_is_not_there_says_so(url, recipe):
+    with shared(recipe, url, name="other"):
+        done = CliRunner().invoke(app, ["campaign", "work", "othr", "--storage", url])
+    assert done.exit_code == 1
+    assert "no campaign 'othr' here; there are other" in done.output
+    assert "Did you mean 'other'?" in done.output
 
 
 # --- what a worker makes its oracle from

@@ -41,6 +41,39 @@ def test_what_is_no_url_hides_its_password_too():
     assert "hush" not in masked("postgresql://me:hush@db:port/galena")
 
 
+LEAKS = (
+    "mysql://me:s3cret@db/galena?password=hunter2",
+    "postgresql+psycopg2://me@db/galena?password=s3cret",
+    "postgresql+psycopg2://me@db/galena?sslmode=x&Password=s3cret&password=hunter2",
+    "postgresql+psycopg2://me@db/galena?password=s3cret&password=hunter2",
+    "postgresql://me:s3:c@ret@db/galena",
+    "postgresql://me:s3c@ret/hunter2@db/galena",
+    "postgresql://me:s3cret@db:port/galena?sslpassword=hunter2",
+    "postgresql:/me:s3cret@db/galena",
+    "me:s3cret@db/galena",
+    "journal://me:s3cret@db",
+)
+
+
+@pytest.mark.parametrize("url", LEAKS)
+def test_a_url_that_is_refused_keeps_its_password_too(url):
+    address = Address(url)
+    with pytest.raises(InputError) as refused:
+        address.open()
+    driver = "I was called with " + url.partition("?")[0].partition("//")[2]
+    said = (str(refused.value), str(address), repr(address), masked(url))
+    for shown in (*said, address.scrub(url), address.scrub(driver)):
+        for secret in ("s3", "ret", "hunter2"):
+            assert secret not in shown, shown
+
+
+@given(url=st.text() | st.from_regex(r"[a-z]{1,9}:/{1,3}[ -~]{0,30}"), message=st.text())
+def test_whatever_a_url_is_printing_and_scrubbing_do_not_raise(url, message):
+    address = Address(url)
+    assert isinstance(str(address), str)
+    assert isinstance(address.scrub(message), str)
+
+
 @pytest.mark.parametrize(
     "url", ["", "galena", "mysql://u@h/d", "redis://h", "sqlite://", "journal://"]
 )

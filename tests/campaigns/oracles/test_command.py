@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +20,10 @@ from campaigns.oracles.command import safe_name
 from campaigns.oracles.guard import Guard
 from campaigns.oracles.guarded import guarded
 from campaigns.oracles.reply import parse_reply
+from campaigns.oracles.specs import CommandSpec
 from campaigns.protocols import Verdict
+from campaigns.specs import parse_spec
+from materials.errors import InputError
 from tests.campaigns.oracles.contract import check_verdict, copper
 from tests.campaigns.oracles.programs import GOOD, program
 
@@ -123,18 +127,66 @@ def test_a_log_before_the_last_line_does_no_harm(tmp_path: Path) -> None:
     assert run(tmp_path, "print('starting')" + GOOD).band_gap == 1.5
 
 
-def test_programs_that_are_missing_are_named_with_near_ones(tmp_path: Path) -> None:
-    spec = program(tmp_path, "").model_copy(update={"argv": ("pyton3", "{structure}")})
-    assert "pyton3: no such program on the PATH. Did you mean 'py" in str(
-        guarded(spec, tmp_path)(CU).error
-    )
-    spec = spec.model_copy(update={"argv": ("./missing", "{structure}")})
-    assert "relative path begins at" in str(guarded(spec, tmp_path)(CU).error)
+@pytest.mark.parametrize(
+    ("program_name", "message"),
+    [
+        ("pyton3", "pyton3: no such program on the PATH. Did you mean 'py"),
+        ("./missing", "./missing: no such program; a relative path begins at {folder}"),
+        ("program.py", "for the one in {folder} write ./program.py"),
+    ],
+)
+def test_a_missing_program_is_named_before_anything_is_asked(
+    program_name: str, message: str, tmp_path: Path
+) -> None:
+    spec = program(tmp_path, "").model_copy(update={"argv": (program_name, "{structure}")})
+    with pytest.raises(InputError, match="oracle 'command'") as caught:
+        guarded(spec, tmp_path)
+    assert message.format(folder=tmp_path) in str(caught.value)
+
+
+def test_a_program_that_cannot_be_started_is_named(tmp_path: Path) -> None:
     text = tmp_path / "no_program"
     text.write_text("hello")
     text.chmod(0o755)
-    spec = spec.model_copy(update={"argv": (str(text), "{structure}")})
-    assert "cannot be started: Exec format error" in str(guarded(spec, tmp_path)(CU).error)
+    for argv in ((str(text), "{structure}"), ("./no_program", "{structure}")):
+        spec = program(tmp_path, "").model_copy(update={"argv": argv})
+        assert "cannot be started: Exec format error" in str(
+            guarded(spec, tmp_path)(CU).error
+        )
+
+
+def test_files_among_the_arguments_are_found_from_the_working_folder(
+    tmp_path: Path,
+) -> None:
+    source = (
+        "import json, sys; print(json.dumps({'band_gap': 1, 'origin': "
+        "json.dumps(sys.argv[1:])}))"
+    )
+    spec = program(tmp_path, source)
+    (tmp_path / "fast").mkdir()
+    rest = ("{structure}", "program.py", "./program.py", "fast", "other.py", "-x", "")
+    argv = (*spec.argv[:2], "program.py", *rest)
+    verdict = guarded(spec.model_copy(update={"argv": argv}), tmp_path)(CU)
+    whole = str(tmp_path / "program.py")
+    assert json.loads(verdict.origin)[1:] == [whole, whole, "fast", "other.py", "-x", ""]
+
+
+def test_the_documented_example_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "oracles.md").read_text("utf-8")
+    page = page[page.index("\n## command\n") :]
+    settings_text, script = re.findall(r"```(?:yaml|python)\n(.*?)```", page, re.DOTALL)[:2]
+    (tmp_path / "gap.py").write_text(script)
+    monkeypatch.chdir(tmp_path)
+    spec = parse_spec(
+        CommandSpec, settings_text.replace("oracle:\n", ""), name="page", keys="it"
+    )
+    assert spec.argv[:2] == ("python3", "gap.py")
+    spec = spec.model_copy(update={"argv": (sys.executable, *spec.argv[1:])})
+    verdict = guarded(spec, Path())(CU)
+    assert verdict.error is None
+    assert verdict.properties["density"] == pytest.approx(9.05, abs=0.05)
 
 
 def test_exit_codes_that_may_pass_are_tried_again(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from campaigns.oracles.guard import Guard
-from campaigns.oracles.guarded import guarded, inbox_oracle
-from campaigns.oracles.inbox.found import Answer
+from campaigns.oracles.guarded import guarded
 from campaigns.oracles.isolated import Isolated
-from campaigns.oracles.specs import DftSpec, InboxSpec, LookupSpec
+from campaigns.oracles.specs import DftSpec, LookupSpec
 from tests.campaigns.oracles.contract import check_contract, copper
 from tests.campaigns.oracles.isolated_toys import build_steady
 from tests.campaigns.oracles.programs import GOOD, program
@@ -35,11 +34,6 @@ def of_dft(folder: Path) -> Guard:
     return guarded(spec, folder)
 
 
-def of_inbox(folder: Path) -> Guard:
-    spec = InboxSpec(kind="inbox", cost=3)
-    return inbox_oracle(spec, {"Cu-1": Answer("Cu-1", {"band_gap": 1.0})}, "a laboratory")
-
-
 def of_child_process(folder: Path) -> Guard:
     return Guard(attempt=Isolated(build_steady, 60.0), name="isolated", cost=3)
 
@@ -50,7 +44,6 @@ def of_child_process(folder: Path) -> Guard:
         (of_lookup, "lookup"),
         (of_command, "command"),
         (of_dft, "dft"),
-        (of_inbox, "inbox"),
         (of_child_process, "isolated"),
     ],
 )

@@ -91,8 +91,25 @@ def test_what_the_calculator_cannot_do_is_said_once(tmp_path: Path) -> None:
     verdict = run(tmp_path, silicon(), **(EMT | {"retries": 3}))
     assert "Si" in str(verdict.error)
     assert verdict.attempts == 1
-    wrong = {"recipe": "ase", "ase": {"calculator": "ase.calculators.emt.EMTT"}}
-    assert "has no attribute 'EMTT'" in str(run(tmp_path, **wrong).error)
+
+
+@pytest.mark.parametrize(
+    ("calculator", "arguments", "message"),
+    [
+        ("ase.calculators.emt.EMTT", {}, "has no attribute 'EMTT'"),
+        ("nosuch.module.EMT", {}, "No module named 'nosuch'"),
+        ("json.dumps", {}, "missing a required argument: 'obj'"),
+        ("ase.calculators.lj.__name__", {}, "is not a callable object"),
+        ("fractions.Fraction", {"numerater": 1}, "unexpected keyword argument"),
+    ],
+)
+def test_a_calculator_that_cannot_be_made_is_found_before_the_campaign(
+    calculator: str, arguments: dict, message: str, tmp_path: Path
+) -> None:
+    wrong = {"calculator": calculator, "arguments": arguments}
+    with pytest.raises(InputError, match="oracle 'dft'") as caught:
+        guarded(spec(recipe="ase", ase=wrong), tmp_path)
+    assert message in str(caught.value)
 
 
 def test_what_the_machine_is_to_blame_for_is_tried_again(

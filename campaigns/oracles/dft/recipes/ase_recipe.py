@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from recipe_common import atoms_of, crystal_of, main, optimise
 
 
-def versions() -> str:
-    """The code and its version."""
+def versions(settings: dict[str, Any]) -> str:
+    """The code and its version; raises where the calculator cannot be made."""
     import ase
 
+    with suppress(ValueError):  # of one in C that does not say what it takes
+        signature(_kind(settings)).bind(**settings["arguments"])
     return f"ASE {ase.__version__}"
+
+
+def _kind(settings: dict[str, Any]) -> Any:
+    module, _, name = settings["calculator"].rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
     """The answer to one job."""
     settings, atoms = job["settings"], atoms_of(job)
-    module, _, name = settings["calculator"].rpartition(".")
-    kind = getattr(import_module(module), name)
+    kind = _kind(settings)
 
     def calculator(_: Any) -> Any:
         return kind(**settings["arguments"])
@@ -30,7 +38,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     answer |= {
         "energy_per_atom": energy / len(atoms),
         "structure": crystal_of(atoms),
-        "origin": f"{name} ({versions()})",
+        "origin": f"{settings['calculator'].rpartition('.')[2]} ({versions(settings)})",
     }
     return answer
 

@@ -17,7 +17,7 @@ _LOOSE = 4  # of which so many need not be converged
 _METAL = 1e-3  # eV; a gap below is none
 
 
-def versions() -> str:
+def versions(_: dict[str, Any]) -> str:
     """The code and its version."""
     import gpaw
 
@@ -45,7 +45,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         "band_gap": gap,
         "structure": crystal_of(atoms),
         "origin": (
-            f"{versions()} {settings['functional']}, plane waves to "
+            f"{versions(settings)} {settings['functional']}, plane waves to "
             f"{settings['cutoff']:g} eV, {mesh_text} k-points"
         ),
     }

@@ -2,7 +2,7 @@
 
 A recipe is a script that another Python may run, so it imports nothing of Galena:
 ``python recipe.py JOB RESULT`` reads one JSON file and writes another, and
-``python recipe.py --versions`` says what would compute.
+``python recipe.py --versions SETTINGS`` says what would compute, if it can.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ _GPA = 160.21766208  # GPa in one eV/Å3
 
 
 def main(
-    work: Callable[[dict[str, Any]], dict[str, Any]], versions: Callable[[], str]
+    work: Callable[[dict[str, Any]], dict[str, Any]],
+    versions: Callable[[dict[str, Any]], str],
 ) -> None:
     """Do what the command line asks; a failure of the calculation is an answer too."""
-    if sys.argv[1:] == ["--versions"]:
-        sys.stdout.write(json.dumps({"code": versions()}) + "\n")
+    if sys.argv[1] == "--versions":
+        code = versions(json.loads(sys.argv[2]))
+        sys.stdout.write(json.dumps({"code": code}) + "\n")
         return
     job_file, result_file = map(Path, sys.argv[1:])
     job = json.loads(job_file.read_text(encoding="utf-8"))
