@@ -148,9 +148,22 @@ def _joined(first: Any, second: Any) -> Any:
 
 
 def as_kind(pool: Candidates, more: Any) -> Any:
-    """What is added, in the pool's own kind."""
+    """What is added, in the pool's own kind.
+
+    Raises:
+        InputError: it is of another kind or shape.
+    """
     if isinstance(pool.items, np.ndarray):
-        return np.asarray(more)
+        rows = np.asarray(more)
+        fits = rows.ndim > 0 and rows.shape[1:] == pool.items.shape[1:]
+        if not fits and rows.size > 0:
+            raise InputError(
+                f"what is added must be ({', '.join(map(str, ('n', *pool.items.shape[1:])))}), "
+                f"a row for each candidate as in the pool, got {rows.shape}"
+            )
+        return rows
+    if not hasattr(pool.items, "iloc") and hasattr(more, "iloc"):
+        raise InputError("the pool is a list; add a list of candidates, not a data frame")
     if hasattr(pool.items, "iloc") and not hasattr(more, "iloc"):
         raise InputError("the pool is a data frame; add a data frame with the same columns")
     return more if hasattr(more, "iloc") else list(more)
