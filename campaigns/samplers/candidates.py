@@ -36,6 +36,8 @@ class Candidates:
         items = (
             pool if hasattr(pool, "iloc") or isinstance(pool, np.ndarray) else list(pool)
         )
+        if hasattr(items, "to_frame") and not hasattr(items, "columns"):
+            raise InputError("the pool is a single column; give its data frame: to_frame()")
         if len(items) == 0:
             raise InputError("the pool is empty; give at least one candidate")
         given = features(items) if callable(features) else features
@@ -87,6 +89,10 @@ def _table(given: ArrayLike, n: int) -> FloatArray:
     if table.ndim != 2 or len(table) != n:
         raise InputError(
             f"features must be ({n}, d), one row per candidate, got {table.shape}"
+        )
+    if table.shape[1] == 0:
+        raise InputError(
+            "there are features, but none of them has a column; give one or more"
         )
     bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
     if len(bad):

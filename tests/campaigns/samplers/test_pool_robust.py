@@ -147,6 +147,13 @@ def test_an_estimator_that_needs_more_rows_is_judged_later() -> None:
         study.optimize(lambda t: height(sampler.candidate(t)), n_trials=13)
 
 
+def test_pools_without_columns_are_refused() -> None:
+    with pytest.raises(InputError, match="none of them has a column"):
+        PoolSampler(np.ones((5, 0)))
+    with pytest.raises(InputError, match=r"to_frame\(\)"):
+        PoolSampler(pd.Series([1.0, 2.0]))
+
+
 @pytest.mark.parametrize("answer", [None, np.ones(60), (np.ones(60),), (np.ones(60),) * 3])
 def test_a_function_that_answers_otherwise_is_told_how(answer: object) -> None:
     sampler = PoolSampler(POOL, predictor=lambda _: answer, seed=1)
