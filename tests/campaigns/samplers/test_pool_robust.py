@@ -50,6 +50,14 @@ def test_what_is_within_reach_is_not_touched(values: np.ndarray) -> None:
     assert (np.diff(found[order, 1]) >= 0).all()
 
 
+@given(st.floats(1e6, 1e300), st.sampled_from([-1, 1]))
+def test_what_is_very_far_is_drawn_near_and_stays_outermost(size: float, sign: int) -> None:
+    given_values = np.array([[0.0], [1.0], [2.0], [3.0], [sign * size]])
+    found = clipped_values(given_values)[:, 0]
+    np.testing.assert_array_equal(found[:4], given_values[:4, 0])
+    assert 3.0 < sign * found[4] <= 1e5
+
+
 @pytest.mark.parametrize("huge", [1e60, 1e160, -1e160, 1e308])
 @pytest.mark.parametrize("directions", [["maximize"], ["maximize", "minimize"]])
 def test_a_huge_value_costs_only_itself(huge: float, directions: list[str]) -> None:
