@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from campaigns.backtests.pool import IntArray
 from campaigns.backtests.tables import BoolArray, ChosenRows
@@ -119,7 +120,9 @@ def check_ids(pool: ChosenRows, ids: Sequence[str], excluded: Sequence[ChosenRow
             )
 
 
-def unseen_formulas(counts: IntArray, excluded: Sequence[ChosenRows]) -> BoolArray:
+def unseen_formulas(
+    counts: IntArray | NDArray[np.int16], excluded: Sequence[ChosenRows]
+) -> BoolArray:
     """Which crystals ``(n,)`` have a reduced formula that no excluded row has.
 
     ``counts`` ``(n, 119)`` are atoms of each element.
@@ -131,7 +134,7 @@ def unseen_formulas(counts: IntArray, excluded: Sequence[ChosenRows]) -> BoolArr
     return np.array([formula not in known for formula in _reduced(counts)], dtype=bool)
 
 
-def _reduced(counts: IntArray) -> list[bytes]:
+def _reduced(counts: IntArray | NDArray[np.int16]) -> list[bytes]:
     """Formulas ``(n,)`` that are equal where the proportions of the elements are."""
     common = np.maximum(np.gcd.reduce(counts, axis=1, keepdims=True), 1)
     return [row.tobytes() for row in (counts // common).astype(np.int64)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from campaigns.acquisition.arrays import FloatArray
+from materials.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,13 @@ class Beliefs:
 
 Policy = Callable[[Beliefs], FloatArray]
 """Beliefs in, ``(n,)`` log worth out; minus infinity for what is hopeless and comes last."""
+
+
+def check_policy(policy: object) -> None:
+    """Raise :class:`InputError` for what is neither None nor a function, or is a class."""
+    if isinstance(policy, type):
+        raise InputError(f"a policy is an object: give {policy.__name__}(), not the class")
+    if policy is not None and not callable(policy):
+        raise InputError(
+            f"a policy is a function of Beliefs, such as Confidence(), got {policy!r}"
+        )

@@ -36,6 +36,8 @@ class Candidates:
         items = (
             pool if hasattr(pool, "iloc") or isinstance(pool, np.ndarray) else list(pool)
         )
+        if hasattr(items, "to_frame") and not hasattr(items, "columns"):
+            raise InputError("the pool is a single column; give its data frame: to_frame()")
         if len(items) == 0:
             raise InputError("the pool is empty; give at least one candidate")
         given = features(items) if callable(features) else features
@@ -87,6 +89,10 @@ def _table(given: ArrayLike, n: int) -> FloatArray:
     if table.ndim != 2 or len(table) != n:
         raise InputError(
             f"features must be ({n}, d), one row per candidate, got {table.shape}"
+        )
+    if table.shape[1] == 0:
+        raise InputError(
+            "there are features, but none of them has a column; give one or more"
         )
     bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
     if len(bad):
@@ -148,9 +154,22 @@ def _joined(first: Any, second: Any) -> Any:
 
 
 def as_kind(pool: Candidates, more: Any) -> Any:
-    """What is added, in the pool's own kind."""
+    """What is added, in the pool's own kind.
+
+    Raises:
+        InputError: it is of another kind or shape.
+    """
     if isinstance(pool.items, np.ndarray):
-        return np.asarray(more)
+        rows = np.asarray(more)
+        fits = rows.ndim > 0 and rows.shape[1:] == pool.items.shape[1:]
+        if not fits and rows.size > 0:
+            raise InputError(
+                f"what is added must be ({', '.join(map(str, ('n', *pool.items.shape[1:])))}), "
+                f"a row for each candidate as in the pool, got {rows.shape}"
+            )
+        return rows
+    if not hasattr(pool.items, "iloc") and hasattr(more, "iloc"):
+        raise InputError("the pool is a list; add a list of candidates, not a data frame")
     if hasattr(pool.items, "iloc") and not hasattr(more, "iloc"):
         raise InputError("the pool is a data frame; add a data frame with the same columns")
     return more if hasattr(more, "iloc") else list(more)

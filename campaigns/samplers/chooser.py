@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class Chooser:
     n_startup: int
     seed: int
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+    _warned: bool = field(default=False, repr=False)
 
     def __call__(
         self, study: Study, pool: Candidates, claims: Claims, number: int
@@ -74,6 +76,9 @@ class Chooser:
         worth = self._keep(
             "worth", key, lambda: self._worth(pool, claims.told, (mean, std), signs, number)
         )
+        if np.isnan(worth).all():  # the policy says nothing
+            rng = np.random.default_rng((self.seed, number))
+            return int(rng.choice(np.flatnonzero(free)))
         return self._best(worth, free, pool, claims, (mean, std), signs)
 
     def _blind(self, told: Told) -> bool:
@@ -118,7 +123,7 @@ class Chooser:
         signs: FloatArray,
         number: int,
     ) -> FloatArray:
-        """Log worth of all candidates, feasibility and cost counted."""
+        """Log worth of all candidates, feasibility and cost counted; all NaN if unknown."""
         (mean, std), m = prediction, len(signs)
         beliefs = Beliefs(
             mean=mean[:, :m],
@@ -136,11 +141,28 @@ class Chooser:
                 f"a policy must return ({len(mean)},), one worth per candidate, got "
                 f"{worth.shape}"
             )
-        worth = np.nan_to_num(worth, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+        usable = np.isfinite(worth) | np.isneginf(worth)
+        if not usable.any():
+            self._warn(policy)
+            return np.full(len(worth), np.nan)
+        top = float(worth[usable].max())
+        worth = np.where(np.isposinf(worth), top + 1.0 if np.isfinite(top) else 0.0, worth)
+        worth = np.where(np.isnan(worth), -np.inf, worth)
         for column in range(m, mean.shape[1]):  # 0 or less is feasible
             spread = np.maximum(std[:, column], 1e-12)
             worth += log_ndtr(-mean[:, column] / spread)
         return worth if pool.cost is None else worth_per_cost(worth, pool.cost)
+
+    def _warn(self, policy: Policy) -> None:
+        """Say once that a policy is of no use."""
+        if not self._warned:
+            self._warned = True
+            name = getattr(policy, "__name__", type(policy).__name__)
+            warnings.warn(
+                f"the policy {name} returns nothing but NaN and infinity; candidates are "
+                "drawn at random",
+                stacklevel=2,
+            )
 
     def _best(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ from optuna import TrialPruned
 from optuna.trial import FrozenTrial, TrialState
 
 from campaigns.acquisition.arrays import FloatArray
+from campaigns.samplers.clipping import clipped_constraints, clipped_values
 
 if TYPE_CHECKING:
     from optuna import Study
 
 CLAIM = "galena:pool_row"
+
+_Found = tuple[int, FrozenTrial, Sequence[float]]  # row, trial, values
 
 
 class PoolExhausted(TrialPruned):
@@ -40,7 +43,7 @@ class Told:
 
     numbers: tuple[int, ...]
     rows: tuple[int, ...]  # (t,)
-    values: FloatArray  # (t, m)
+    values: FloatArray  # (t, m), clipped; of pruned trials the last reported
     constraints: FloatArray  # (t, c), NaN where a trial has none; 0 or less is feasible
 
     @property
@@ -66,7 +69,7 @@ class Claims:
         pending: list[int] = []
         finished: set[int] = set()
         failed: Counter[int] = Counter()
-        told: list[tuple[int, FrozenTrial]] = []
+        told: list[_Found] = []
         queued = False
         for trial in trials_of(study):
             row = row_of(trial, name)
@@ -79,8 +82,9 @@ class Claims:
                 failed[row] += 1
             else:
                 finished.add(row)
-                if trial.state == TrialState.COMPLETE and np.isfinite(trial.values).all():
-                    told.append((row, trial))
+                values = _values(trial, len(study.directions))
+                if values is not None:
+                    told.append((row, trial, values))
         given_up = {row for row, times in failed.items() if times >= attempts}
         closed = frozenset(finished | given_up | set(pending))
         return cls(_told(told, len(study.directions)), tuple(pending), closed, queued)
@@ -99,9 +103,24 @@ def row_of(trial: FrozenTrial, name: str) -> int | None:
         (wished, name),
         (trial.system_attrs, CLAIM),
     ):
-        if (row := source.get(key)) is not None:
-            return int(row)
+        if key in source:
+            return row_number(source[key])
     return None
+
+
+def has_row(trial: FrozenTrial, name: str) -> bool:
+    """Whether a trial brings its own candidate, be it one that there cannot be."""
+    wished = trial.system_attrs.get("fixed_params", {})
+    return name in trial.params or name in wished or row_of(trial, name) is not None
+
+
+def row_number(given: Any) -> int | None:
+    """A whole number, or None for anything else: a wish can be of any kind."""
+    try:
+        number = float(given)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def claim(study: Study, trial_id: int, row: int) -> None:
@@ -114,12 +133,25 @@ def release(study: Study, trial_id: int) -> None:
     study._storage.set_trial_system_attr(trial_id, CLAIM, None)
 
 
-def _told(found: Sequence[tuple[int, FrozenTrial]], m: int) -> Told:
-    names = sorted({name for _, trial in found for name in trial.constraints})
-    constraints = [[t.constraints.get(name, np.nan) for name in names] for _, t in found]
+def _values(trial: FrozenTrial, m: int) -> Sequence[float] | None:
+    """What a finished trial teaches, ``(m,)``: of a pruned one its last report, as for TPE."""
+    found: Sequence[float] | None = None
+    if trial.state == TrialState.COMPLETE:
+        found = trial.values
+    elif trial.state == TrialState.PRUNED and m == 1 and trial.intermediate_values:
+        found = (trial.intermediate_values[max(trial.intermediate_values)],)
+    return found if found is not None and np.isfinite(found).all() else None
+
+
+def _told(found: Sequence[_Found], m: int) -> Told:
+    names = sorted({name for _, trial, _ in found for name in trial.constraints})
+    rows = [[t.constraints.get(name, np.nan) for name in names] for _, t, _ in found]
+    constraints = np.array(rows, dtype=np.float64).reshape(len(found), len(names))
+    constraints = constraints[:, ~np.isnan(constraints).all(axis=0)]
+    values = np.array([some for _, _, some in found], dtype=np.float64).reshape(-1, m)
     return Told(
-        tuple(trial.number for _, trial in found),
-        tuple(row for row, _ in found),
-        np.array([t.values for _, t in found], dtype=np.float64).reshape(-1, m),
-        np.array(constraints, dtype=np.float64).reshape(len(found), len(names)),
+        tuple(trial.number for _, trial, _ in found),
+        tuple(row for row, _, _ in found),
+        clipped_values(values),
+        clipped_constraints(constraints),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 from optuna import Study, Trial
 from optuna.distributions import BaseDistribution, IntDistribution
@@ -16,10 +17,18 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from campaigns.samplers.beliefs import Policy
+from campaigns.samplers.beliefs import Policy, check_policy
 from campaigns.samplers.candidates import Candidates, Featurizer, as_kind
 from campaigns.samplers.chooser import BATCHES, Chooser
-from campaigns.samplers.claims import Claims, PoolExhausted, claim, release, row_of
+from campaigns.samplers.claims import (
+    Claims,
+    PoolExhausted,
+    claim,
+    has_row,
+    release,
+    row_number,
+    row_of,
+)
 from campaigns.samplers.surrogates import GaussianProcess, Predictor, check_predictor
 from materials.errors import InputError, did_you_mean
 
@@ -55,8 +64,10 @@ class PoolSampler(BaseSampler):
     give a diverse batch, in one process or many on one storage.
 
     A learning predictor begins after ``n_startup_trials`` finished trials; earlier ones are
-    drawn at random. A candidate whose trial failed is proposed again until it has failed
-    ``attempts`` times. The same seed and the same finished trials give the same proposal.
+    drawn at random. Of a pruned trial the last value reported counts, for one objective.
+    Values very far from all others are clipped before anything is learned. A candidate
+    whose trial failed is proposed again until it has failed ``attempts`` times. The same seed
+    and the same finished trials give the same proposal.
 
     Raises:
         InputError: something given does not fit; the message says what.
@@ -87,6 +98,8 @@ class PoolSampler(BaseSampler):
                 "n_startup_trials must be 0 or more and attempts 1 or more, got "
                 f"{n_startup_trials} and {attempts}"
             )
+        if seed is not None and seed < 0:
+            raise InputError(f"seed must be 0 or more, got {seed}")
         self._pool = Candidates.of(pool, features, cost)
         self._featurizer = features if callable(features) else None
         predictor = predictor if predictor is not None else GaussianProcess()
@@ -95,7 +108,8 @@ class PoolSampler(BaseSampler):
                 "these candidates have no features to learn from; give features, or a "
                 "predictor that is a function of candidates"
             )
-        check_predictor(predictor)
+        check_predictor(predictor, self._pool.features)
+        check_policy(policy)
         self._name = name
         self._seed = seed if seed is not None else random.SystemRandom().getrandbits(32)
         self._chooser = Chooser(predictor, policy, batch, n_startup_trials, self._seed)
@@ -133,6 +147,12 @@ class PoolSampler(BaseSampler):
         """The row of the trial's candidate; raises as :meth:`candidate` does."""
         high = max(len(self._pool) - 1, 1)
         row = trial.params.get(self._name)
+        wished = getattr(trial, "_fixed_params", {}).get(self._name, 0)
+        if row is None and row_number(wished) is None:
+            raise InputError(
+                f"trial {trial.number} was enqueued with {self._name} {wished!r}, which is no "
+                f"row; the pool has rows 0 to {len(self._pool) - 1}"
+            )
         row = trial.suggest_int(self._name, 0, high) if row is None else int(row)
         if not 0 <= row < len(self._pool):
             raise InputError(
@@ -147,19 +167,23 @@ class PoolSampler(BaseSampler):
         """What is known of a candidate beforehand, for ``study.add_trial``.
 
         Raises:
-            InputError: the pool has no such row.
+            InputError: the pool has no such row, or a value is not a number.
         """
-        if not 0 <= row < len(self._pool):
+        place = row_number(row)
+        if place is None or not 0 <= place < len(self._pool):
             raise InputError(
                 f"there is no candidate {row}; rows are 0 to {len(self._pool) - 1}"
             )
+        numbers = [float(value) for value in np.atleast_1d(values)]
+        if np.isnan(numbers).any():
+            raise InputError(
+                f"candidate {row}: what is known must be numbers, got {numbers}"
+            )
         found = create_trial(
-            params={self._name: row},
-            distributions=self.distributions,
-            values=[values] if isinstance(values, int | float) else list(values),
+            params={self._name: place}, distributions=self.distributions, values=numbers
         )
-        for place, value in enumerate(constraints):
-            found.set_constraint(str(place), value)
+        for number, value in enumerate(constraints):
+            found.set_constraint(str(number), float(value))
         return found
 
     def add(
@@ -189,7 +213,7 @@ class PoolSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Choose and claim the trial's candidate, unless a wish or a retry brings its own."""
-        if row_of(trial, self._name) is not None:
+        if has_row(trial, self._name):
             return
         with self._lock:
             while True:

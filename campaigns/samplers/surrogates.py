@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from campaigns.acquisition.arrays import FloatArray
 from materials.errors import InputError
 
 _CHUNK = 8192  # candidates predicted at a time
+_TRIED = 10  # candidates that a given estimator is tried on
 _TUNING = 200  # labels, spread over all, that the kernel's three numbers are chosen by
 
 Answer = tuple[ArrayLike, ArrayLike]  # mean and standard deviation
@@ -34,24 +34,46 @@ class Estimator(Protocol):
 Predictor = Estimator | Callable[[Any], Answer]
 
 
-def check_predictor(predictor: Predictor) -> None:
+def check_predictor(predictor: Predictor, features: FloatArray | None) -> None:
     """Refuse what neither learns and predicts with deviations nor can be called.
+
+    A copy is tried on a few candidates ``(n, d)``, since pipelines and the like pass
+    ``return_std`` on without naming it.
 
     Raises:
         InputError: says what is missing.
     """
+    if isinstance(predictor, type):
+        raise InputError(
+            f"a predictor is an object: give {predictor.__name__}(), not the class itself"
+        )
     if hasattr(predictor, "fit") and hasattr(predictor, "predict"):
-        if "return_std" not in inspect.signature(predictor.predict).parameters:
-            raise InputError(
-                f"{type(predictor).__name__}.predict has no return_std, so its predictions "
-                "have no deviation; take a regressor such as GaussianProcessRegressor or "
-                "BayesianRidge, or wrap yours in a class whose predict returns both"
-            )
+        if features is not None and not isinstance(predictor, GaussianProcess):
+            _try(predictor, features[:_TRIED])
     elif not callable(predictor):
         raise InputError(
             f"a predictor is a function of candidates or has fit and predict, got "
             f"{type(predictor).__name__}"
         )
+
+
+def _try(estimator: Estimator, rows: FloatArray) -> None:
+    """Raise :class:`InputError` if a prediction has no deviation."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a few made-up labels nobody is to be warned
+        try:
+            model = fresh(estimator).fit(rows, np.linspace(0.0, 1.0, len(rows)))
+        except Exception:  # noqa: BLE001 - so few may be too few; real ones will tell
+            return
+        try:
+            answered(model.predict(rows, return_std=True), len(rows), 1)
+        except Exception as error:
+            raise InputError(
+                f"{type(estimator).__name__}.predict has no return_std that works, so its "
+                "predictions have no deviation; take a regressor such as "
+                "GaussianProcessRegressor or BayesianRidge, or wrap yours in a class whose "
+                f"predict returns both ({error})"
+            ) from error
 
 
 @dataclass
@@ -130,6 +152,9 @@ def learn_and_predict(
     """Fit one fresh copy per column of ``truth`` ``(t, k)``, predict ``rows`` ``(n, d)``.
 
     A truth that is not a number is left out. Returns mean and deviation, ``(n, k)`` each.
+
+    Raises:
+        InputError: the estimator returns something else than a mean and a deviation each.
     """
     means = np.empty((len(rows), truth.shape[1]))
     stds = np.empty_like(means)
@@ -138,8 +163,9 @@ def learn_and_predict(
         model = fresh(estimator).fit(seen[usable], values[usable])
         for start in range(0, len(rows), _CHUNK):
             part = slice(start, start + _CHUNK)
-            mean, std = model.predict(rows[part], return_std=True)
-            means[part, column], stds[part, column] = mean, std
+            answer = model.predict(rows[part], return_std=True)
+            mean, std = answered(answer, len(rows[part]), 1)
+            means[part, column], stds[part, column] = mean[:, 0], std[:, 0]
     return means, stds
 
 
@@ -158,7 +184,13 @@ def answered(answer: Answer, n: int, m: int) -> tuple[FloatArray, FloatArray]:
     Raises:
         InputError: it does not hold a mean and a deviation per candidate and objective.
     """
-    mean, std = (np.asarray(part, dtype=np.float64) for part in answer)
+    try:
+        mean, std = (np.asarray(part, dtype=np.float64) for part in answer)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"the predictor must return mean and deviation, two arrays of ({n}, {m}), got "
+            f"{type(answer).__name__}: {error}"
+        ) from error
     mean, std = (a[:, None] if a.ndim == 1 else a for a in (mean, std))
     if mean.ndim != 2 or mean.shape != std.shape or len(mean) != n or mean.shape[1] < m:
         raise InputError(

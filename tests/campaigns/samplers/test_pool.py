@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from campaigns.samplers import Confidence, PoolExhausted, PoolSampler, Thompson
+from campaigns.samplers.claims import Claims
 from materials.errors import InputError
 from tests.campaigns.samplers.pools import (
     STORAGES,
@@ -307,7 +308,7 @@ def test_one_sampler_for_two_studies() -> None:
     assert down.best_value < -0.4
 
 
-def test_infinite_values_and_pruned_trials_teach_nothing() -> None:
+def test_infinite_values_teach_nothing() -> None:
     pool = points(30)
     sampler = PoolSampler(pool, seed=0, n_startup_trials=3)
     study = new_study(sampler)
@@ -317,6 +318,24 @@ def test_infinite_values_and_pruned_trials_teach_nothing() -> None:
         value = -np.inf if i % 2 else height(sampler.candidate(trial))
         study.tell(trial, value)
     assert len(set(rows(study))) == 8
+
+
+def test_a_pruned_trial_teaches_what_it_last_reported() -> None:
+    pool = points(200)
+    sampler = PoolSampler(pool, seed=0, n_startup_trials=10)
+    study = new_study(sampler)
+
+    def objective(trial: optuna.Trial) -> float:
+        for step in range(3):
+            trial.report(height(sampler.candidate(trial)) - (2 - step), step)
+        raise optuna.TrialPruned
+
+    study.optimize(objective, n_trials=40)
+    assert len(set(rows(study))) == 40
+    late = [height(pool[row]) for row in rows(study)[10:]]
+    assert max(late) >= sorted(height(x) for x in pool)[-3]
+    told = Claims.read(study, "candidate", n=200, attempts=1, without=-1).told
+    assert told.values[:, 0].tolist() == [height(pool[row]) for row in rows(study)]
 
 
 def test_nothing_heavy_is_imported() -> None:
