@@ -32,8 +32,8 @@ _LINES = {
     "greedy": (PURPLE, "-.", 1.6),
     "forest": (GREEN, "-", 1.6),
     "tpe": (ORANGE, "-", 1.6),
-    "baybe": (BLACK, "--", 1.6),
-    "updated": (VERMILLION, ":", 1.6),
+    "baybe": (VERMILLION, "--", 1.6),
+    "updated": (BLACK, ":", 1.6),
 }
 
 

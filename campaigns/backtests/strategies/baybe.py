@@ -67,7 +67,7 @@ class Baybe:
         space = self.space
         from baybe.recommenders import BotorchRecommender
         from baybe.targets import NumericalTarget
-        from botorch.optim import optimize_acqf_discrete
+        from botorch.optim.optimize import optimize_acqf_discrete
 
         points = torch.from_numpy(space.discrete.comp_rep.to_numpy())
         with torch.random.fork_rng(devices=[]):

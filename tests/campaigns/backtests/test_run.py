@@ -64,8 +64,11 @@ def test_a_second_run_does_nothing_again_and_more_seeds_go_on(table, tmp_path):
 def test_a_slow_strategy_may_have_fewer_seeds(table, tmp_path):
     names = ["network", "greedy"]
     changes = {"strategies": names, "seeds": 3, "fewer_seeds": {"greedy": 2, "tpe": 2}}
-    result = run(table, tmp_path / "out", **changes)
+    counted = []
+    watch = Watch(replayed=counted.append)
+    result = run(table, tmp_path / "out", watch=watch, **changes)
     assert [one.n_seeds for one in result.strategies] == [3, 2]
+    assert len(counted) == 5
     again = run(table, tmp_path / "out", strategies=names, seeds=3)  # goes on
     assert [one.n_seeds for one in again.strategies] == [3, 3]
     assert again.strategies[1].per_seed[:2] == result.strategies[1].per_seed
