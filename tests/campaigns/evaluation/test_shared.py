@@ -35,6 +35,7 @@ from tests.campaigns.evaluation.fakes import (
     verdict,
 )
 from tests.campaigns.evaluation.places import command, shared, worker, working
+from tests.campaigns.fakes import toy_config
 
 HOME = Path(__file__).parents[3]
 
@@ -257,6 +258,14 @@ def test_the_recipe_is_what_the_campaign_put_on_record(url, recipe):
     assert found == OracleRecipe(
         spec="name: toy", oracle="potential", store="sqlite:///m.db", versions={}
     )
+
+
+def test_a_recipe_knows_what_an_attempt_costs():
+    dear = {"kind": "command", "argv": ["true", "{structure}"], "cost": 3.5}
+    spec = toy_config(oracle=dear).dump()
+    assert OracleRecipe(spec=spec, oracle="command").cost == 3.5
+    with pytest.raises(InputError, match="no oracle 'other' that is a program"):
+        _ = OracleRecipe(spec=spec, oracle="other").cost
 
 
 # --- when a worker counts as lost
