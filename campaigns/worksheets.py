@@ -10,12 +10,12 @@ from pathlib import Path
 from campaigns.config import CampaignConfig
 from campaigns.learned import lacking
 from campaigns.ledger import Ledger
+from campaigns.oracles.answers import ANSWERS
 from campaigns.oracles.inbox.agreement import reconcile
 from campaigns.oracles.inbox.answers import read_answers
 from campaigns.oracles.inbox.found import Answer, Problem
 from campaigns.oracles.inbox.oracle import verdict_of
 from campaigns.oracles.inbox.worksheet import write_worksheet
-from campaigns.oracles.reply import ANSWERS
 from campaigns.oracles.specs import InboxSpec
 from campaigns.protocols import Verdict
 from campaigns.questions import Question, all_questions, inboxes

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Lattice, Structure
 
+from campaigns.oracles.answers import ANSWERS
 from campaigns.oracles.failures import AttemptFailed
-from campaigns.oracles.reply import ANSWERS
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError, did_you_mean
 from materials.known import reduced_formula

@@ -85,7 +85,7 @@ class LookupSpec(Frozen):
 
     @model_validator(mode="after")
     def _no_slips(self) -> Self:
-        from campaigns.oracles.reply import near_answer
+        from campaigns.oracles.answers import near_answer
 
         for name in self.columns:
             if near := near_answer(name):
@@ -223,7 +223,7 @@ class Quantity(Frozen):
     @model_validator(mode="after")
     def _own_unit(self) -> Self:
         """What a campaign computes with has one unit; answers may be written in others."""
-        from campaigns.oracles.reply import ANSWERS
+        from campaigns.oracles.answers import ANSWERS
 
         unit = ANSWERS.get(self.name, self.unit)
         if self.unit != unit:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from campaigns.oracles.answers import ANSWERS
 from campaigns.oracles.inbox.found import Answer
-from campaigns.oracles.reply import ANSWERS
 from campaigns.protocols import Verdict
 
 

@@ -1,0 +1,9 @@
+"""What all tests rely on."""
+
+from __future__ import annotations
+
+import signal
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start
+# inherits that: then what tests about interruptions send is never heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
