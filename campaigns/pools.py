@@ -274,14 +274,8 @@ class CrystalPool:
         )
 
     def _structures(self, rows: Sequence[int]) -> dict[int, Structure]:
-        """Some rows' crystals, by number; the table is read once."""
-        wanted, found = set(rows), {}
-        for number, row in enumerate(self.table.rows()):
-            if number in wanted:
-                found[number] = row.structure()
-                if len(found) == len(wanted):
-                    break
-        return found
+        """Some rows' crystals, by number."""
+        return {n: row.structure() for n, row in self.table.take(rows).items()}
 
 
 def pool_filters(config: CampaignConfig) -> tuple[Filter, ...]:

@@ -174,6 +174,31 @@ class CrystalTable:
             yield from batch_rows(batch, first)
             first += batch.num_rows
 
+    def take(self, numbers: Iterable[int], *, size: int = 4096) -> dict[int, CrystalRow]:
+        """Some rows by their numbers, counted from 0; only those are made into crystals.
+
+        Raises :class:`InputError` for a number that no row has.
+        """
+        wanted = sorted(set(numbers))
+        if wanted and wanted[0] < 0:
+            raise InputError(f"no row {wanted[0]}: rows are counted from 0")
+        found: dict[int, CrystalRow] = {}
+        first = 0
+        for batch in self.batches([*CRYSTAL_COLUMNS, *PROVENANCE_COLUMNS], size=size):
+            if len(found) == len(wanted):
+                break
+            own = [n for n in wanted[len(found) :] if n < first + batch.num_rows]
+            if own:
+                places = pa.array([n - first for n in own])
+                rows = batch_rows(batch.take(places), own[0])
+                found.update(zip(own, rows, strict=True))
+            first += batch.num_rows
+        if missing := wanted[len(found) :]:
+            raise InputError(
+                f"no row {missing[0]}: the table has {len(self)}, counted from 0"
+            )
+        return found
+
     def structures(self) -> Iterator[Structure]:
         """Yield pymatgen structures; raises :class:`InputError` at the first broken row."""
         return (row.structure() for row in self.rows())

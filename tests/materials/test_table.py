@@ -162,6 +162,24 @@ def test_rows_do_not_depend_on_the_batch(grouped, size):
         np.testing.assert_allclose(row.lattice, crystal.lattice.matrix, atol=1e-6)
 
 
+@given(size=st.integers(1, 30), data=st.data())
+def test_some_rows_are_those_of_all(grouped, size, data):
+    table = CrystalTable.open(grouped)
+    rows = list(table.rows())
+    wanted = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=5))
+    found = table.take(wanted, size=size)
+    assert set(found) == set(wanted)
+    for number, row in found.items():
+        assert row.material_id == rows[number].material_id
+        np.testing.assert_array_equal(row.frac_coords, rows[number].frac_coords)
+
+
+@pytest.mark.parametrize("number", [-1, 10_000])
+def test_a_row_that_is_not_there_is_an_error(grouped, number):
+    with pytest.raises(InputError, match=f"no row {number}"):
+        CrystalTable.open(grouped).take([0, number])
+
+
 def test_only_the_row_groups_that_are_needed_are_read(tmp_path, grouped):
     """Damage in the third row group shows only when reading gets there."""
     place = pq.read_metadata(grouped).row_group(2).column(5).data_page_offset
