@@ -7,7 +7,7 @@ it, so that the same file gives the same campaign.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -17,7 +17,7 @@ from campaigns.oracles.specs import OracleConfig as OracleConfig
 from campaigns.oracles.specs import OracleSpec, answers_of
 from campaigns.oracles.specs import References as References
 from campaigns.oracles.specs import Relaxation as Relaxation
-from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
+from campaigns.specs import Frozen, SpecFile
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.columns import AXES
 from materials.sustainability.comparison import COMPARABLE, Unknown, check_incumbent
@@ -222,8 +222,10 @@ class Budget(Frozen):
     """Hours of computing, summed over interruptions; checked between oracle calls."""
 
 
-class CampaignConfig(Frozen):
+class CampaignConfig(SpecFile):
     """One campaign."""
+
+    required_keys: ClassVar[str] = "name, elements and targets"
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     """Letters, digits, dot, dash and underscore."""
@@ -310,22 +312,3 @@ class CampaignConfig(Frozen):
     def oracles(self) -> tuple[OracleSpec, ...]:
         """All of them, the first tier first."""
         return (self.oracle, *(tier.oracle for tier in self.tiers))
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a YAML file.
-
-        Raises:
-            InputError: the file cannot be read, is not YAML, or says something the schema
-                does not know or allow; the message names file and field.
-        """
-        return cls.parse(read_text(path), name=str(path))
-
-    @classmethod
-    def parse(cls, text: str, *, name: str) -> Self:
-        """Read YAML text; ``name`` stands for the file in messages."""
-        return parse_spec(cls, text, name=name, keys="name, elements and targets")
-
-    def dump(self) -> str:
-        """The specification as YAML, every default written out."""
-        return dump_spec(self)

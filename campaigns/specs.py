@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -163,3 +163,29 @@ def _options(annotation: Any) -> list[Any]:
 def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
     field = model.model_fields.get("kind")
     return get_args(field.annotation) if field else ()
+
+
+class SpecFile(Frozen):
+    """A specification that is a YAML file of its own."""
+
+    required_keys: ClassVar[str]
+    """What no file may lack, in words."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a YAML file.
+
+        Raises:
+            InputError: the file cannot be read, is not YAML, or says something the schema
+                does not know or allow; the message names file and field.
+        """
+        return cls.parse(read_text(path), name=str(path))
+
+    @classmethod
+    def parse(cls, text: str, *, name: str) -> Self:
+        """Read YAML text; ``name`` stands for the file in messages."""
+        return parse_spec(cls, text, name=name, keys=cls.required_keys)
+
+    def dump(self) -> str:
+        """The specification as YAML, every default written out."""
+        return dump_spec(self)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from campaigns.config import Axis
 from campaigns.elements import Element
-from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
+from campaigns.specs import Frozen, SpecFile
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.index import Weights
 
@@ -89,8 +89,10 @@ class Constraints(Frozen):
     burden: Burden | None = None
 
 
-class BacktestSpec(Frozen):
+class BacktestSpec(SpecFile):
     """One back-test."""
+
+    required_keys: ClassVar[str] = "name, pool and targets"
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     """Letters, digits, dot, dash and underscore."""
@@ -146,22 +148,3 @@ class BacktestSpec(Frozen):
     def seeds_of(self, strategy: str) -> int:
         """How often a strategy is replayed."""
         return min(self.seeds, self.fewer_seeds.get(strategy, self.seeds))
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a YAML file.
-
-        Raises:
-            InputError: the file cannot be read, is not YAML, or says something the schema
-                does not know or allow; the message names file and field.
-        """
-        return cls.parse(read_text(path), name=str(path))
-
-    @classmethod
-    def parse(cls, text: str, *, name: str) -> Self:
-        """Read YAML text; ``name`` stands for the file in messages."""
-        return parse_spec(cls, text, name=name, keys="name, pool and targets")
-
-    def dump(self) -> str:
-        """The specification as YAML, every default written out."""
-        return dump_spec(self)
