@@ -17,7 +17,7 @@ from campaigns.backtests.replay import Replay
 from campaigns.protocols import FloatArray
 from materials.errors import InputError
 
-Verdict = Literal["accelerates", "decelerates"]
+Verdict = Literal["accelerates", "unclear", "decelerates"]
 
 _DEEP = 3.0  # label deviations; nothing counts as further inside a window than this
 
@@ -61,8 +61,13 @@ class StrategyResult:
 
     @property
     def verdict(self) -> Verdict:
-        """``decelerates`` unless the whole interval of the acceleration reaches 1."""
-        return "accelerates" if self.acceleration.last.low >= 1.0 else "decelerates"
+        """``accelerates`` if the whole interval of the acceleration reaches 1, ``decelerates``
+        if not even its mean does; what lies between is ``unclear``.
+        """
+        last = self.acceleration.last
+        if last.low >= 1.0:
+            return "accelerates"
+        return "unclear" if last.mean >= 1.0 else "decelerates"
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def warning(path: Path, *, model: str | None = None, strategy: str = OWN) -> str
             f"back-test '{found.name}': this model may slow the search down, {factor}; "
             "choose another model or more starting labels, or search at random"
         )
+    if results[strategy].verdict == "unclear":
+        return (
+            f"back-test '{found.name}': too few seeds to tell that this model is no slower than "
+            f"chance, {factor}; run galena backtest with more --seeds"
+        )
     if model is not None and model != found.facts.model:
         return (
             f"back-test '{found.name}' was of {found.facts.model}, this campaign uses {model}: "

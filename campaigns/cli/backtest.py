@@ -204,5 +204,7 @@ def _print(result: BacktestResult, folder: Path) -> None:
         )
     for one in result.strategies:
         if one.verdict == "decelerates":
-            show.warn(f"{one.strategy} may be slower than random search on this task")
+            show.warn(f"{one.strategy} is slower than random search on this task")
+        elif one.verdict == "unclear":
+            show.warn(f"{one.strategy}: too few seeds to tell it from random search")
     typer.echo(f"{folder}")

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from campaigns.backtests import metrics
+from campaigns.backtests.result import Curve, StrategyResult
 
 
 @given(st.integers(1, 7), st.data())
@@ -129,3 +130,19 @@ def test_intervals_are_students(values):
         assert found == pytest.approx((values.mean(), low, high))
     else:
         assert found.high - found.low == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("low", "mean", "told"),
+    [
+        (1.0, 1.2, "accelerates"),
+        (0.9, 1.2, "unclear"),
+        (-27.5, 17.9, "unclear"),
+        (0.5, 0.9, "decelerates"),
+    ],
+)
+def test_the_verdict_tells_slow_from_too_few_seeds(low, mean, told):
+    flat = Curve((0.0,), (0.0,), (0.0,))
+    curve = Curve((mean,), (low,), (2 * mean - low,))
+    result = StrategyResult("s", 2, flat, curve, flat, flat, flat, (mean,), 0.0)
+    assert result.verdict == told
