@@ -66,8 +66,8 @@ def warning(path: Path, *, model: str | None = None, strategy: str = OWN) -> str
         )
     if results[strategy].verdict == "unclear":
         return (
-            f"back-test '{found.name}': too few seeds to tell that this model is no slower than "
-            f"chance, {factor}; run galena backtest with more --seeds"
+            f"back-test '{found.name}': too few seeds to tell that this model is no slower "
+            f"than chance, {factor}; run galena backtest with more --seeds"
         )
     if model is not None and model != found.facts.model:
         return (
