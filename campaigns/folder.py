@@ -102,6 +102,14 @@ class CampaignFolder:
         self.check_begun()
         return Ledger(self.ledger)
 
+    def campaign_id(self) -> str:
+        """What tells this campaign from another of the same name."""
+        ledger = self.open_existing()
+        try:
+            return str(ledger.get("campaign_id"))
+        finally:
+            ledger.close()
+
     def _refuse_foreign(self) -> None:
         """Do not start inside a folder that holds something else."""
         ours = {".lock", ".holder", self.spec.name, self.study.name, self.report.name}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from campaigns.learned import oracle_scores
 from campaigns.ledger import Ledger
 from campaigns.machinery import Machinery, Where, machinery_of
 from campaigns.progress import Silent, Watcher
+from campaigns.publishing import Publish
 from campaigns.questions import open_questions
 from campaigns.results import read_view
 from campaigns.rounds import Reached, confirm, run_round
@@ -25,8 +25,6 @@ from campaigns.worksheets import write_worksheets
 from materials.errors import InputError
 
 __all__ = ["Machinery", "Publish", "run_campaign"]
-
-Publish = Callable[[CampaignView], None]
 
 _MAY_CHANGE = {"galena", "model", "python"}
 """Versions on record for people; the others make the numbers."""

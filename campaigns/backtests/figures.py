@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from campaigns.backtests.result import BacktestResult, Curve
-from campaigns.reports.style import (
+from campaigns.pictures.style import (
     BLACK,
     BLUE,
     DOTS_PER_INCH,

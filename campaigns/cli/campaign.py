@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import answers, show, work
+from campaigns.cli import answers, report, show, work
 from campaigns.cli.show import ExitCode
 from campaigns.tracking.store import default_store
 
 if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
-    from campaigns.loop import Publish
     from campaigns.machinery import Where
     from campaigns.view import CampaignView
 
 SHORTLIST_ON_SCREEN = 20
-EXPERIMENT = "galena"
-"""MLflow's experiment, one for all campaigns of a store."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +31,7 @@ A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start
 )
 
 
+app.command()(report.report)
 app.command()(answers.answers)
 app.command()(work.work)
 
@@ -132,39 +130,6 @@ def status(
         _print_result(view, CampaignFolder(folder))
 
 
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="A campaign's folder.")],
-    *,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Folder to write to; FOLDER/report if not given."
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Write the report of the campaign in FOLDER: one HTML page, figures, a CSV.
-
-    Example: `galena campaign report runs/solar-absorber -o report/`
-    """
-    from campaigns.folder import CampaignFolder
-    from campaigns.reports import write_report
-    from campaigns.results import open_view
-
-    paths = write_report(open_view(folder), output or CampaignFolder(folder).report)
-    if as_json:
-        show.print_json(
-            {
-                "html": str(paths.html),
-                "csv": str(paths.csv),
-                "pngs": {name: str(path) for name, path in paths.pngs.items()},
-            }
-        )
-    else:
-        typer.echo(str(paths.html))
-
-
 def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
     """A campaign for machines."""
     html = place.report / "report.html"
@@ -194,6 +159,10 @@ def _run(
 ) -> CampaignView:
     from campaigns.loop import run_campaign
     from campaigns.progress import Live
+    from campaigns.publishing import publisher
+
+    def tell(problem: str) -> None:
+        show.side_console().print(f"Warning: {problem}", style="yellow")
 
     side = show.side_console() if as_json else show.console()
     live = Live(side)
@@ -203,7 +172,7 @@ def _run(
                 config,
                 place.path,
                 watcher=live,
-                publish=_publisher(place, tracking_uri or default_store(place.path)),
+                publish=publisher(place, tracking_uri or default_store(place.path), tell),
                 tracking_uri=tracking_uri,
                 where=where,
             )
@@ -212,36 +181,6 @@ def _run(
             "\nStopped. Nothing is lost: the same command goes on from here."
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def _publisher(place: CampaignFolder, store: str) -> Publish:
-    """Bring report and MLflow up to date; a campaign does not die of either."""
-    from campaigns.reports import write_report
-    from campaigns.tracking import Tracker
-    from materials.errors import GalenaError
-
-    def publish(view: CampaignView) -> None:
-        try:
-            write_report(view, place.report)
-            Tracker(store, EXPERIMENT).sync(
-                view, campaign_id=_campaign_id(place), report_folder=place.report
-            )
-        except GalenaError as error:
-            show.side_console().print(
-                f"Warning: {error}\nThe campaign goes on; it is brought up to date later.",
-                style="yellow",
-            )
-
-    return publish
-
-
-def _campaign_id(place: CampaignFolder) -> str:
-    """What tells this campaign from another of the same name."""
-    ledger = place.open_existing()
-    try:
-        return str(ledger.get("campaign_id"))
-    finally:
-        ledger.close()
 
 
 def _print_plan(config: CampaignConfig, place: CampaignFolder, *, as_json: bool) -> None:

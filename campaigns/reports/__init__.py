@@ -11,11 +11,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from campaigns.reports.crystals import gallery
-from campaigns.reports.figures import FIGURES
+from campaigns.pictures.figures import FIGURES
+from campaigns.pictures.gallery import gallery
+from campaigns.pictures.style import DOTS_PER_INCH
 from campaigns.reports.files import ReportError, write_whole
 from campaigns.reports.page import render
-from campaigns.reports.style import DOTS_PER_INCH
 from campaigns.view import CampaignView, decomposition_text
 
 __all__ = ["ReportError", "ReportPaths", "write_report"]

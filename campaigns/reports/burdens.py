@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from campaigns.config import CampaignConfig
-from campaigns.reports.style import formula_html
+from campaigns.reports.markup import formula_html
 from campaigns.view import CampaignView
 from materials.sustainability.columns import AXES, MIN_COVERAGE
 from materials.sustainability.incumbents import incumbent_formula

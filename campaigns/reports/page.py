@@ -16,8 +16,9 @@ from markupsafe import Markup
 from pymatgen.core.structure import Structure
 
 from campaigns.reports.burdens import AXIS_TITLES, burden_table
-from campaigns.reports.crystals import cif, space_group
-from campaigns.reports.style import formula_html, space_group_html
+from campaigns.reports.crystals import cif
+from campaigns.reports.markup import formula_html, space_group_html
+from campaigns.symmetry import space_group
 from campaigns.view import (
     CampaignView,
     agreement,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from campaigns.reports import style
+from campaigns.pictures import style
 from campaigns.screening.outputs import check_output, whole_file
 from materials.sustainability.sensitivity import Sensitivity
 

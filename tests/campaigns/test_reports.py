@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from pymatgen.core import Structure
 
+from campaigns.pictures.gallery import _with_faces
+from campaigns.pictures.style import formula_text
 from campaigns.reports import ReportError, write_report
 from campaigns.reports.burdens import burden_table
-from campaigns.reports.crystals import _with_faces, space_group
-from campaigns.reports.style import formula_html, formula_text, space_group_html
+from campaigns.reports.markup import formula_html, space_group_html
 from campaigns.steps import Outcome, Step
+from campaigns.symmetry import space_group
 from campaigns.trace import Trace
 from tests.campaigns.views import delafossite, empty_view, make_view, rocksalt, zincblende
 

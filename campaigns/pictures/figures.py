@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from campaigns.reports import style
+from campaigns.pictures import style
 from campaigns.view import (
     CampaignView,
     agreement,

@@ -1,4 +1,4 @@
-"""How figures and formulas look.
+"""How figures look.
 
 Colours are those of Okabe and Ito, told apart by readers with any colour vision
 (https://jfly.uni-koeln.de/color/).
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,8 +17,8 @@ ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 
 DOTS_PER_INCH = 160
-_NUMBER = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
-_AXIS = re.compile(r"([-_]\d)")
+NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
+"""The numbers of a formula, which are set low."""
 _OFFSETS = (
     *((9, 5), (9, -14), (-9, 5), (-9, -14), (0, 11), (0, -22)),
     *((26, 20), (-26, 20), (26, -30), (-26, -30), (40, 40), (-40, 40)),
@@ -27,34 +26,9 @@ _OFFSETS = (
 _NEAR = 22  # points: a name further from its point than this gets a line to it
 
 
-def formula_html(formula: str) -> Markup:
-    """``SnO2`` with its numbers set low, everything else escaped."""
-    return _marked(_NUMBER, formula, {"": Markup("<sub>{}</sub>")})
-
-
-def space_group_html(symbol: str) -> Markup:
-    """``F-43m`` and ``P6_3mc`` as they are printed: a bar over the 4, the 3 set low."""
-    marks = {"-": Markup('<span class="bar">{}</span>'), "_": Markup("<sub>{}</sub>")}
-    return _marked(_AXIS, symbol, marks)
-
-
-def _marked(pattern: re.Pattern[str], text: str, marks: dict[str, Markup]) -> Markup:
-    """``text`` escaped, with marks put around what the pattern's only group finds.
-
-    The mark is the one whose key the found text begins with, and the key itself is dropped.
-    """
-    parts = []
-    for index, part in enumerate(pattern.split(text)):  # plain and found text in turn
-        key = next((k for k in marks if part.startswith(k)), None) if index % 2 else None
-        parts.append(
-            escape(part) if key is None else marks[key].format(part.removeprefix(key))
-        )
-    return Markup("").join(parts)
-
-
 def formula_text(formula: str) -> str:
     """``SnO2`` for Matplotlib, its numbers set low."""
-    return _NUMBER.sub(r"$_{\1}$", formula.replace("$", ""))
+    return NUMBERS.sub(r"$_{\1}$", formula.replace("$", ""))
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:

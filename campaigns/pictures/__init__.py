@@ -1,0 +1,1 @@
+"""Pictures of campaigns, predictions and crystals, each also as data."""

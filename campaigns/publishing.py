@@ -1,0 +1,34 @@
+"""Where a campaign is shown besides its ledger: the report in its folder, and MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from campaigns.folder import CampaignFolder
+from campaigns.view import CampaignView
+from materials.errors import GalenaError
+
+Publish = Callable[[CampaignView], None]
+
+EXPERIMENT = "galena"
+"""MLflow's experiment, one for all campaigns of a store."""
+
+
+def publisher(place: CampaignFolder, store: str, tell: Callable[[str], None]) -> Publish:
+    """Brings report and MLflow up to date; a campaign does not die of either.
+
+    ``tell`` gets what could not be done, in words for people.
+    """
+    from campaigns.reports import write_report
+    from campaigns.tracking import Tracker
+
+    def publish(view: CampaignView) -> None:
+        try:
+            write_report(view, place.report)
+            Tracker(store, EXPERIMENT).sync(
+                view, campaign_id=place.campaign_id(), report_folder=place.report
+            )
+        except GalenaError as error:
+            tell(f"{error}\nThe campaign goes on; it is brought up to date later.")
+
+    return publish

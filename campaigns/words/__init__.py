@@ -1,0 +1,6 @@
+"""The languages Galena speaks: English, and the catalogues of others."""
+
+from campaigns.words.languages import LANGUAGES, language_of
+from campaigns.words.say import Words, words
+
+__all__ = ["LANGUAGES", "Words", "language_of", "words"]
