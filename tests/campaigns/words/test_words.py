@@ -22,7 +22,7 @@ def test_variables_count_in_the_order_of_gettext():
 
 
 def test_a_language_not_spoken_is_refused_with_those_that_are():
-    with pytest.raises(InputError, match="'xx' is not spoken.*español"):
+    with pytest.raises(InputError, match=r"'xx' is not spoken.*español"):
         language_of("xx")
 
 
