@@ -78,7 +78,7 @@ def accuracy(
         baselines=not skip_baselines,
         limit=limit,
         jobs=jobs,
-        say=side.print,
+        tell=side.print,
     )
     if output is not None:
         write_json(report, output)
@@ -147,7 +147,7 @@ def speed(
         )
     side = show.side_console()
     found = measuring.run_speed(
-        table, _folders(model or ["fast", "accurate"]), wanted, say=side.print
+        table, _folders(model or ["fast", "accurate"]), wanted, tell=side.print
     )
     if output is not None:
         measuring.write_json(found, output)
