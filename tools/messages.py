@@ -20,14 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
 
-from campaigns.words.say import CATALOGUES
-
 ROOT = Path(__file__).parents[1]
+CATALOGUES = ROOT / "campaigns" / "words" / "catalogues"
 KEYWORDS: dict[str, tuple[int, ...]] = {"say": (1,), "noted": (1,), "several": (1, 2)}
 TEMPLATES = (".html", ".jinja", ".j2")
 _COMMENT = "Translators:"
@@ -52,7 +52,7 @@ def found(root: Path = ROOT) -> Catalog:
 
 def _of_template(text: str) -> Iterator[str | tuple[str, str]]:
     """What a template gives to ``say(…)`` and ``say.several(…)``."""
-    for call in Environment().parse(text).find_all(nodes.Call):
+    for call in Environment(autoescape=True).parse(text).find_all(nodes.Call):
         target = call.node
         name = getattr(target, "attr", None) or getattr(target, "name", None)
         wanted = KEYWORDS.get(str(name))
@@ -112,10 +112,14 @@ def begin(language: str) -> Path:
     catalog = Catalog(
         locale=language,
         project="Galena",
-        copyright_holder="the Galena developers",
-        header_comment=f"# Galena in {language}.",
+        version="1",
+        msgid_bugs_address="see CONTRIBUTING.md",
+        last_translator="the Galena developers",
+        language_team="the Galena developers",
+        header_comment=f"# Galena in {Locale.parse(language).english_name}.",
         fuzzy=False,
     )
+    path.parent.mkdir(exist_ok=True)
     path.write_text(_text(catalog), encoding="utf-8")
     return path
 

@@ -78,7 +78,7 @@ def accuracy(
         baselines=not skip_baselines,
         limit=limit,
         jobs=jobs,
-        tell=side.print,
+        say=side.print,
     )
     if output is not None:
         write_json(report, output)

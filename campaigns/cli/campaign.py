@@ -13,9 +13,12 @@ from campaigns.cli import answers, report, show, work
 from campaigns.cli.show import ExitCode
 from campaigns.cli.speech import Language
 from campaigns.tracking.store import default_store
-from campaigns.words import Words, noted, words
+from campaigns.words import NOTHING, Words, noted, words
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
     from campaigns.machinery import Where
@@ -246,7 +249,7 @@ def _print_rounds(view: CampaignView, say: Words) -> None:
 def _cell(value: Any, say: Words) -> str:
     if value is None or value != value:  # NaN
         return NOTHING
-    return say.number(float(value), 0 if float(value) == int(value) else 3)
+    return say.number(float(value), 0 if float(value).is_integer() else 3)
 
 
 def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None:
@@ -254,10 +257,8 @@ def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None
     n_hits, n_shown = len(view.shortlist), SHORTLIST_ON_SCREEN
     n_new = int((~view.shortlist["known"].astype(bool)).sum())
     facts = (
-        say(STATUS[view.status]),
-        say.several(
-            "{n} oracle evaluation", "{n} oracle evaluations", len(view.verdicts)
-        ),
+        say.name(view.status),
+        say.several("{n} oracle evaluation", "{n} oracle evaluations", len(view.verdicts)),
         say.several("{n} hit", "{n} hits", n_hits),
         say.several(
             "{n} of them not among known formulas",
@@ -305,14 +306,14 @@ def _shortlist(view: CampaignView, say: Words) -> Table:
     ]
     grid = show.table(titles)
     for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
-        hull = row["energy_above_hull"]
+        hull, gap = row["energy_above_hull"], row["band_gap"]
         grid.add_row(
             row["formula"],
             row["prototype"],
             NOTHING if hull is None else say.signed(hull, 3),
-            with_deviation(row["band_gap"], row["band_gap_std"], say),
+            NOTHING if gap is None else say.uncertain(gap, row["band_gap_std"]),
             say("known") if row["known"] else say("new"),
             say.number(row["score"], 3),
-            *([say(STANDINGS[row["standing"]])] if tiers else []),
+            *([say.name(row["standing"] or "not asked")] if tiers else []),
         )
     return grid
