@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ CATALOGUES = ROOT / "campaigns" / "words" / "catalogues"
 KEYWORDS: dict[str, tuple[int, ...]] = {"say": (1,), "noted": (1,), "several": (1, 2)}
 TEMPLATES = (".html", ".jinja", ".j2")
 _COMMENT = "Translators:"
+_ALIKE = ("ca", "es", "fr", "it", "pt")
+"""Languages whose third form is for whole millions; no message is about so many."""
+_CHANGING = re.compile(r'"(POT-Creation-Date|PO-Revision-Date|Generated-By): .*\\n"\n')
+"""Headers that would differ with every run."""
 _WIDTH = 92
 
 
@@ -82,10 +87,8 @@ def updated(path: Path, template: Catalog) -> str:
     """A catalogue with exactly the messages of ``template``, as text."""
     with path.open("rb") as file:
         catalog = read_po(file, locale=path.stem, abort_invalid=True)
-    kept = catalog.revision_date, catalog.creation_date
     catalog.update(template, update_header_comment=False)
     catalog.obsolete.clear()
-    catalog.revision_date, catalog.creation_date = kept
     for message in catalog:
         message.previous_id = []
     return _text(catalog)
@@ -101,7 +104,7 @@ def _text(catalog: Catalog) -> str:
         ignore_obsolete=True,
         sort_by_file=True,
     )
-    return stream.getvalue().decode("utf-8")
+    return _CHANGING.sub("", stream.getvalue().decode("utf-8"))
 
 
 def begin(language: str) -> Path:
@@ -119,7 +122,8 @@ def begin(language: str) -> Path:
         header_comment=f"# Galena in {Locale.parse(language).english_name}.",
         fuzzy=False,
     )
-    path.parent.mkdir(exist_ok=True)
+    if catalog.num_plurals == 3 and language in _ALIKE:
+        catalog.mime_headers = [("Plural-Forms", "nplurals=2; plural=(n != 1);")]
     path.write_text(_text(catalog), encoding="utf-8")
     return path
 

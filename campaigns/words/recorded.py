@@ -29,6 +29,7 @@ _PATTERNS: Mapping[str, str] = {
     "symbol": r"\S+",
     "order": r"[A-Z][a-z]?(?: < [A-Z][a-z]?)*",
     "identifier": r"\S+",
+    "unit": r"[^;()]+",
     "phases": r"\d.*",
     "settings": r"\w+ [^,]+(?:, \w+ [^,]+)*",
     "value": rf"{_NUMBER}(?: \(\d+% of the mass\))?",
@@ -45,7 +46,7 @@ _PATTERNS: Mapping[str, str] = {
 _UNIT = r"eV|eV/atom|eV/Å|Å|s|GPa"
 _TOKEN = re.compile(
     rf"[(\[]*(?:{_NUMBER}|{_UNIT}|(?:[A-Z][a-z]?[+-]?|[()\[\].+-])+|[<>=+±–·|/-]+|"
-    r"\S*[\d_]\S*)[)\],;]*"
+    r"\S*\d\S*)[)\],;]*"
 )
 """A word that is none of any language."""
 _FIGURE = re.compile(rf"(?<![\w.:/+-]){_NUMBER}(?![\w.:/+-]|$(?<=nan)|$(?<=inf))")
