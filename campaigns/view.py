@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymatgen.core.structure import Structure
 
 from campaigns.config import CampaignConfig, Targets
+from campaigns.words import noted
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class CampaignView:
     """One row per call of a further oracle, with whatever else it found as columns."""
     n_waiting: int = 0
     """Questions to people that have no answer yet."""
+    started: str = ""
+    """When the campaign began, ISO 8601; empty where that is not on record."""
+    finished: str = ""
+    """When it was over, ISO 8601; empty as long as it is not."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """What decided in the last round, with version or hash (:mod:`campaigns.sources`)."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -185,13 +192,15 @@ class Stage:
 
     name: str
     count: int
-    lost: str = ""
+    lost: tuple[tuple[str, int], ...] = ()
+    """Why, as a message with ``{n}``, and how many."""
 
 
 def funnel(view: CampaignView) -> tuple[Stage, ...]:
     """From proposals to hits: how many passed each step and why the others did not.
 
-    What weighs nothing turns nothing down, and has no step.
+    What weighs nothing turns nothing down, and has no step. Names and reasons are messages, to
+    be put through :class:`campaigns.words.Words`.
     """
     total = view.rounds[["n_asked", "n_rejected", "n_duplicate", "n_valid"]].sum()
     chosen, valid = int(view.rounds["n_chosen"].sum()), int(total["n_valid"])
@@ -199,28 +208,30 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
     failed = int(view.verdicts["error"].notna().sum())
     waiting = chosen - len(view.verdicts)
     relaxes = "potential" in view.spec["oracle"]
-    lost = f"{failed:,} failed" + (f", {waiting:,} still to come" if waiting > 0 else "")
-    turned_down = f"{int(total['n_rejected']):,} turned down by filters"
-    again = f"{int(total['n_duplicate']):,} proposed before"
+    turned_down = (noted("turned down by filters: {n}"), int(total["n_rejected"]))
+    again = (noted("proposed before: {n}"), int(total["n_duplicate"]))
+    lost = [(noted("failed: {n}"), failed)]
+    lost += [(noted("still to come: {n}"), waiting)] if waiting > 0 else []
+    less = (noted("promised less: {n}"), valid - chosen)
     stages = [
-        Stage("Proposed", int(total["n_asked"])),
-        Stage("Valid and distinct", valid, f"{turned_down}, {again}"),
-        Stage("Chosen for the oracle", chosen, f"{valid - chosen:,} promised less"),
-        Stage("Relaxed" if relaxes else "Judged", len(seen), lost),
+        Stage(noted("Proposed"), int(total["n_asked"])),
+        Stage(noted("Valid and distinct"), valid, (turned_down, again)),
+        Stage(noted("Chosen for the oracle"), chosen, (less,)),
+        Stage(noted("Relaxed") if relaxes else noted("Judged"), len(seen), tuple(lost)),
     ]
     hull, gap = view.targets.energy_above_hull, view.targets.band_gap
     if hull.weight > 0:
         stable = seen[seen["energy_above_hull"].astype(float) <= hull.max]
-        above = f"{len(seen) - len(stable):,} above"
-        stages.append(Stage("Within the stability limit", len(stable), above))
+        above = (noted("above the limit: {n}"), len(seen) - len(stable))
+        stages.append(Stage(noted("Within the stability limit"), len(stable), (above,)))
         seen = stable
     hits = int(view.verdicts["hit"].astype(bool).sum())
     refuted = 0 if "standing" not in seen else int((seen["standing"] == "refuted").sum())
-    outside = len(seen) - hits - refuted
-    parts = [f"{outside:,} outside the window"] if gap.weight > 0 else []
-    parts += [f"{refuted:,} refuted by a further oracle"] if refuted else []
-    name = "Gap in the window: hits" if gap.weight > 0 else "Hits"
-    stages.append(Stage(name, hits, ", ".join(parts)))
+    outside = (noted("outside the window: {n}"), len(seen) - hits - refuted)
+    last = [outside] if gap.weight > 0 else []
+    last += [(noted("refuted by a further oracle: {n}"), refuted)] if refuted else []
+    name = noted("Gap in the window: hits") if gap.weight > 0 else noted("Hits")
+    stages.append(Stage(name, hits, tuple(last)))
     return tuple(stages)
 
 
