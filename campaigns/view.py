@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymatgen.core.structure import Structure
 
 from campaigns.config import CampaignConfig, Targets
+from campaigns.words import noted
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -203,23 +204,23 @@ def funnel(view: CampaignView) -> tuple[Stage, ...]:
     turned_down = f"{int(total['n_rejected']):,} turned down by filters"
     again = f"{int(total['n_duplicate']):,} proposed before"
     stages = [
-        Stage("Proposed", int(total["n_asked"])),
-        Stage("Valid and distinct", valid, f"{turned_down}, {again}"),
-        Stage("Chosen for the oracle", chosen, f"{valid - chosen:,} promised less"),
-        Stage("Relaxed" if relaxes else "Judged", len(seen), lost),
+        Stage(noted("Proposed"), int(total["n_asked"])),
+        Stage(noted("Valid and distinct"), valid, f"{turned_down}, {again}"),
+        Stage(noted("Chosen for the oracle"), chosen, f"{valid - chosen:,} promised less"),
+        Stage(noted("Relaxed") if relaxes else noted("Judged"), len(seen), lost),
     ]
     hull, gap = view.targets.energy_above_hull, view.targets.band_gap
     if hull.weight > 0:
         stable = seen[seen["energy_above_hull"].astype(float) <= hull.max]
         above = f"{len(seen) - len(stable):,} above"
-        stages.append(Stage("Within the stability limit", len(stable), above))
+        stages.append(Stage(noted("Within the stability limit"), len(stable), above))
         seen = stable
     hits = int(view.verdicts["hit"].astype(bool).sum())
     refuted = 0 if "standing" not in seen else int((seen["standing"] == "refuted").sum())
     outside = len(seen) - hits - refuted
     parts = [f"{outside:,} outside the window"] if gap.weight > 0 else []
     parts += [f"{refuted:,} refuted by a further oracle"] if refuted else []
-    name = "Gap in the window: hits" if gap.weight > 0 else "Hits"
+    name = noted("Gap in the window: hits") if gap.weight > 0 else noted("Hits")
     stages.append(Stage(name, hits, ", ".join(parts)))
     return tuple(stages)
 

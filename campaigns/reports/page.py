@@ -28,7 +28,7 @@ from campaigns.view import (
 )
 
 CAPTIONS = {
-    "gap_stability": (
+    "pareto": (
         "Every relaxed candidate. Bars show one standard deviation of the predicted gap. The "
         "dashed boundary is the Pareto front: at each distance from the middle of the window, "
         "the lowest energy above hull found within that distance; circles mark the candidates "
