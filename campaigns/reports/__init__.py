@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from campaigns.pictures.figures import FIGURES
 from campaigns.pictures.gallery import gallery
-from campaigns.pictures.style import DOTS_PER_INCH
+from campaigns.pictures.picture import figure_file
+from campaigns.pictures.registry import PICTURES
 from campaigns.reports.files import ReportError, write_whole
 from campaigns.reports.page import render
 from campaigns.view import CampaignView, decomposition_text
+from campaigns.words import words
 
 __all__ = ["ReportError", "ReportPaths", "write_report"]
 
@@ -41,11 +39,14 @@ def write_report(view: CampaignView, folder: Path) -> ReportPaths:
     Raises:
         ReportError: the folder cannot be written.
     """
-    images = {name: _png(draw(view)) for name, draw in FIGURES.items()}
+    say = words()
+    images = {name: picture.file(view, say) for name, picture in PICTURES.items()}
     best = view.shortlist.head(N_PICTURED)
     if len(best):
         named = zip(best["formula"], best["candidate_id"], strict=True)
-        images["crystals"] = _png(gallery([(f, view.structure(i)) for f, i in named]))
+        images["crystals"] = figure_file(
+            gallery([(f, view.structure(i)) for f, i in named])
+        )
     pngs = {
         name: write_whole(folder / f"{name}.png", image) for name, image in images.items()
     }
@@ -55,9 +56,3 @@ def write_report(view: CampaignView, folder: Path) -> ReportPaths:
     csv = write_whole(folder / "shortlist.csv", table.to_csv(index=False).encode())
     html = write_whole(folder / "report.html", render(view, images).encode())
     return ReportPaths(html=html, pngs=pngs, csv=csv)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": "Galena"})
-    return buffer.getvalue()
