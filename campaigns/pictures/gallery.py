@@ -32,13 +32,6 @@ def gallery(named: Sequence[tuple[str, Structure]], columns: int = 4) -> Figure:
     return figure
 
 
-def thumbnail(structure: Structure) -> Figure:
-    """One crystal's conventional cell, for a table or a card."""
-    figure = Figure(figsize=(2.2, 2.3), layout="constrained", facecolor="white")
-    _draw(figure.add_subplot(), structure)
-    return figure
-
-
 def _draw(axes: Axes, structure: Structure) -> None:
     from ase.visualize.plot import plot_atoms
 

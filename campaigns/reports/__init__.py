@@ -10,8 +10,6 @@ from enum import Enum
 from pathlib import Path
 
 from campaigns.grids import Grid, grid_of
-from campaigns.pictures.gallery import thumbnail
-from campaigns.pictures.picture import figure_file
 from campaigns.pictures.registry import PICTURES
 from campaigns.reports.build import build
 from campaigns.reports.content import Figure
@@ -19,6 +17,7 @@ from campaigns.reports.crystals import Hit, hits_of
 from campaigns.reports.files import ReportError, remove_others, write_whole
 from campaigns.reports.page import render
 from campaigns.reports.print import render_pdf
+from campaigns.reports.thumbnails import thumbnail
 from campaigns.view import CampaignView, decomposition_text
 from campaigns.words import Words, words
 
@@ -102,8 +101,7 @@ def write_report(
 
 def _thumbnails(hits: list[Hit]) -> dict[str, bytes]:
     """Small pictures of the first crystals, by candidate."""
-    best = hits[:N_PICTURED]
-    return {hit.candidate_id: figure_file(thumbnail(hit.crystal)) for hit in best}
+    return {hit.candidate_id: thumbnail(hit.cell) for hit in hits[:N_PICTURED]}
 
 
 def _csv(view: CampaignView) -> bytes:

@@ -47,13 +47,13 @@ def build(
         question(tell),
         answer(tell),
         shortlist(tell, hits, thumbnails, has_viewer=has_viewer),
-        why(tell) if view.traces else None,
         burdens,
         search(tell, _chosen(figures, [n for n in figures if n not in elsewhere])),
         trust(tell, _chosen(figures, _TRUST)),
         cost(tell, footprint(view, grid)),
         reproduce(tell),
         sources(tell, grid, shows_burdens=burdens is not None),
+        why(tell) if view.traces else None,
     )
     return Report(
         language=say.language,

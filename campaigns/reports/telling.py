@@ -51,8 +51,6 @@ class Telling:
 
     def with_unit(self, value: Any, digits: int, unit: str) -> str:
         """``0.04 eV``, which no line breaks apart."""
-        if unit.startswith("%"):
-            return self.say.percent(float(value), digits)
         return f"{self.number(value, digits)}\u00a0{marks.name(unit)}"
 
     def plus_minus(self, value: Any, deviation: Any, digits: int = 2) -> str:
@@ -62,8 +60,17 @@ class Telling:
             return self.number(value, digits)
         return f"{self.number(value, digits)} ± {self.number(deviation, digits)}"
 
+    def duration(self, hours: float | None) -> str:
+        """``2 h 5 min``; a dash where nothing is on record."""
+        return NOTHING if hours is None else self.say.duration(hours * 3600.0)
+
     def percent(self, share: Any, digits: int = 0) -> str:
         """``82%``; a dash where there is none."""
         if share is None or pd.isna(share):
             return NOTHING
         return self.say.percent(float(share), digits)
+
+
+def headed(text: str) -> str:
+    """A name as it stands at the head of a row or column, its first letter large."""
+    return text[:1].upper() + text[1:]

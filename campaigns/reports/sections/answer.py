@@ -38,8 +38,8 @@ def found(tell: Telling) -> str:
         return say("No candidate has been judged yet, so there is no answer yet.")
     if len(view.shortlist):
         return say.several(
-            "{n} crystal meets every target, of {judged} judged: {formula} ({numbers}).",
-            "{n} crystals meet every target, of {judged} judged; the best by score is "
+            "Of the crystals judged ({judged}), {n} meets every target: {formula} ({numbers}).",
+            "Of the crystals judged ({judged}), {n} meet every target; the best by score is "
             "{formula} ({numbers}).",
             len(view.shortlist),
             judged=len(seen),

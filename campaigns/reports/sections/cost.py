@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+
 from campaigns.footprint import Factor, Footprint, OracleCost
 from campaigns.grids import WORLD
 from campaigns.reports.content import Block, Column, Kind, Paragraph, Section, Table
 from campaigns.reports.marks import code, english, name
 from campaigns.reports.names import kind_name
-from campaigns.reports.telling import NOTHING, Telling
+from campaigns.reports.telling import NOTHING, Telling, headed
 
 
 def cost(tell: Telling, spent: Footprint) -> Section:
@@ -30,7 +32,7 @@ def _calls(tell: Telling, spent: Footprint) -> Table:
         Column(say("Kind"), weight=1.5),
         Column(say("Calls"), kind=Kind.NUMBER),
         Column(say("Failed"), kind=Kind.NUMBER),
-        Column(say("Computing"), "h", Kind.NUMBER),
+        Column(say("Computing"), kind=Kind.NUMBER),
     )
     rows = tuple(_oracle(tell, oracle) for oracle in spent.oracles)
     return Table(say("Oracle calls"), columns, rows)
@@ -40,23 +42,23 @@ def _oracle(tell: Telling, oracle: OracleCost) -> tuple[str, ...]:
     say = tell.say
     return (
         name(oracle.name),
-        kind_name(oracle.kind, say),
+        headed(kind_name(oracle.kind, say)),
         say.number(oracle.calls),
         say.number(oracle.failed),
-        tell.number(oracle.hours, 3),
+        tell.duration(oracle.hours),
     )
 
 
 def _hours(tell: Telling, spent: Footprint) -> Table:
     say = tell.say
     judging = sum(oracle.hours for oracle in spent.oracles)
-    columns = (Column(say("Time"), weight=2.5), Column(say("Hours"), "h", Kind.NUMBER))
+    columns = (Column(say("What for"), weight=2.5), Column(say("Duration"), kind=Kind.NUMBER))
     waiting, elapsed = spent.waiting_hours, spent.elapsed_hours
     rows = (
-        (say("Proposing, predicting, learning"), tell.number(spent.proposing_hours)),
-        (say("Oracles, all processes together"), tell.number(judging)),
-        (say("Waiting: for answers, restarts, other work"), tell.number(waiting)),
-        (say("From beginning to end, by the clock"), tell.number(elapsed)),
+        (say("Proposing, predicting, learning"), tell.duration(spent.proposing_hours)),
+        (say("Oracles, all processes together"), tell.duration(judging)),
+        (say("Waiting: for answers, restarts, other work"), tell.duration(waiting)),
+        (say("From beginning to end, by the clock"), tell.duration(elapsed)),
     )
     return Table(say("Where the time went"), columns, rows)
 
@@ -128,15 +130,12 @@ def _factor(tell: Telling, title: str, factor: Factor, unit: str) -> tuple[str, 
 
 
 def _place(tell: Telling, spent: Footprint) -> str:
-    from babel import Locale
-
     say, place = tell.say, spent.grid.place
     if place == WORLD:
         return say("Grid, the world's mean")
     if not place:
         return say("Grid")
-    country = Locale.parse(say.language).territories.get(place, place)
-    return say("Grid of {country}", country=country)
+    return say("Grid of the country {code}", code=name(place))
 
 
 def _left_out(tell: Telling) -> str:
@@ -156,8 +155,6 @@ def _amount(tell: Telling, value: float, unit: str) -> str:
 
 def _two_digits(value: float) -> str:
     """``0.0041``, ``12``, ``340``: no exponent that a reader would stumble over."""
-    from math import floor, log10
-
     if value <= 0.0:
         return "0"
     digits = 1 - floor(log10(value))

@@ -13,7 +13,7 @@ from campaigns.reports.content import (
 )
 from campaigns.reports.marks import english, formula
 from campaigns.reports.names import stage_name
-from campaigns.reports.telling import Telling
+from campaigns.reports.telling import Telling, headed
 from campaigns.view import Stage, funnel, rejection_counts
 
 
@@ -65,7 +65,7 @@ def _rejections(tell: Telling) -> Table:
     )
     rows = tuple(
         (
-            stage_name(row["filter"], say),
+            headed(stage_name(row["filter"], say)),
             say.number(int(row["count"])),
             formula(row["formula"]),
             english(row["value"]),

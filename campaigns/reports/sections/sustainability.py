@@ -6,7 +6,7 @@ from campaigns.reports.burdens import BurdenRow, BurdenTable, burden_table
 from campaigns.reports.content import Column, Figure, Kind, Paragraph, Section, Table
 from campaigns.reports.marks import formula
 from campaigns.reports.names import axis_name
-from campaigns.reports.telling import Telling
+from campaigns.reports.telling import Telling, headed
 from materials.sustainability.columns import AXES
 
 DRAWS = 10_000
@@ -52,7 +52,7 @@ def _table(table: BurdenTable, tell: Telling) -> Table:
             if table.k
             else []
         ),
-        *(Column(axis_name(axis, say), kind=Kind.NUMBER) for axis in AXES),
+        *(Column(headed(axis_name(axis, say)), kind=Kind.NUMBER) for axis in AXES),
     )
     caption = say("Burdens of the hits, 0 to 1, less is better")
     return Table(caption, columns, tuple(_row(row, table.k, tell) for row in table.rows))

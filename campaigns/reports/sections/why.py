@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from campaigns.reports.content import Column, Fold, Kind, Paragraph, Section, Table
 from campaigns.reports.marks import code, english, formula, name
 from campaigns.reports.names import stage_name
-from campaigns.reports.telling import Telling
+from campaigns.reports.telling import Telling, headed
 from campaigns.steps import Outcome, Step
 from campaigns.trace import Trace
 
+_HASH = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOTED: "·"}
 
 
@@ -18,7 +21,7 @@ def why(tell: Telling) -> Section:
     command = code("galena explain FORMULA --folder FOLDER")
     intro = say(
         "Every decision on each hit, as it was put on record then: ✓ passed, ✗ failed, · noted "
-        "and decides nothing. For any other candidate: {command}.",
+        "and decides nothing. For any other candidate, and for hashes in full: {command}.",
         command=command,
     )
     folds = tuple(_trace(trace, tell) for trace in tell.view.traces)
@@ -43,12 +46,12 @@ def _trace(trace: Trace, tell: Telling) -> Fold:
 
 def _row(step: Step, tell: Telling) -> tuple[str, ...]:
     return (
-        stage_name(step.stage, tell.say),
+        headed(stage_name(step.stage, tell.say)),
         tell.say.number(step.round),
         _MARKS[step.outcome],
         _recorded(step.value),
         _recorded(step.threshold),
-        name(step.source),
+        name(_HASH.sub(r"\1…", step.source)),
     )
 
 
