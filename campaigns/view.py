@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymatgen.core.structure import Structure
 
 from campaigns.config import CampaignConfig, Targets
-from campaigns.words import noted
+from campaigns.words import ENGLISH, Words
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -192,46 +192,56 @@ class Stage:
 
     name: str
     count: int
-    lost: tuple[tuple[str, int], ...] = ()
-    """Why, as a message with ``{n}``, and how many."""
+    lost: str = ""
 
 
-def funnel(view: CampaignView) -> tuple[Stage, ...]:
+def funnel(view: CampaignView, say: Words = ENGLISH) -> tuple[Stage, ...]:
     """From proposals to hits: how many passed each step and why the others did not.
 
-    What weighs nothing turns nothing down, and has no step. Names and reasons are messages, to
-    be put through :class:`campaigns.words.Words`.
+    What weighs nothing turns nothing down, and has no step. Names and losses are in the
+    language of ``say``.
     """
     total = view.rounds[["n_asked", "n_rejected", "n_duplicate", "n_valid"]].sum()
     chosen, valid = int(view.rounds["n_chosen"].sum()), int(total["n_valid"])
     seen = judged(view.verdicts)
     failed = int(view.verdicts["error"].notna().sum())
     waiting = chosen - len(view.verdicts)
+    rejected, again = int(total["n_rejected"]), int(total["n_duplicate"])
+    several = say.several
+    early = [
+        several("{n} turned down by filters", "{n} turned down by filters", rejected),
+        several("{n} proposed before", "{n} proposed before", again),
+    ]
+    worse = several("{n} promised less", "{n} promised less", valid - chosen)
+    lost = [several("{n} failed", "{n} failed", failed)]
+    if waiting > 0:
+        lost.append(several("{n} still to come", "{n} still to come", waiting))
     relaxes = "potential" in view.spec["oracle"]
-    turned_down = (noted("turned down by filters: {n}"), int(total["n_rejected"]))
-    again = (noted("proposed before: {n}"), int(total["n_duplicate"]))
-    lost = [(noted("failed: {n}"), failed)]
-    lost += [(noted("still to come: {n}"), waiting)] if waiting > 0 else []
-    less = (noted("promised less: {n}"), valid - chosen)
     stages = [
-        Stage(noted("Proposed"), int(total["n_asked"])),
-        Stage(noted("Valid and distinct"), valid, (turned_down, again)),
-        Stage(noted("Chosen for the oracle"), chosen, (less,)),
-        Stage(noted("Relaxed") if relaxes else noted("Judged"), len(seen), tuple(lost)),
+        Stage(say("Proposed"), int(total["n_asked"])),
+        Stage(say("Valid and distinct"), valid, ", ".join(early)),
+        Stage(say("Chosen for the oracle"), chosen, worse),
+        Stage(say("Relaxed") if relaxes else say("Judged"), len(seen), ", ".join(lost)),
     ]
     hull, gap = view.targets.energy_above_hull, view.targets.band_gap
     if hull.weight > 0:
         stable = seen[seen["energy_above_hull"].astype(float) <= hull.max]
-        above = (noted("above the limit: {n}"), len(seen) - len(stable))
-        stages.append(Stage(noted("Within the stability limit"), len(stable), (above,)))
+        above = several("{n} above", "{n} above", len(seen) - len(stable))
+        stages.append(Stage(say("Within the stability limit"), len(stable), above))
         seen = stable
     hits = int(view.verdicts["hit"].astype(bool).sum())
     refuted = 0 if "standing" not in seen else int((seen["standing"] == "refuted").sum())
-    outside = (noted("outside the window: {n}"), len(seen) - hits - refuted)
-    last = [outside] if gap.weight > 0 else []
-    last += [(noted("refuted by a further oracle: {n}"), refuted)] if refuted else []
-    name = noted("Gap in the window: hits") if gap.weight > 0 else noted("Hits")
-    stages.append(Stage(name, hits, tuple(last)))
+    outside = len(seen) - hits - refuted
+    late = []
+    if gap.weight > 0:
+        late.append(several("{n} outside the window", "{n} outside the window", outside))
+    if refuted:
+        told = several(
+            "{n} refuted by a further oracle", "{n} refuted by a further oracle", refuted
+        )
+        late.append(told)
+    name = say("Gap in the window: hits") if gap.weight > 0 else say("Hits")
+    stages.append(Stage(name, hits, ", ".join(late)))
     return tuple(stages)
 
 

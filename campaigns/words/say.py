@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, Literal, SupportsFloat, SupportsIndex
 
 from campaigns.words import formats
 from campaigns.words.languages import language_of
+
+if TYPE_CHECKING:
+    from campaigns.words.recorded import Recorded
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 
@@ -45,6 +48,21 @@ class Words:
         said, english = self.catalogue.ngettext(one, many, n), one if n == 1 else many
         return self._filled(said, english, {"n": n} | values)
 
+    def recorded(self, text: str) -> Recorded:
+        """A text on record, in English there: what a filter, an oracle or an error said.
+
+        What nobody knows stays English; ``.language`` of what comes back says which it is.
+        """
+        from campaigns.words.recorded import recorded
+
+        return recorded(text, self)
+
+    def name(self, identifier: str) -> str:
+        """What people call a column, filter or stage: ``energy above hull``."""
+        from campaigns.words.names import name_of
+
+        return name_of(identifier, self)
+
     def number(self, value: float, digits: int | None = None) -> str:
         """A number as this language writes it, with a real minus sign; a dash for NaN.
 
@@ -55,6 +73,13 @@ class Words:
     def signed(self, value: float, digits: int) -> str:
         """A number with its sign, also where that is a plus."""
         return formats.signed(value, digits, self.language)
+
+    def uncertain(self, value: float, std: float | None, digits: int = 2) -> str:
+        """``1.23 ± 0.10``; the number alone where nobody knows its deviation."""
+        text = self.number(value, digits)
+        if std is None or std != std or text == formats.NOTHING:
+            return text
+        return f"{text} ± {self.number(std, digits)}"
 
     def figure(self, text: str) -> str:
         """A number that Python wrote, ``f"{x:.3g}"``, digit for digit as here."""
