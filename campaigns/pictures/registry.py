@@ -7,12 +7,17 @@ from types import MappingProxyType
 
 from campaigns.pictures import (
     acquisition,
+    burdens,
     calibration,
     discovery,
+    elements,
     funnel,
+    gallery,
     gaps,
     learning,
     pareto,
+    sustainability,
+    ternary,
 )
 from campaigns.pictures.picture import Format, Picture
 from campaigns.view import CampaignView
@@ -21,7 +26,11 @@ from campaigns.words import Words
 PICTURES: Mapping[str, Picture] = MappingProxyType(
     {
         module.PICTURE.name: module.PICTURE
-        for module in (pareto, discovery, funnel, acquisition, learning, calibration, gaps)
+        for module in (
+            *(gallery, pareto, ternary, sustainability, burdens),
+            *(discovery, acquisition, funnel, elements),
+            *(learning, calibration, gaps),
+        )
     }
 )
 """By name, in the order of a report."""

@@ -89,6 +89,12 @@ def _lines(text: str, width: float, size: float) -> str:
     return broken(text, max(12, int(72 * width / (0.5 * size))))
 
 
+def leave_layout(axes: Axes) -> None:
+    """Let the layout not measure what is inside the axes: with hundreds of parts it is slow."""
+    for part in (*axes.patches, *axes.texts, *axes.lines):
+        part.set_in_layout(False)
+
+
 def fit(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
     """Limits that hold all points, whatever their bars."""
     for values, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
