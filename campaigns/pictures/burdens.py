@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from campaigns.config import CampaignConfig
 from campaigns.pictures import style
-from campaigns.pictures.periodic import draw_table, places
+from campaigns.pictures.periodic import MAP, draw_table, places
 from campaigns.pictures.picture import Picture, with_units
 from campaigns.view import CampaignView
 from campaigns.words import Words, noted, words
@@ -58,6 +58,7 @@ def draw_burdens(
         framed=framed,
         crossed=crossed,
         limits=(0.0, 1.0),
+        map_name=f"{MAP}_r",
     )
     return figure
 
@@ -89,10 +90,10 @@ def draw(view: CampaignView, say: Words) -> Figure:
 def caption(view: CampaignView, say: Words) -> str:
     """What is shown and how to read it."""
     told = say(
-        "The burden index of each element by the weights of this campaign, from 0 (none) to 1 "
-        "(the worst); white where too little is known. Strong frames are elements that the "
-        "specification allows. An element is judged as such here, a compound by all of its "
-        "elements."
+        "The burden index of each element by the weights of this campaign, from 0 (none, pale) "
+        "to 1 (the worst, dark); white where too little is known. Strong frames are elements "
+        "that the specification allows. An element is judged as such here, a compound by all "
+        "of its elements."
     )
     wish = view.spec.get("better_than")
     if not wish:

@@ -19,6 +19,7 @@ from campaigns.words import Words
 MAP = "cividis"
 """Even in lightness, so that it serves in grey print and for any colour vision
 (Nuñez et al., PLoS ONE 13, e0199239 (2018))."""
+_MIDDLE = 0.179  # luminance on which black and white are read equally well, 4.6 to 1
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 _LONGEST = 3  # letters of a value that a cell holds; others are told by colour alone
 _F_BLOCK = 0.35  # of a cell, between the table and the rows of the f block
@@ -51,6 +52,7 @@ def draw_table(
     framed: Collection[str] = (),
     crossed: Collection[str] = (),
     limits: tuple[float, float] | None = None,
+    map_name: str = MAP,
 ) -> None:
     """Colour the cell of each element by its value, and write the value where it fits.
 
@@ -66,7 +68,7 @@ def draw_table(
         if row > 8 and not with_f:
             continue
         value = known.get(name)
-        colour = _WHITE if value is None else colormaps[MAP](float(scale(value)))
+        colour = _WHITE if value is None else colormaps[map_name](float(scale(value)))
         _cell(axes, name, column, row, colour, strong=name in framed)
         if value is not None:
             text = say.number(value, digits)
@@ -93,7 +95,7 @@ def draw_table(
     if known:
         place = axes.inset_axes((0.15, 0.9, 0.42, 0.045))
         bar = figure.colorbar(
-            ScalarMappable(scale, colormaps[MAP]), cax=place, orientation="horizontal"
+            ScalarMappable(scale, colormaps[map_name]), cax=place, orientation="horizontal"
         )
         bar.ax.tick_params(labelsize=9.5, colors=style.BLACK)
         style.numbers(bar.ax, say, whole="x" if digits == 0 else "")
@@ -130,7 +132,7 @@ def _cell(
 
 def ink(colour: tuple[float, ...]) -> str:
     """Black or white, whichever is better read on ``colour``."""
-    return style.BLACK if luminance(colour) > 0.2 else "white"
+    return "black" if luminance(colour) > _MIDDLE else "white"
 
 
 def luminance(colour: tuple[float, ...]) -> float:
