@@ -114,6 +114,7 @@ def _draw_parity(figure: Figure, axes: Axes, seen: pd.DataFrame, say: Words) -> 
     )
     low, high = min(predicted.min(), found.min()), max(predicted.max(), found.max())
     axes.plot([low, high], [low, high], color=style.SOFT, linewidth=1.2, linestyle="--")
+    style.fit(axes, predicted, found)
     style.numbers(axes, say)
     if seen["round"].nunique() > 1:
         bar = figure.colorbar(dots, ax=axes, ticks=MaxNLocator(integer=True, nbins=6))

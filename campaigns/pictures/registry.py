@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from campaigns.pictures import discovery, funnel, learning, pareto
+from campaigns.pictures import (
+    acquisition,
+    burdens,
+    calibration,
+    discovery,
+    elements,
+    funnel,
+    gallery,
+    gaps,
+    learning,
+    pareto,
+    sustainability,
+    ternary,
+)
 from campaigns.pictures.picture import Format, Picture
 from campaigns.view import CampaignView
 from campaigns.words import Words
@@ -13,7 +26,11 @@ from campaigns.words import Words
 PICTURES: Mapping[str, Picture] = MappingProxyType(
     {
         module.PICTURE.name: module.PICTURE
-        for module in (pareto, discovery, funnel, learning)
+        for module in (
+            *(gallery, pareto, ternary, sustainability, burdens),
+            *(discovery, acquisition, funnel, elements),
+            *(learning, calibration, gaps),
+        )
     }
 )
 """By name, in the order of a report."""

@@ -11,9 +11,11 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
+from numpy.typing import ArrayLike
 
 from campaigns.words import Words
 
@@ -65,7 +67,7 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> None:
     """
     width, height = _size(axes)
     axes.set_xlabel(_lines(x, width, 11), fontsize=11, color=BLACK)
-    axes.set_ylabel(_lines(y, height, 11), fontsize=11, color=BLACK)
+    axes.set_ylabel(_lines(y, 0.75 * height, 11), fontsize=11, color=BLACK)
     if title:
         text = _lines(title, width, 13)
         axes.set_title(text, fontsize=12, loc="left", color=BLACK, fontweight="bold")
@@ -73,8 +75,8 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> None:
 
 def _size(axes: Axes) -> tuple[float, float]:
     """Width and height in inches, before the layout makes room for text."""
-    pixels = axes.get_window_extent().size / axes.figure.dpi
-    return float(pixels[0]), float(pixels[1])
+    extent, dpi = axes.get_window_extent(), axes.figure.dpi
+    return extent.width / dpi, extent.height / dpi
 
 
 def broken(text: str, width: int) -> str:
@@ -85,6 +87,20 @@ def broken(text: str, width: int) -> str:
 def _lines(text: str, width: float, size: float) -> str:
     """``text`` in lines of ``width`` inches at ``size`` points."""
     return broken(text, max(12, int(72 * width / (0.5 * size))))
+
+
+def leave_layout(axes: Axes) -> None:
+    """Let the layout not measure what is inside the axes: with hundreds of parts it is slow."""
+    for part in (*axes.patches, *axes.texts, *axes.lines):
+        part.set_in_layout(False)
+
+
+def fit(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
+    """Limits that hold all points, whatever their bars."""
+    for values, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
+        low, high = float(np.min(values)), float(np.max(values))
+        margin = 0.06 * (high - low) or 0.5
+        limit(low - margin, high + margin)
 
 
 def notice(axes: Axes, text: str) -> None:
