@@ -59,7 +59,7 @@ def in_words(trace: Trace, say: Words) -> Trace:
             stage=say.name(step.stage),
             value=say.recorded(step.value),
             threshold=say.recorded(step.threshold),
-            source=say.recorded(step.source),
+            source=say.source(step.source),
         )
         for step in trace.steps
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Self
 
-from campaigns.words.names import name_of
+from campaigns.words.names import NAMES, name_of
 from campaigns.words.say import ENGLISH, Words, noted
 from campaigns.words.sentences import SENTENCES
 
@@ -73,6 +73,24 @@ def recorded(text: str, say: Words) -> Recorded:
     return (
         Recorded(text, ENGLISH.language) if said is None else Recorded(said, say.language)
     )
+
+
+def source(text: str, say: Words) -> str:
+    """What decided, with versions: ``predictor x-1+ab, corrected by 16 verdicts``.
+
+    Kinds are said; names, versions and hashes are nobody's language.
+    """
+    parts = text.split(", ")
+    return ", ".join(_recognised(part, say) or _named(part, say) for part in parts)
+
+
+def _named(text: str, say: Words) -> str:
+    """``training data mp.parquet sha256:…``: the kind said, the rest as it is."""
+    words = text.split(" ")
+    for n in range(len(words), 0, -1):
+        if (kind := " ".join(words[:n])) in NAMES:
+            return " ".join([say(NAMES[kind]), *words[n:]])
+    return text
 
 
 @lru_cache(maxsize=4096)

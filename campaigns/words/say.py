@@ -57,6 +57,12 @@ class Words:
 
         return recorded(text, self)
 
+    def source(self, text: str) -> str:
+        """What decided, with its version, as a trace names it."""
+        from campaigns.words.recorded import source
+
+        return text if self.language == "en" else source(text, self)
+
     def name(self, identifier: str) -> str:
         """What people call a column, filter or stage: ``energy above hull``."""
         from campaigns.words.names import name_of
