@@ -302,7 +302,7 @@ def test_only_numbers_become_metrics():
 def test_the_page_is_served_to_this_machine_only(tracker):
     command = ui_command(tracker.uri, 5000)
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert ui_environment()["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert ui_environment(tracker.uri)["MLFLOW_DISABLE_TELEMETRY"] == "true"
     with pytest.raises(TrackingError, match="run a campaign first"):
         ui_command("sqlite:///nowhere/mlflow.db", 5000)
 
