@@ -23,7 +23,14 @@ if TYPE_CHECKING:
         Tracked,
         Tracker,
     )
-    from campaigns.tracking.server import free_port, ui_command, ui_environment
+    from campaigns.tracking.server import (
+        first_page,
+        free_port,
+        is_loopback,
+        open_when_ready,
+        ui_command,
+        ui_environment,
+    )
     from campaigns.tracking.store import (
         AwayError,
         TrackingError,
@@ -38,7 +45,10 @@ _HOMES = {
     "registry": ("RegisteredModel", "describe_model", "list_models", "register_model"),
     "resolve": ("LocalModel", "local_model"),
     "runs": ("KIND_TAG", "PARENT_TAG", "ROUND_TAG", "Tracked", "Tracker"),
-    "server": ("free_port", "ui_command", "ui_environment"),
+    "server": (
+        *("first_page", "free_port", "is_loopback", "open_when_ready"),
+        *("ui_command", "ui_environment"),
+    ),
     "store": (
         *("AwayError", "TrackingError", "database_path", "default_store", "model_store"),
         "shown",
@@ -58,11 +68,14 @@ __all__ = [
     "database_path",
     "default_store",
     "describe_model",
+    "first_page",
     "flat",
     "free_port",
+    "is_loopback",
     "list_models",
     "local_model",
     "model_store",
+    "open_when_ready",
     "register_model",
     "round_metrics",
     "shown",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -40,6 +41,14 @@ _AWAY = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP codes of what may pass; MLflow tells a refused connection as 500."""
 
 
+_CAUSE = re.compile(
+    r"Max retries exceeded.*?(?:\[Errno -?\d+\] )?"
+    r"(Connection refused|Name or service not known|No route to host"
+    r"|Temporary failure in name resolution|timed out|certificate verify failed)",
+    re.DOTALL,
+)
+
+
 def open_client(uri: str) -> MlflowClient:
     """A client that says nothing, calls no one else, and leaves MLflow's global state alone.
 
@@ -60,9 +69,10 @@ def open_client(uri: str) -> MlflowClient:
 
 
 def quiet_mlflow() -> None:
-    """No telemetry, which is decided while MLflow is imported, no bars, and warnings only."""
+    """No telemetry, which is decided while MLflow is imported, no bars and no addresses."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -116,9 +126,9 @@ def explained(uri: str, *, problem: str, advice: str) -> Iterator[None]:
             f"{shown(uri)}: {problem}: {error}; install what is missing. {advice}"
         ) from error
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = scrubbed(uri, str(error).strip().partition("\n")[0]).rstrip(".")
         kind = AwayError if not is_file(uri) and _may_pass(error) else TrackingError
-        raise kind(f"{shown(uri)}: {problem}: {first}. {advice}") from None
+        reason = scrubbed(uri, _reason(error))
+        raise kind(f"{shown(uri)}: {problem}: {reason}. {advice}") from None
 
 
 @contextmanager
@@ -134,11 +144,23 @@ def _asked_once() -> Iterator[None]:
 
 def _may_pass(error: Exception) -> bool:
     from mlflow.exceptions import MlflowException
+    from requests import RequestException
     from sqlalchemy.exc import OperationalError
 
     if isinstance(error, MlflowException):
-        return error.get_http_status_code() in _AWAY
+        code: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        return code in _AWAY
+    if isinstance(error, RequestException):
+        return error.response is None or error.response.status_code in _AWAY
     return isinstance(error, OperationalError | ConnectionError | TimeoutError)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what was said; of a long tale of retries, its cause."""
+    told = str(error).strip()
+    if cause := _CAUSE.search(told):
+        return f"no answer ({cause[1]})"
+    return told.partition("\n")[0].rstrip(".")
 
 
 def _knock(uri: str, place: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import subprocess
 import sys
 
+from campaigns.tracking.client import explained, open_client
 from campaigns.tracking.moved import follow_artifacts
 from campaigns.tracking.store import (
     TrackingError,
@@ -88,3 +90,30 @@ def free_port(preferred: int, *, host: str = LOOPBACK) -> int:
                 continue
             return port
     raise TrackingError(f"no free port on {host} from {preferred} on; name another")
+
+
+def first_page(uri: str, address: str, experiment: str) -> str:
+    """Where to begin looking: the experiment's runs, or the list of experiments.
+
+    Both are asked for as MLflow's model training shows them; its home page is laid out for
+    language models.
+    """
+    view = "?workflowType=machine_learning"
+    try:
+        with explained(uri, problem="MLflow could not be read", advice=""):
+            found = open_client(uri).get_experiment_by_name(experiment)
+    except TrackingError:  # the page itself says what is wrong
+        found = None
+    place = f"/{found.experiment_id}/runs" if found else ""
+    return f"{address.rstrip('/')}/#/experiments{place}{view}"
+
+
+def open_when_ready(page: str) -> None:
+    """Open a page in the browser as soon as its server answers; does not wait for it."""
+    subprocess.Popen(
+        [sys.executable, "-m", "campaigns.tracking.opening", page],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
