@@ -79,6 +79,12 @@ class CampaignView:
     """One row per call of a further oracle, with whatever else it found as columns."""
     n_waiting: int = 0
     """Questions to people that have no answer yet."""
+    started: str = ""
+    """When the campaign began, ISO 8601; empty where that is not on record."""
+    finished: str = ""
+    """When it was over, ISO 8601; empty as long as it is not."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """What decided in the last round, with version or hash (:mod:`campaigns.sources`)."""
 
     def __post_init__(self) -> None:
         wanted = {
