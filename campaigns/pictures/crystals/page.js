@@ -3,8 +3,14 @@
 (async () => {
   const { crystals, words } = JSON.parse(document.getElementById("crystals").textContent);
   const view = document.getElementById("view");
-  const home = { eye: { x: 0.55, y: -2.0, z: 0.45 }, up: { x: 0, y: 0, z: 1 }, center: { x: 0, y: 0, z: 0 } };
-  let camera = structuredClone(home);
+  let camera = home();
+
+  /* Slightly from above; from further away where the view is narrow. */
+  function home() {
+    const far = 1.75 / Math.min(1, (1.2 * view.clientWidth) / view.clientHeight);
+    return { eye: { x: 0.26 * far, y: -0.94 * far, z: 0.22 * far }, up: { x: 0, y: 0, z: 1 },
+      center: { x: 0, y: 0, z: 0 } };
+  }
 
   function fail(text) {
     const trouble = document.getElementById("trouble");
@@ -94,7 +100,19 @@
     return traces;
   }
 
-  const axis = { visible: false, showspikes: false };
+  /* Ranges that hold every ball, the longest side of length one. */
+  function sceneOf(cells) {
+    const ranges = [0, 1, 2].map((axis) => {
+      const all = [...cells.positions, ...cells.edges.flat()].map((point) => point[axis]);
+      return [Math.min(...all) - 1.3, Math.max(...all) + 1.3];
+    });
+    const sides = ranges.map(([low, high]) => high - low);
+    const longest = Math.max(...sides);
+    const axes = ranges.map((range) => ({ visible: false, showspikes: false, range }));
+    return { aspectmode: "manual", dragmode: "orbit", camera,
+      aspectratio: { x: sides[0] / longest, y: sides[1] / longest, z: sides[2] / longest },
+      xaxis: axes[0], yaxis: axes[1], zaxis: axes[2] };
+  }
 
   async function show() {
     const crystal = crystals[Number(document.getElementById("chooser").value)];
@@ -103,7 +121,7 @@
     const cells = box.checked && crystal.eight ? crystal.eight : crystal.one;
     await window.Plotly.react(view, tracesOf(crystal, cells), {
       margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, paper_bgcolor: "#ffffff",
-      scene: { aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera },
+      scene: sceneOf(cells),
     }, { responsive: true, displayModeBar: false, scrollZoom: true });
     describe(crystal);
     view.dataset.shown = crystal.name;
@@ -147,11 +165,11 @@
 
   async function press(key) {
     const now = view.layout?.scene?.camera ?? camera;
-    if (key === "Home") camera = structuredClone(home);
+    if (key === "Home") camera = home();
     else {
       const eye = moved(now.eye, key);
       if (eye === null) return false;
-      camera = { ...structuredClone(home), center: now.center ?? home.center, eye };
+      camera = { ...home(), center: now.center ?? home().center, eye };
     }
     await window.Plotly.relayout(view, { "scene.camera": camera });
     return true;
