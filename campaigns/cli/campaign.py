@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import answers, report, show, work
+from campaigns.cli import answers, new, report, show, work
 from campaigns.cli.show import ExitCode
 from campaigns.tracking.store import default_store
 
@@ -26,11 +26,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Run discovery campaigns: propose, predict, relax, learn, repeat.
 
-A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
+A campaign is one YAML file; `galena campaign new` writes a start.
 """,
 )
 
 
+app.command()(new.new)
 app.command()(report.report)
 app.command()(answers.answers)
 app.command()(work.work)
