@@ -77,7 +77,6 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@touch $@
 
 docs: $(VENV)/.dev ## build the site of the documentation into build/site
-	@$(BIN)/python tools/make_reference.py
 	@$(BIN)/python -m mkdocs build --quiet --config-file tools/site/mkdocs.yml
 	@echo "Look at it: $(BIN)/python -m http.server --directory build/site"
 
