@@ -223,7 +223,7 @@ def _bounds(metadata: list[Any]) -> str:
     for limit in metadata:
         for name, words in signs.items():
             if (value := getattr(limit, name, None)) is not None:
-                said.append(words.format(f"{value:,g}" if value >= 1e4 else f"{value:g}"))
+                said.append(words.format(f"{value:,.0f}" if value >= 1e4 else f"{value:g}"))
         if least := getattr(limit, "min_length", None):
             said.append("not empty" if least == 1 else f"at least {least}")
         if pattern := getattr(limit, "pattern", None):
