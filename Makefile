@@ -77,7 +77,8 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@touch $@
 
 docs: $(VENV)/.dev ## build the site of the documentation into build/site
-	@$(BIN)/python -m mkdocs build --quiet --config-file tools/site/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f tools/site/mkdocs.yml
+	@$(BIN)/python tools/check_site.py build/site
 	@echo "Look at it: $(BIN)/python -m http.server --directory build/site"
 
 docs-links: $(VENV)/.dev ## ask every page that the documentation links to whether it is there

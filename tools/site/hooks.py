@@ -69,6 +69,15 @@ def on_page_content(html: str, *, page: Page, config: Any, files: Files) -> str:
     return _ROLE.sub("", html)
 
 
+def on_post_page(output: str, *, page: Page, config: Any) -> str:
+    """Name the theme's search dialogue, for those who cannot see it."""
+    del page, config
+    return output.replace(
+        'data-md-component="search" role="dialog"',
+        'data-md-component="search" role="dialog" aria-label="Search"',
+    )
+
+
 def _target(place: str, link: str) -> str | None:
     """The linked path within the repository; None for other sites."""
     if re.match(r"[a-z]+:|/", link):
