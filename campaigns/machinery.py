@@ -84,7 +84,7 @@ def machinery_of(
                 else where(recipe, campaign_id)
             )
             evaluators.append(stack.enter_context(evaluator))
-        proposer = Proposer.build(config, equipment.predictor, cache=place.path / "pool")
+        proposer = Proposer.build(config, equipment.predictor, cache=place.pool)
         sources = decision_sources(config, equipment)
         yield Machinery(
             replace(proposer, sources=sources),

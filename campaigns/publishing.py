@@ -14,10 +14,13 @@ EXPERIMENT = "galena"
 """MLflow's experiment, one for all campaigns of a store."""
 
 
-def publisher(place: CampaignFolder, store: str, tell: Callable[[str], None]) -> Publish:
+def publisher(
+    place: CampaignFolder, store: str | None, tell: Callable[[str], None]
+) -> Publish:
     """Brings report and MLflow up to date; a campaign does not die of either.
 
-    ``tell`` gets what could not be done, in words for people.
+    ``store`` is MLflow's, None for a campaign that is not to be seen there. ``tell`` gets what
+    could not be done, in words for people.
     """
     from campaigns.reports import write_report
     from campaigns.tracking import Tracker
@@ -25,9 +28,10 @@ def publisher(place: CampaignFolder, store: str, tell: Callable[[str], None]) ->
     def publish(view: CampaignView) -> None:
         try:
             write_report(view, place.report)
-            Tracker(store, EXPERIMENT).sync(
-                view, campaign_id=place.campaign_id(), report_folder=place.report
-            )
+            if store is not None:
+                Tracker(store, EXPERIMENT).sync(
+                    view, campaign_id=place.campaign_id(), report_folder=place.report
+                )
         except GalenaError as error:
             tell(f"{error}\nThe campaign goes on; it is brought up to date later.")
 

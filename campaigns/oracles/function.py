@@ -145,7 +145,7 @@ def verdict_of(found: Any, candidate: Candidate) -> Verdict:
                 " ".join(str(value).split()) or "it said 'error' and no more"
             )
         if key == "structure":
-            structure = _crystal(value)
+            structure = crystal_of(value)
         elif key in _TEXTS:
             texts[key] = str(value)
         else:
@@ -172,7 +172,7 @@ def _number(name: str, value: Any) -> float:
             f"the oracle returned '{name}', which would be a property of its own. Did you "
             f"mean '{near}'?"
         )
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if isinstance(value, Real) and value is not True and value is not False:
         return float(value)
     try:
         return float(value.item())  # one of numpy or torch
@@ -182,7 +182,7 @@ def _number(name: str, value: Any) -> float:
         ) from error
 
 
-def _crystal(value: Any) -> Structure:
+def crystal_of(value: Any) -> Structure:
     from materials.columns import crystal_arrays
 
     try:
