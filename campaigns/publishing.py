@@ -45,7 +45,7 @@ def publisher(
 
     def publish(view: CampaignView) -> None:
         try:
-            write_report(view, place.report)
+            write_report(view, place.report, say)
         except GalenaError as error:
             tell(say("{problem}\nThe campaign goes on.", problem=str(error)))
         if copy is not None:
