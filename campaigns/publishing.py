@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from campaigns.folder import CampaignFolder
 from campaigns.view import CampaignView
+from campaigns.words import Words, words
 from materials.errors import GalenaError
 
 Publish = Callable[[CampaignView], None]
@@ -15,7 +16,11 @@ EXPERIMENT = "galena"
 
 
 def publisher(
-    place: CampaignFolder, store: str | None, tell: Callable[[str], None]
+    place: CampaignFolder,
+    store: str | None,
+    tell: Callable[[str], None],
+    *,
+    say: Words | None = None,
 ) -> Publish:
     """Brings report and MLflow up to date; a campaign does not die of either.
 
@@ -25,9 +30,11 @@ def publisher(
     from campaigns.reports import write_report
     from campaigns.tracking import Tracker
 
+    say = say or words()
+
     def publish(view: CampaignView) -> None:
         try:
-            write_report(view, place.report)
+            write_report(view, place.report, say)
             if store is not None:
                 Tracker(store, EXPERIMENT).sync(
                     view, campaign_id=place.campaign_id(), report_folder=place.report

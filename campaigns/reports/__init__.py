@@ -70,7 +70,9 @@ def write_report(
         forms = (Form.HTML, Form.PDF) if view.status == "finished" else (Form.HTML,)
     hits = hits_of(view)
     figures = {
-        name: Figure(name, each.file(view, say), each.alt(view, say), each.caption(view, say))
+        name: Figure(
+            name, each.file(view, say), each.alt(view, say), each.caption(view, say)
+        )
         for name, each in PICTURES.items()
         if each.shown(view)
     }
@@ -88,7 +90,8 @@ def write_report(
     csv = write_whole(folder / "shortlist.csv", _csv(view))
     places = [folder / "structures" / f"{hit.file_name}.cif" for hit in hits]
     structures = tuple(
-        write_whole(place, hit.cif.encode()) for place, hit in zip(places, hits, strict=True)
+        write_whole(place, hit.cif.encode())
+        for place, hit in zip(places, hits, strict=True)
     )
     remove_others(folder / "structures", "*.cif", structures)
     html = pdf = None

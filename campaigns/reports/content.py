@@ -81,7 +81,9 @@ class Figure:
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
-            raise InputError(f"picture '{self.name}' has no text for those who cannot see it")
+            raise InputError(
+                f"picture '{self.name}' has no text for those who cannot see it"
+            )
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ def markdown_summary(view: CampaignView, say: Words | None = None) -> str:
         "",
         *_question(tell),
         "",
-        _markdown(say("The whole report is the artifact {file}.", file="report/report.html")),
+        _markdown(
+            say("The whole report is the artifact {file}.", file="report/report.html")
+        ),
         "",
         *_shortlist(tell),
     ]

@@ -92,7 +92,9 @@ class _Packing:
         }
 
     def _block(self, block: Any) -> dict[str, Any]:
-        packed = {each.name: self._value(getattr(block, each.name)) for each in fields(block)}
+        packed = {
+            each.name: self._value(getattr(block, each.name)) for each in fields(block)
+        }
         if isinstance(block, Figure):
             packed["alt"] = _clean(bare(block.alt))
         return packed | {"type": type(block).__name__}

@@ -16,7 +16,9 @@ from pymatgen.core.structure import Structure
 
 from campaigns.pictures.picture import figure_file
 
-_VIEW = rotate("0x,0y,18z,-80x")  # as in ase's pictures: from the front, a little from above
+_VIEW = rotate(
+    "0x,0y,18z,-80x"
+)  # as in ase's pictures: from the front, a little from above
 _SIZE = 0.42  # of an atom, in covalent radii, so that those behind can be seen
 _FACE = 0.02  # of a lattice vector: nearer to a face than this counts as on it
 _INK = "#222222"

@@ -92,7 +92,9 @@ def footing(tell: Telling) -> str:
     if hits.empty:
         return _footing_of_none(tell)
     standing = (
-        hits["standing"] if "standing" in hits else pd.Series([""] * len(hits), dtype=object)
+        hits["standing"]
+        if "standing" in hits
+        else pd.Series([""] * len(hits), dtype=object)
     )
     confirmed = int((standing == CONFIRMED).sum())
     if confirmed:

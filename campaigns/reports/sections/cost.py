@@ -52,7 +52,10 @@ def _oracle(tell: Telling, oracle: OracleCost) -> tuple[str, ...]:
 def _hours(tell: Telling, spent: Footprint) -> Table:
     say = tell.say
     judging = sum(oracle.hours for oracle in spent.oracles)
-    columns = (Column(say("What for"), weight=2.5), Column(say("Duration"), kind=Kind.NUMBER))
+    columns = (
+        Column(say("What for"), weight=2.5),
+        Column(say("Duration"), kind=Kind.NUMBER),
+    )
     waiting, elapsed = spent.waiting_hours, spent.elapsed_hours
     rows = (
         (say("Proposing, predicting, learning"), tell.duration(spent.proposing_hours)),

@@ -54,7 +54,9 @@ def shortlist(
         turn = link(VIEWER, say("Turn these crystals in three dimensions"))
         blocks.append(Paragraph(turn))
     if tell.view.traces:
-        blocks.append(Paragraph(link("#why", say("Why each of them is here, step by step"))))
+        blocks.append(
+            Paragraph(link("#why", say("Why each of them is here, step by step")))
+        )
     return Section("shortlist", title, tuple(blocks))
 
 

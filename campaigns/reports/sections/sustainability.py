@@ -47,11 +47,7 @@ def _table(table: BurdenTable, tell: Telling) -> Table:
         Column(say("Formula"), kind=Kind.NAME, weight=1.3),
         Column(say("Index"), kind=Kind.NUMBER, weight=2.0),
         Column(say("Coverage"), kind=Kind.NUMBER),
-        *(
-            [Column(say("In the top {k}", k=table.k), kind=Kind.NUMBER)]
-            if table.k
-            else []
-        ),
+        *([Column(say("In the top {k}", k=table.k), kind=Kind.NUMBER)] if table.k else []),
         *(Column(headed(axis_name(axis, say)), kind=Kind.NUMBER) for axis in AXES),
     )
     caption = say("Burdens of the hits, 0 to 1, less is better")

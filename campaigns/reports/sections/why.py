@@ -30,7 +30,9 @@ def why(tell: Telling) -> Section:
 
 def _trace(trace: Trace, tell: Telling) -> Fold:
     say = tell.say
-    title = f"{formula(trace.formula)} · {name(trace.candidate_id)} · {_recorded(trace.fate)}"
+    title = (
+        f"{formula(trace.formula)} · {name(trace.candidate_id)} · {_recorded(trace.fate)}"
+    )
     columns = (
         Column(say("Step"), weight=1.2),
         Column(say("Round"), kind=Kind.NUMBER, weight=0.6),
