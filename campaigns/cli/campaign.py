@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import answers, report, show, work
+from campaigns.cli import answers, new, report, show, sync, work
 from campaigns.cli.show import ExitCode
 from campaigns.cli.speech import Language
-from campaigns.tracking.store import default_store
+from campaigns.tracking.store import model_store
 from campaigns.words import NOTHING, Words, noted, words
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Run discovery campaigns: propose, predict, relax, learn, repeat.
 
-A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
+A campaign is one YAML file; `galena campaign new` writes a start.
 """,
 )
 
 
+app.command()(new.new)
 app.command()(report.report)
+app.command()(sync.sync)
 app.command()(answers.answers)
 app.command()(work.work)
 
@@ -53,7 +55,10 @@ def run(
     ] = None,
     tracking_uri: Annotated[
         str | None,
-        typer.Option(help="MLflow store; mlflow.db beside the folder if not given."),
+        typer.Option(
+            help="MLflow store or server; $MLFLOW_TRACKING_URI, else mlflow.db beside the "
+            "folder, if not given."
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -185,7 +190,9 @@ def _run(
                 config,
                 place.path,
                 watcher=live,
-                publish=publisher(place, tracking_uri or default_store(place.path), tell),
+                publish=publisher(
+                    place, model_store(tracking_uri, beside=place.path), tell
+                ),
                 tracking_uri=tracking_uri,
                 where=where,
             )
