@@ -20,8 +20,9 @@ from campaigns.reports.print import render_pdf
 from campaigns.reports.thumbnails import thumbnail
 from campaigns.view import CampaignView, decomposition_text
 from campaigns.words import Words, words
+from materials.errors import InputError, did_you_mean
 
-__all__ = ["Form", "ReportError", "ReportPaths", "write_report"]
+__all__ = ["Form", "ReportError", "ReportPaths", "forms_of", "write_report"]
 
 N_PICTURED = 24
 """Crystals shown, from the top of the shortlist; the files are of all."""
@@ -34,6 +35,19 @@ class Form(Enum):
 
     HTML = "html"
     PDF = "pdf"
+
+
+def forms_of(text: str) -> tuple[Form, ...]:
+    """``html,pdf`` as forms; raises :class:`InputError` for another word."""
+    names = [part.strip().lower() for part in text.split(",") if part.strip()]
+    known = [form.value for form in Form]
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"a report cannot be written as '{name}', only as {' or '.join(known)}."
+                f"{did_you_mean(name, known)}"
+            )
+    return tuple(form for form in Form if form.value in names)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from campaigns.reports.content import (
 )
 from campaigns.reports.crystals import Hit
 from campaigns.reports.marks import bare, formula, link, name, space_group, strong
-from campaigns.reports.names import standing_name
 from campaigns.reports.telling import Telling
 
 VIEWER = "crystals.html"
@@ -116,7 +115,7 @@ def _row(
         _decomposition(tell, row["decomposition"]),
         tell.number(row["score"], 2),
         say.number(int(row["round"])),
-        *([standing_name(row.get("standing") or "", say)] if tiers else []),
+        *([say.name(row.get("standing") or "not asked")] if tiers else []),
     )
 
 
