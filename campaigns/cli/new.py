@@ -174,9 +174,7 @@ def _lines(wish: Wish, path: Path, say: Words) -> Iterator[str]:
     yield "search:"
     yield row(f"  n_species: {n_species}", say("different elements in a candidate"))
     yield row("  max_sites: 12", say("atoms in the primitive cell, at most"))
-    yield row(
-        "  asks: 2000", say("proposals in a round; filters turn most of them down")
-    )
+    yield row("  asks: 2000", say("proposals in a round; filters turn most of them down"))
     yield ""
     yield "rounds: 5"
     yield row("batch_size: 16", say("candidates that are relaxed in a round"))
