@@ -243,6 +243,16 @@ class Quantity(Frozen):
         return self
 
 
+class FunctionSpec(_Computing):
+    """A Python function of whoever runs the campaign, given to ``Campaign.load``."""
+
+    kind: Literal["function"]
+    name: Name = "function"
+    time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
+    """s, of one attempt; beyond it the campaign goes on without an answer. None calls the
+    function in the kernel's own thread, without limit."""
+
+
 WORKSHEET_COLUMNS = ("candidate_id", "formula", "structure", "failed_because", "note")
 """What a worksheet has beside the quantities asked for."""
 
@@ -276,7 +286,7 @@ class InboxSpec(Frozen):
         return self
 
 
-KINDS = ("potential", "lookup", "command", "dft", "inbox")
+KINDS = ("potential", "lookup", "command", "dft", "inbox", "function")
 
 
 def _kind_of(content: Any) -> str:
@@ -300,14 +310,15 @@ OracleSpec = Annotated[
     | Annotated[LookupSpec, Tag("lookup")]
     | Annotated[CommandSpec, Tag("command")]
     | Annotated[DftSpec, Tag("dft")]
-    | Annotated[InboxSpec, Tag("inbox")],
+    | Annotated[InboxSpec, Tag("inbox")]
+    | Annotated[FunctionSpec, Tag("function")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]
 """Any oracle, told apart by ``kind``."""
 
 ComputedSpec = OracleConfig | LookupSpec | CommandSpec | DftSpec
-"""Those that are programs."""
+"""Those that are programs, which any process can start."""
 
 
 def answers_of(spec: OracleSpec) -> frozenset[str] | None:
