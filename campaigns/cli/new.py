@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from campaigns.cli import show
+from campaigns.cli.speech import Language
 from campaigns.words import Words, words
 from materials.errors import InputError
 
@@ -46,6 +47,7 @@ def new(
         Path | None,
         typer.Option("--output", "-o", help="The file; NAME.yaml if not given."),
     ] = None,
+    lang: Language = None,
 ) -> None:
     """Write a campaign file for elements and a gap of your own, with a comment at every key.
 
@@ -61,7 +63,7 @@ def new(
     """
     from campaigns.config import CampaignConfig
 
-    say = words()
+    say = words(lang)
     path = output or Path(f"{name}.yaml")
     wish = Wish(
         name=name,

@@ -79,6 +79,20 @@ def test_commands_are_found() -> None:
     assert "--gap" not in options_of(("screen", "crystals"))[0]
 
 
+def commands(command: Any, path: str = "galena") -> Iterator[str]:
+    if not hasattr(command, "commands"):
+        yield path
+        return
+    for name, inner in command.commands.items():
+        yield from commands(inner, f"{path} {name}")
+
+
+@pytest.mark.parametrize("command", commands(get_command(app)))
+def test_every_command_is_told_at_a_glance(command: str) -> None:
+    rows = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\|.*`{command}[ `]", rows, flags=re.MULTILINE)
+
+
 def kind_of(content: Any) -> Any:
     """Which specification a file shown is; None for parts of one and for other files."""
     if not isinstance(content, dict):
