@@ -1,34 +1,162 @@
-"""Where a campaign is shown besides its ledger: the report in its folder, and MLflow."""
+"""Where a campaign is shown besides its ledger: the report in its folder, and MLflow.
+
+A campaign does not wait for either. MLflow is asked once a round, and what it missed is made up
+for the next time; only at the end is it waited for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from campaigns.folder import CampaignFolder
 from campaigns.view import CampaignView
+from campaigns.words import Words, words
 from materials.errors import GalenaError
 
+if TYPE_CHECKING:
+    from campaigns.tracking import Tracked
+
 Publish = Callable[[CampaignView], None]
+Tell = Callable[[str], None]
 
 EXPERIMENT = "galena"
 """MLflow's experiment, one for all campaigns of a store."""
 
+PATIENCE = 120.0
+"""s that a finished campaign waits for a store that does not answer."""
+PAUSE = 3.0
+"""s between two tries."""
 
-def publisher(place: CampaignFolder, store: str, tell: Callable[[str], None]) -> Publish:
+
+def publisher(
+    place: CampaignFolder, store: str | None, tell: Tell, *, say: Words | None = None
+) -> Publish:
     """Brings report and MLflow up to date; a campaign does not die of either.
 
-    ``tell`` gets what could not be done, in words for people.
+    ``store`` is MLflow's; None for a campaign that is not to be seen there.
+    ``tell`` gets what could not be done, in words for people, and that MLflow is back.
     """
     from campaigns.reports import write_report
-    from campaigns.tracking import Tracker
+
+    say = say or words()
+    copy = None if store is None else _Copy(place, store, tell, say)
 
     def publish(view: CampaignView) -> None:
         try:
-            write_report(view, place.report)
-            Tracker(store, EXPERIMENT).sync(
-                view, campaign_id=place.campaign_id(), report_folder=place.report
-            )
+            write_report(view, place.report, say)
         except GalenaError as error:
-            tell(f"{error}\nThe campaign goes on; it is brought up to date later.")
+            tell(say("{problem}\nThe campaign goes on.", problem=str(error)))
+        if copy is not None:
+            copy.follow(view)
 
     return publish
+
+
+def sync(place: CampaignFolder, view: CampaignView, store: str) -> Tracked:
+    """Bring MLflow to the state of a campaign, with the report that is in its folder.
+
+    Raises:
+        AwayError: the store does not answer.
+        TrackingError: it refused.
+    """
+    from campaigns.tracking import Tracker
+
+    ledger = place.open_existing()
+    try:
+        sources = ledger.sources(len(view.rounds))
+        campaign_id = str(ledger.get("campaign_id"))
+    finally:
+        ledger.close()
+    return Tracker(store, EXPERIMENT).sync(
+        view, campaign_id=campaign_id, report_folder=place.report, sources=sources
+    )
+
+
+def wait_for(call: Callable[[], Tracked], *, seconds: float) -> Tracked:
+    """Call again and again, for so long, while the store does not answer.
+
+    Raises:
+        AwayError: it never did.
+        TrackingError: it refused.
+    """
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    from campaigns.tracking import AwayError
+
+    tries = Retrying(
+        retry=retry_if_exception_type(AwayError),
+        wait=wait_fixed(PAUSE),
+        stop=stop_after_delay(seconds),
+        reraise=True,
+    )
+    return tries(call)
+
+
+@dataclass
+class _Copy:
+    """MLflow's copy of one campaign, and what people were told of it."""
+
+    place: CampaignFolder
+    store: str
+    tell: Tell
+    say: Words
+    told: str = field(default="", init=False)
+    """The trouble that was told last; empty where all is well."""
+
+    def follow(self, view: CampaignView) -> None:
+        """Bring the copy up to date, or say once that it is not."""
+        from campaigns.tracking import AwayError
+
+        try:
+            sync(self.place, view, self.store)
+        except AwayError as error:
+            self._warn("away", str(error))
+            if view.status == "finished":
+                self._wait(view)
+        except GalenaError as error:
+            self._warn(str(error), str(error))
+            if view.status == "finished":
+                self.tell(self._later())
+        else:
+            self._back()
+
+    def _wait(self, view: CampaignView) -> None:
+        self.tell(
+            self.say(
+                "The campaign is finished. MLflow is tried for {seconds} s more.",
+                seconds=PATIENCE,
+            )
+        )
+        try:
+            wait_for(lambda: sync(self.place, view, self.store), seconds=PATIENCE)
+        except GalenaError as error:
+            self.tell(f"{error}\n{self._later()}")
+        else:
+            self._back()
+
+    def _warn(self, trouble: str, problem: str) -> None:
+        if trouble != self.told:
+            self.told = trouble
+            self.tell(
+                self.say(
+                    "{problem}\nThe campaign goes on; MLflow is brought up to date later.",
+                    problem=problem,
+                )
+            )
+
+    def _back(self) -> None:
+        if self.told:
+            self.told = ""
+            self.tell(self.say("MLflow is up to date again."))
+
+    def _later(self) -> str:
+        from campaigns.tracking import shown
+
+        command = (
+            f"galena campaign sync {self.place.path} --tracking-uri {shown(self.store)}"
+        )
+        return self.say(
+            "Nothing is lost. To bring MLflow up to date later: {command}", command=command
+        )

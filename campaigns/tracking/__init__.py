@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from campaigns.tracking.facts import flat, round_metrics
     from campaigns.tracking.registry import (
         RegisteredModel,
         describe_model,
@@ -21,29 +22,36 @@ if TYPE_CHECKING:
         ROUND_TAG,
         Tracked,
         Tracker,
-        flat,
-        round_metrics,
     )
-    from campaigns.tracking.store import (
-        TrackingError,
-        database_path,
-        default_store,
+    from campaigns.tracking.server import (
+        first_page,
         free_port,
-        model_store,
+        is_loopback,
+        open_when_ready,
         ui_command,
         ui_environment,
     )
+    from campaigns.tracking.store import (
+        AwayError,
+        TrackingError,
+        database_path,
+        default_store,
+        model_store,
+        shown,
+    )
 
 _HOMES = {
+    "facts": ("flat", "round_metrics"),
     "registry": ("RegisteredModel", "describe_model", "list_models", "register_model"),
     "resolve": ("LocalModel", "local_model"),
-    "runs": (
-        *("KIND_TAG", "PARENT_TAG", "ROUND_TAG"),
-        *("Tracked", "Tracker", "flat", "round_metrics"),
+    "runs": ("KIND_TAG", "PARENT_TAG", "ROUND_TAG", "Tracked", "Tracker"),
+    "server": (
+        *("first_page", "free_port", "is_loopback", "open_when_ready"),
+        *("ui_command", "ui_environment"),
     ),
     "store": (
-        *("TrackingError", "database_path", "default_store", "free_port", "model_store"),
-        *("ui_command", "ui_environment"),
+        *("AwayError", "TrackingError", "database_path", "default_store", "model_store"),
+        "shown",
     ),
 }
 
@@ -51,6 +59,7 @@ __all__ = [
     "KIND_TAG",
     "PARENT_TAG",
     "ROUND_TAG",
+    "AwayError",
     "LocalModel",
     "RegisteredModel",
     "Tracked",
@@ -59,13 +68,17 @@ __all__ = [
     "database_path",
     "default_store",
     "describe_model",
+    "first_page",
     "flat",
     "free_port",
+    "is_loopback",
     "list_models",
     "local_model",
     "model_store",
+    "open_when_ready",
     "register_model",
     "round_metrics",
+    "shown",
     "ui_command",
     "ui_environment",
 ]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.backtests.result import BacktestResult, StrategyResult
-from campaigns.tracking.runs import PARAM_LENGTH, PARENT_TAG, flat
-from campaigns.tracking.store import experiment_of, explained, open_client
+from campaigns.tracking.client import experiment_of, explained, open_client
+from campaigns.tracking.facts import PARAM_LENGTH, flat
+from campaigns.tracking.runs import PARENT_TAG
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from campaigns.tracking.store import quiet_mlflow
+from campaigns.tracking.client import quiet_mlflow
 from campaigns.versions import galena_version
 from materials.errors import InputError
 

@@ -16,13 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from campaigns.tracking.client import experiment_of, explained, open_client
 from campaigns.tracking.flavour import metrics_of, save_flavour
-from campaigns.tracking.store import (
-    database_path,
-    experiment_of,
-    explained,
-    open_client,
-)
+from campaigns.tracking.store import database_path, is_file, shown
 from materials.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -132,7 +128,7 @@ def describe_model(
     own = [model for model in every if model.name == name]
     if not own:
         raise InputError(
-            f"{tracking_uri}: no registered model '{name}'; there is "
+            f"{shown(tracking_uri)}: no registered model '{name}'; there is "
             f"{', '.join(names) or 'none at all'}.{did_you_mean(name, names)} Register "
             "one with galena model register FOLDER, or name another store with --tracking-uri"
         )
@@ -146,12 +142,12 @@ def describe_model(
         " ".join([model.version, *(f"@{a}" for a in model.aliases)]) for model in own
     )
     raise InputError(
-        f"{tracking_uri}: model '{name}' has no {wanted}; its versions are {there}"
+        f"{shown(tracking_uri)}: model '{name}' has no {wanted}; its versions are {there}"
     )
 
 
 def _exists(tracking_uri: str) -> bool:
-    return not tracking_uri.startswith("sqlite:") or database_path(tracking_uri).is_file()
+    return not is_file(tracking_uri) or database_path(tracking_uri).is_file()
 
 
 def _add(

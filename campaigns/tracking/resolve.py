@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from campaigns.tracking.client import explained, open_client
 from campaigns.tracking.flavour import read_metadata
 from campaigns.tracking.registry import RegisteredModel, describe_model
-from campaigns.tracking.store import absolute, explained, open_client
+from campaigns.tracking.store import for_mlflow
 from materials.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ def _download(uri: str, tracking_uri: str, folder: Path) -> Path:
         place = download_artifacts(
             _location(open_client(tracking_uri), uri),
             dst_path=str(folder),
-            tracking_uri=absolute(tracking_uri),
-            registry_uri=absolute(tracking_uri),
+            tracking_uri=for_mlflow(tracking_uri),
+            registry_uri=for_mlflow(tracking_uri),
         )
     try:
         return read_metadata(Path(place))[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaigns.tracking.store import experiment_of, explained, open_client
+from campaigns.tracking.client import experiment_of, explained, open_client
 from models.training.search import TrialReport
 
 if TYPE_CHECKING:

@@ -1,25 +1,22 @@
-"""Where MLflow keeps things, how it is spoken to, and how it is shown.
+"""Where MLflow keeps things: a file, a tracking server, or a database.
 
-Nothing here loads MLflow before it is needed.
+Nothing here loads MLflow. What a person reads shows a URI by :func:`shown`, never as it is:
+it may hold a password.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from campaigns.evaluation.storage import Address
 from materials.errors import GalenaError
 
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
-
 _SQLITE = "sqlite:///"
+_SERVER = re.compile(r"https?://[^/\s]+", re.IGNORECASE)
+_DATABASE = re.compile(r"postgres(ql)?(\+psycopg2?)?://[^/\s]+/[^/\s]+")
+_FORMS = "sqlite:///runs/mlflow.db, http://HOST:PORT or postgresql://USER@HOST/DATABASE"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 """The environment variable that names a store to all of MLflow."""
 
@@ -28,17 +25,44 @@ class TrackingError(GalenaError):
     """MLflow cannot be read or written; what Galena itself keeps is unharmed."""
 
 
+class AwayError(TrackingError):
+    """The store does not answer, and may do so later."""
+
+
 def default_store(folder: Path) -> str:
     """MLflow's database for a campaign: one for all campaigns of the same parent folder."""
     return f"{_SQLITE}{folder.resolve().parent / 'mlflow.db'}"
 
 
 def model_store(given: str | None, *, beside: Path = Path("runs/any")) -> str:
-    """Where registered models are looked up: as given, as MLflow is set, or by default.
+    """The store to use: as given, as MLflow is set, or by default.
 
     ``beside`` is the campaign's folder, whose store is taken if nothing else is said.
     """
     return given or os.environ.get(URI_VARIABLE) or default_store(beside)
+
+
+def is_file(uri: str) -> bool:
+    """Whether the store is an SQLite file of this machine."""
+    return uri.startswith(_SQLITE)
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is a tracking server."""
+    return _SERVER.match(uri) is not None
+
+
+def check_store(uri: str) -> str:
+    """The URI, if it names a store of a kind that Galena writes to.
+
+    Raises:
+        TrackingError: it does not.
+    """
+    if is_file(uri):
+        database_path(uri)
+    elif not is_server(uri) and not _DATABASE.match(uri):
+        raise TrackingError(f"tracking needs a URI such as {_FORMS}; got '{shown(uri)}'")
+    return uri
 
 
 def database_path(uri: str) -> Path:
@@ -47,110 +71,45 @@ def database_path(uri: str) -> Path:
     Raises:
         TrackingError: the URI names something else.
     """
-    if not uri.startswith(_SQLITE) or len(uri) == len(_SQLITE):
+    if not is_file(uri) or len(uri) == len(_SQLITE):
         raise TrackingError(
-            f"tracking needs a URI such as sqlite:///runs/mlflow.db, got '{uri}'"
+            f"expected a URI such as sqlite:///runs/mlflow.db, got '{shown(uri)}'"
         )
     return Path(uri.removeprefix(_SQLITE)).resolve()
 
 
-def absolute(uri: str) -> str:
-    """The URI with the path of an SQLite file written out; any other as it is."""
-    return f"{_SQLITE}{database_path(uri)}" if uri.startswith(_SQLITE) else uri
+def artifact_folder(uri: str) -> Path:
+    """Where files go that no server takes: beside an SQLite file, else in ``runs``."""
+    folder = database_path(uri).parent if is_file(uri) else Path("runs").resolve()
+    return folder / "artifacts"
 
 
-def ui_command(uri: str, port: int) -> list[str]:
-    """The command that shows an MLflow database in a browser, on this machine only.
+def for_mlflow(uri: str) -> str:
+    """The URI as MLflow is given it: files by their whole path, PostgreSQL with its driver.
 
-    It listens at the first free port from ``port`` on, and says so when it is ready; run it in
-    ``ui_environment()``.
-
-    Raises:
-        TrackingError: there is no such database yet.
+    The driver gives up on a server that does not take the connection, or the data sent to it.
     """
-    database = database_path(uri)
-    if not database.is_file():
-        raise TrackingError(
-            f"{database}: no MLflow database here yet; run a campaign first or name another"
-        )
-    return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
-        *("--port", str(free_port(port)), "--workers", "1"),
-        *("--backend-store-uri", f"{_SQLITE}{database}"),
-        *("--artifacts-destination", (database.parent / "artifacts").as_uri()),
-    ]
+    check_store(uri)
+    if is_file(uri):
+        return f"{_SQLITE}{database_path(uri)}"
+    if is_server(uri):
+        return uri.rstrip("/")
+    from sqlalchemy.engine import make_url
+
+    limits = {"connect_timeout": "5", "tcp_user_timeout": "30000"}  # s, ms
+    url = make_url(uri).set(drivername="postgresql+psycopg")
+    return url.set(query=limits | dict(url.query)).render_as_string(hide_password=False)
 
 
-def ui_environment() -> dict[str, str]:
-    """The environment to run ``ui_command`` in: this one, without telemetry and job workers."""
-    return {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
+def shown(uri: str) -> str:
+    """The URI for people: a password in it is ``***``; never raises."""
+    return str(Address(uri))
 
 
-def free_port(preferred: int) -> int:
-    """The first port from ``preferred`` on at which nothing listens on this machine.
+def scrubbed(uri: str, message: str) -> str:
+    """A message of MLflow or a driver, without the password of this URI; never raises.
 
-    Raises:
-        TrackingError: the next fifty are all taken.
+    Addresses in it are shown without what stands before their ``@``.
     """
-    for port in range(preferred, min(preferred + 50, 65_536)):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise TrackingError(f"no free port on 127.0.0.1 from {preferred} on; name another")
-
-
-def open_client(uri: str) -> MlflowClient:
-    """A client that says nothing, calls no one, and leaves MLflow's global state alone."""
-    quiet_mlflow()
-    if uri.startswith(_SQLITE):
-        database_path(uri).parent.mkdir(parents=True, exist_ok=True)
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(tracking_uri=absolute(uri), registry_uri=absolute(uri))
-
-
-def quiet_mlflow() -> None:
-    """No telemetry, which is decided while MLflow is imported, no bars, and warnings only."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def experiment_of(client: MlflowClient, uri: str, name: str) -> str:
-    """The id of an experiment, made if need be, with its files beside an SQLite store."""
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    place = None
-    if uri.startswith(_SQLITE):
-        artifacts = database_path(uri).parent / "artifacts"
-        artifacts.mkdir(parents=True, exist_ok=True)
-        place = artifacts.as_uri()
-    tags = {
-        "mlflow.experimentKind": "custom_model_development"
-    }  # what the page is laid for
-    return str(client.create_experiment(name, place, tags=tags))
-
-
-@contextmanager
-def explained(uri: str, *, problem: str, advice: str) -> Iterator[None]:
-    """Turn what MLflow, its database or the disk raise into one error for people."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    quiet_mlflow()
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = str(error).strip().partition("\n")[0].rstrip(".")
-        raise TrackingError(f"{uri}: {problem}: {first}. {advice}") from error
+    cleaned = Address(uri).scrub(message)
+    return re.sub(r"(?<=://)[^/\s@:]*:[^/\s@]*@", "***@", cleaned)

@@ -9,13 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from campaigns.tracking.runs import KIND_TAG, PARAM_LENGTH, flat
-from campaigns.tracking.store import (
-    TrackingError,
-    experiment_of,
-    explained,
-    open_client,
-)
+from campaigns.tracking.client import experiment_of, explained, open_client
+from campaigns.tracking.facts import PARAM_LENGTH, flat
+from campaigns.tracking.runs import KIND_TAG
+from campaigns.tracking.store import TrackingError
 
 EXPERIMENT = "training"
 _RECORD = "mlflow_run_id.txt"

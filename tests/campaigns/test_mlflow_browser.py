@@ -107,7 +107,7 @@ def served(uri: str) -> Iterator[str]:
     address = f"http://127.0.0.1:{command[command.index('--port') + 1]}"
     server = subprocess.Popen(
         command,
-        env=ui_environment(),
+        env=ui_environment(uri),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -20,9 +20,9 @@ from campaigns.tracking import (
     model_store,
     register_model,
 )
+from campaigns.tracking.client import open_client
 from campaigns.tracking.flavour import REQUIREMENTS, SILICON, pinned, read_metadata
 from campaigns.tracking.resolve import registered
-from campaigns.tracking.store import open_client
 from materials.errors import InputError
 from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts

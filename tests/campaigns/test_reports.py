@@ -79,7 +79,7 @@ def test_the_figures_on_disk_are_those_on_the_page(page, written):
         "crystals",
         "discovery",
         "funnel",
-        "gap_stability",
+        "pareto",
         "learning",
     }
     assert all(image.startswith(b"\x89PNG") and len(image) > 10_000 for image in on_disk)
@@ -174,7 +174,7 @@ def test_a_report_replaces_the_former_one_and_leaves_no_scraps(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
-    with pytest.raises(ReportError, match=r"taken/discovery\.png: cannot be written"):
+    with pytest.raises(ReportError, match=r"taken/pareto\.png: cannot be written"):
         write_report(empty_view(), tmp_path / "taken")
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from campaigns.tracking.client import open_client
 from campaigns.tracking.searches import EXPERIMENT, SearchTracker
-from campaigns.tracking.store import open_client
 from models.training.search import TrialReport
 
 REPORTS = (

@@ -30,7 +30,7 @@ from campaigns.tracking import (
 from tests.campaigns.views import SPEC, empty_view, make_view
 
 WRITES = (
-    *("create_experiment", "create_run", "log_batch", "log_text", "log_artifacts"),
+    *("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifacts"),
     *("set_tag", "set_terminated"),
 )
 
@@ -178,7 +178,7 @@ def test_an_open_round_is_not_told_as_if_it_were_over(tracker):
     assert runs[-1]["status"] == "RUNNING"
 
 
-@pytest.mark.parametrize("cut", [0, 1, 9, 12, 33, 44])
+@pytest.mark.parametrize("cut", [0, 1, 4, 12, 33, 37])
 def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut):
     """The connection is lost at the ``cut``-th write, and for good."""
     from mlflow.tracking import MlflowClient
@@ -302,7 +302,7 @@ def test_only_numbers_become_metrics():
 def test_the_page_is_served_to_this_machine_only(tracker):
     command = ui_command(tracker.uri, 5000)
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert ui_environment()["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert ui_environment(tracker.uri)["MLFLOW_DISABLE_TELEMETRY"] == "true"
     with pytest.raises(TrackingError, match="run a campaign first"):
         ui_command("sqlite:///nowhere/mlflow.db", 5000)
 

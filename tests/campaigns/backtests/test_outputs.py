@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from campaigns.cli.app import app
 from campaigns.tracking.backtests import EXPERIMENT
-from campaigns.tracking.store import open_client
+from campaigns.tracking.client import open_client
 from tests.campaigns.backtests.toys import Guesser, spec_of, write_table
 
 RUNNER = CliRunner()
