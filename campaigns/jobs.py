@@ -10,12 +10,13 @@ command prints from. A file goes on where an interrupted call left it.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from campaigns.specs import SpecFile, validated
+from campaigns.specs import validated
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from campaigns.screening.spec import ScreenSpec
     from models.small.learn import Learned
 
-S = TypeVar("S", bound=SpecFile)
+Inputs = Literal["structure", "composition"]
+
+
+Inputs = Literal["structure", "composition"]
 
 
 def screen(
@@ -55,12 +59,7 @@ def screen(
     from campaigns.tracking.resolve import local_model
     from campaigns.tracking.store import model_store
 
-    if isinstance(spec, Path | str):
-        wanted = ScreenSpec.load(Path(spec))
-    elif isinstance(spec, ScreenSpec):
-        wanted = spec
-    else:
-        wanted = validated(ScreenSpec, dict(spec), name="screen")
+    wanted = spec if isinstance(spec, ScreenSpec) else _screening(spec)
     place = Path(output)
     if place.suffix.lower() == ".parquet":
         replaces = fresh or run.was_begun(place)
@@ -86,13 +85,15 @@ def train(
     passes: int | None = None,
     seed: int = 0,
     model: str | None = None,
+    inputs: Inputs = "structure",
 ) -> Learned:
     """Learn columns of a table of up to about a thousand rows by whatever does best on it.
 
     A fine-tuned network, a small head on the frozen one, and boosted trees are compared by
     cross-validation (docs/train-your-own.md); the best is kept in ``folder/model``. ``model``
-    is what the networks start from; the default one if not given. For more rows, use
-    ``galena train``.
+    is what the networks start from; the default one if not given. With ``composition`` as
+    ``inputs``, crystals of the table are left aside and trees learn from formulas alone: such
+    a model has seen this table and nothing else. For more rows, use ``galena train``.
 
     Raises:
         InputError: a column is missing or holds no numbers, there are too few rows, or the
@@ -120,6 +121,8 @@ def train(
     rows = read_own(order).examples
     if rows is None:
         raise InputError(f"{table}: holds no labelled rows to compare methods on")
+    if inputs == "composition":
+        rows = dataclasses.replace(rows, crystals=None)
     if rows.crystals is None:
         return compare(order, rows, None, report=_quiet, warn=warnings.warn)
     with starting_model(model, model_store(None, beside=place)) as base:
@@ -150,7 +153,7 @@ def backtest(
     from campaigns.tracking.store import model_store
     from models.loading import load_predictor
 
-    wanted = _read(BacktestSpec, spec, "backtest")
+    wanted = spec if isinstance(spec, BacktestSpec) else _backtest(spec)
     beside = Path(spec).parent if isinstance(spec, Path | str) else Path()
     place = Path(output)
     with local_model(wanted.model, model_store(tracking_uri, beside=place)) as found:
@@ -167,11 +170,20 @@ def backtest(
     return result
 
 
-def _read(kind: type[S], spec: S | Mapping[str, Any] | Path | str, name: str) -> S:
-    """A specification, however it is given."""
+def _screening(spec: Mapping[str, Any] | Path | str) -> ScreenSpec:
+    from campaigns.screening.spec import ScreenSpec
+
     if isinstance(spec, Path | str):
-        return kind.load(Path(spec))
-    return spec if isinstance(spec, kind) else validated(kind, dict(spec), name=name)
+        return ScreenSpec.load(Path(spec))
+    return validated(ScreenSpec, dict(spec), name="screen")
+
+
+def _backtest(spec: Mapping[str, Any] | Path | str) -> BacktestSpec:
+    from campaigns.backtests.spec import BacktestSpec
+
+    if isinstance(spec, Path | str):
+        return BacktestSpec.load(Path(spec))
+    return validated(BacktestSpec, dict(spec), name="backtest")
 
 
 def _quiet(_what: str, _share: float) -> None:
