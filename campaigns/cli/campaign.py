@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import answers, report, show, sync, work
+from campaigns.cli import answers, new, report, show, sync, work
 from campaigns.cli.show import ExitCode
 from campaigns.cli.speech import Language
 from campaigns.tracking.store import model_store
@@ -31,11 +31,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Run discovery campaigns: propose, predict, relax, learn, repeat.
 
-A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
+A campaign is one YAML file; `galena campaign new` writes a start.
 """,
 )
 
 
+app.command()(new.new)
 app.command()(report.report)
 app.command()(sync.sync)
 app.command()(answers.answers)
