@@ -30,7 +30,7 @@ __all__ = ["Form", "ReportError", "ReportPaths", "forms_of", "write_report"]
 N_PICTURED = 24
 """Crystals shown, from the top of the shortlist; the files are of all."""
 _ON_CARDS = "crystals"
-"""The picture of crystals together, which the report shows one by one."""
+"""The picture of crystals together: the report shows them one by one, so in a hurry it waits."""
 
 
 class Form(Enum):
@@ -92,7 +92,7 @@ def write_report(
             name, each.file(view, say), each.alt(view, say), each.caption(view, say)
         )
         for name, each in PICTURES.items()
-        if each.shown(view)
+        if each.shown(view) and (name != _ON_CARDS or Form.PDF in forms)
     }
     report = build(
         view,
