@@ -41,7 +41,7 @@ class Form(Enum):
 
 
 def forms_of(text: str) -> tuple[Form, ...]:
-    """``html,pdf`` as forms; raises :class:`InputError` for another word."""
+    """``html,pdf`` as forms; raises :class:`InputError` for anything else."""
     names = [part.strip().lower() for part in text.split(",") if part.strip()]
     known = [form.value for form in Form]
     for name in names:
@@ -50,6 +50,8 @@ def forms_of(text: str) -> tuple[Form, ...]:
                 f"a report cannot be written as '{name}', only as {' or '.join(known)}."
                 f"{did_you_mean(name, known)}"
             )
+    if not names:
+        raise InputError(f"a report needs a form: say at least one of {', '.join(known)}")
     return tuple(form for form in Form if form.value in names)
 
 

@@ -116,7 +116,9 @@ def test_a_picture_without_words_is_refused():
 
 
 def test_a_picture_that_is_none_is_an_error_with_a_way_out():
-    broken = Figure("x", b"\x89PNG\r\n\x1a\n" + bytes(40), "Nothing.", "")
+    broken = Figure(
+        "x", b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\0\0\0\x09" * 9, "Nothing.", ""
+    )
     with pytest.raises(ReportError, match=r"report\.html has the same content"):
         render_pdf(report(broken))
 
