@@ -30,7 +30,7 @@ __all__ = ["Form", "ReportError", "ReportPaths", "forms_of", "write_report"]
 N_PICTURED = 24
 """Crystals shown, from the top of the shortlist; the files are of all."""
 _ON_CARDS = "crystals"
-"""The picture of crystals together: the report shows them one by one, so in a hurry it waits."""
+"""The picture of crystals together: a page has them one by one, so it waits for the PDF."""
 
 
 class Form(Enum):
