@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     "command": noted("program"),
     "dft": noted("first principles"),
     "inbox": noted("people"),
+    "function": noted("Python function"),
 }
 """Kinds of oracles for people."""
 
