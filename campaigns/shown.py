@@ -34,42 +34,39 @@ class Standing:
     say: Words
 
     def line(self) -> str:
-        """In one sentence."""
-        n_closed = len(self.view.closed_rounds())
-        counts = self.say(
-            "{rounds} of {all_rounds} rounds, {judged} judged, {hits} hits",
-            rounds=n_closed,
-            all_rounds=self.config.rounds,
-            judged=len(self.view.verdicts),
-            hits=len(self.view.shortlist),
-        )
-        return f"{self.view.name}: {self.status()}. {counts}."
+        """In one line."""
+        return f"{self.view.name}: {self.status()}, {self.counts()}"
 
     def status(self) -> str:
         """The status in words."""
-        say = self.say
-        named = {
-            "new": say("not begun"),
-            "running": say("under way"),
-            "waiting": say("waiting for answers"),
-            "finished": say("finished"),
-        }
-        return named[self.view.status]
+        if self.view.status == "new":
+            return self.say("not begun")
+        return str(self.say.name(self.view.status))
+
+    def counts(self) -> str:
+        """What was done so far."""
+        say, view = self.say, self.view
+        done = say(
+            "{n} of {total} rounds", n=len(view.closed_rounds()), total=self.config.rounds
+        )
+        n_calls, n_hits = len(view.verdicts), len(view.shortlist)
+        calls = say.several("{n} oracle evaluation", "{n} oracle evaluations", n_calls)
+        return ", ".join((done, calls, say.several("{n} hit", "{n} hits", n_hits)))
 
     def question(self) -> str:
-        """What is sought, in a sentence."""
-        targets, say = self.config.targets, self.say
-        sought = say(
-            "Sought is a band gap of {least} to {most} eV, at most {limit} eV/atom above the "
-            "hull.",
-            least=targets.band_gap.min,
-            most=targets.band_gap.max,
-            limit=targets.energy_above_hull.max,
-        )
-        if (wish := self.config.better_than) is None:
-            return sought
-        better = say("It has to be better than {incumbent}.", incumbent=wish.incumbent)
-        return f"{sought} {better}"
+        """What is sought, in sentences."""
+        targets, say, told = self.config.targets, self.say, []
+        if targets.band_gap.weight > 0:
+            window = targets.band_gap
+            told.append(
+                say("Sought: a gap of {low} to {high} eV.", low=window.min, high=window.max)
+            )
+        if targets.energy_above_hull.weight > 0:
+            limit = targets.energy_above_hull.max
+            told.append(say("At most {limit} eV/atom above the hull.", limit=limit))
+        if (wish := self.config.better_than) is not None:
+            told.append(say("More sustainable than {incumbent}.", incumbent=wish.incumbent))
+        return " ".join(told)
 
     def next_step(self) -> str:
         """What to do now."""
@@ -92,7 +89,7 @@ class Standing:
         parts = [
             f"<p><b>{escape(self.view.name)}</b>: {escape(self.status())}</p>",
             f"<p>{escape(self.question())}</p>",
-            f"<p>{escape(self.line().partition('. ')[2])}</p>",
+            f"<p>{escape(self.counts())}</p>",
             self._best(best) if len(best) else "",
             f"<p>{escape(self.next_step())}</p>",
             f"<p><small>{escape(str(self.folder))}</small></p>",
@@ -104,7 +101,7 @@ class Standing:
         heads = (
             "",
             say("formula"),
-            say("structure type"),
+            say("prototype"),
             say("above hull, {unit}", unit="eV/atom"),
             say("gap, {unit}", unit="eV"),
             say("known"),
@@ -180,13 +177,14 @@ class Told:
     def __str__(self) -> str:
         say, lines = self.say, [self._counts()]
         for row in self.problems.to_dict("records"):
-            where = "" if row["row"] is None else f"{row['row']}: "
-            what = " ".join(f"{part}" for part in (row["column"], row["value"]) if part)
-            told = ": ".join(part for part in (what, row["reason"]) if part)
-            lines.append(say("not taken: {problem}", problem=f"{where}{told}"))
+            where = say("file") if row["row"] is None else say("row {n}", n=str(row["row"]))
+            what = f", {row['column']}" if row["column"] else ""
+            value = f" '{row['value']:.60}'" if row["value"] else ""
+            problem = f"{where}{what}{value}: {say.recorded(row['reason'])}"
+            lines.append(say("not taken: {what}", what=problem))
         if self.unused:
-            names = ", ".join(self.unused)
-            lines.append(say("columns that were not read: {columns}", columns=names))
+            columns = ", ".join(self.unused)
+            lines.append(say("columns that nobody asked for: {columns}", columns=columns))
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -196,14 +194,14 @@ class Told:
         return styled(f"<p>{lines}</p>")
 
     def _counts(self) -> str:
-        return self.say(
-            "{taken} results taken, {again} known before, {problems} problems, {open} "
-            "candidates still open",
-            taken=len(self.taken),
-            again=len(self.again),
-            problems=len(self.result.problems),
-            open=self.still_open,
-        )
+        say, n_known = self.say, len(self.again)
+        parts = [say.several("{n} result taken", "{n} results taken", len(self.taken))]
+        if n_known:
+            parts.append(say.several("{n} known before", "{n} known before", n_known))
+        n_bad, n_open = len(self.result.problems), self.still_open
+        parts.append(say.several("{n} problem", "{n} problems", n_bad))
+        parts.append(say.several("{n} candidate open", "{n} candidates open", n_open))
+        return ", ".join(parts)
 
 
 def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
