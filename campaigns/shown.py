@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.accepting import Taken
 from campaigns.config import CampaignConfig
+from campaigns.oracles.inbox.found import Problem
 from campaigns.view import CampaignView
 from campaigns.words import Words
 
@@ -168,20 +169,30 @@ class Told:
         """What was not taken: ``row`` (its label), ``column``, ``value``, ``reason``."""
         import pandas as pd
 
-        rows = [
-            (self.labels[p.row - 1] if p.row else None, p.field, p.value, p.reason)
-            for p in self.result.problems
-        ]
-        return pd.DataFrame(rows, columns=["row", "column", "value", "reason"])
+        return pd.DataFrame(
+            {
+                "row": pd.Series(
+                    list(map(self._label, self.result.problems)), dtype=object
+                ),
+                "column": [problem.field for problem in self.result.problems],
+                "value": [problem.value for problem in self.result.problems],
+                "reason": [problem.reason for problem in self.result.problems],
+            }
+        )
+
+    def _label(self, problem: Problem) -> object:
+        """Of the row, as the table has it; None for the table as a whole."""
+        return self.labels[problem.row - 1] if problem.row else None
 
     def __str__(self) -> str:
         say, lines = self.say, [self._counts()]
-        for row in self.problems.to_dict("records"):
-            where = say("file") if row["row"] is None else say("row {n}", n=str(row["row"]))
-            what = f", {row['column']}" if row["column"] else ""
-            value = f" '{row['value']:.60}'" if row["value"] else ""
-            problem = f"{where}{what}{value}: {say.recorded(row['reason'])}"
-            lines.append(say("not taken: {what}", what=problem))
+        for problem in self.result.problems:
+            label = self._label(problem)
+            where = say("table") if label is None else say("row {n}", n=str(label))
+            what = f", {problem.field}" if problem.field else ""
+            value = f" '{problem.value:.60}'" if problem.value else ""
+            told = f"{where}{what}{value}: {say.recorded(problem.reason)}"
+            lines.append(say("not taken: {what}", what=told))
         if self.unused:
             columns = ", ".join(self.unused)
             lines.append(say("columns that nobody asked for: {columns}", columns=columns))
