@@ -23,8 +23,8 @@ from campaigns.reports.telling import Telling
 from campaigns.view import CampaignView
 from campaigns.words import Words
 
-_TRUST = ("learning", "calibration", "gaps")
-_SUSTAINABILITY = ("sustainability", "burdens", "elements_burdens")
+_TRUST = ("calibration", "learning", "gaps")
+_SUSTAINABILITY = ("sustainability", "burdens")
 """Pictures by the section that they belong to; all others show how the search went."""
 
 

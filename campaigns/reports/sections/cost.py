@@ -82,8 +82,8 @@ def _estimate(tell: Telling, spent: Footprint) -> str:
     carbon, least_carbon, most_carbon = spent.carbon
     return tell.say(
         "By estimate, not by measurement, computing took {energy} of electricity "
-        "({least_energy} to {most_energy}) and stands for {carbon} of carbon dioxide equivalents "
-        "({least_carbon} to {most_carbon}).",
+        "({least_energy} to {most_energy}) and stands for {carbon} of carbon dioxide "
+        "equivalents ({least_carbon} to {most_carbon}).",
         energy=_amount(tell, energy, "kWh"),
         least_energy=_amount(tell, least_energy, "kWh"),
         most_energy=_amount(tell, most_energy, "kWh"),
