@@ -177,9 +177,9 @@ def alt(view: CampaignView, say: Words) -> str:
         return say("No verdict yet")
     front = seen[seen["on_front"]].sort_values("energy_above_hull")
     return say(
-        "{judged} candidates by band gap and energy above hull; {hits} lie in the target "
-        "window of {low} to {high} eV and at most {limit} eV/atom above the hull. On the "
-        "Pareto front: {front}.",
+        "Points by band gap and energy above hull. Candidates judged: {judged}; in the target "
+        "window of {low} to {high} eV and at most {limit} eV/atom above the hull: {hits}. On "
+        "the Pareto front: {front}.",
         judged=len(seen),
         hits=int(seen["hit"].sum()),
         low=view.targets.band_gap.min,
