@@ -142,9 +142,9 @@ def alt(view: CampaignView, say: Words) -> str:
     error, share = agreement(view.verdicts)
     first, last = rounds.iloc[0], rounds.iloc[-1]
     return say(
-        "Energies above hull predicted and found, number of candidates: {n}. The mean error is "
-        "{error} eV/atom; it was {first} in round {start} and {last} in round {end}. Within one "
-        "standard deviation: {share}% of predictions.",
+        "Energies above hull predicted and found, number of candidates: {n}. The mean error "
+        "is {error} eV/atom; it was {first} in round {start} and {last} in round {end}. "
+        "Within one standard deviation: {share}% of predictions.",
         n=len(seen),
         error=say.number(error, 3),
         first=_text(first["mean_abs_residual"], say),

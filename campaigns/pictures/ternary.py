@@ -238,8 +238,8 @@ def alt(view: CampaignView, say: Words) -> str:
     frame = data(view)
     seen = frame[frame["judged"].astype(bool)].sort_values("energy_above_hull")
     return say(
-        "A triangle of {system} with {judged} compositions judged and {predicted} only "
-        "predicted. The most stable is {formula}, {energy} eV/atom above the hull.",
+        "A triangle of {system}. Compositions judged: {judged}, only predicted: {predicted}. "
+        "The most stable of those judged is {formula}, {energy} eV/atom above the hull.",
         system="-".join(corners),
         judged=len(seen),
         predicted=len(frame) - len(seen),

@@ -50,8 +50,7 @@ def test_discovery_counts_every_call():
     assert frame["new_hits"].tolist() == [0, 0, 1, 1]
     assert frame["failed"].tolist() == [False, True, False, False]
     told = PICTURES["discovery"].alt(view, EN)
-    assert "2 of 4 oracle calls" in told
-    assert "1 of these" in told or "1 of them" in told
+    assert "Calls: 4, of which failed: 1. Hits: 2, of which with a new formula: 1." in told
 
 
 def test_a_random_order_is_expected_only_where_all_is_known():
@@ -71,7 +70,7 @@ def test_a_random_order_is_expected_only_where_all_is_known():
 def test_the_front_is_of_those_that_no_other_beats():
     # The middle of the window is 1.4 eV.
     view = small(
-        band_gap=[1.4, 1.5, 1.3, 2.4, np.nan],
+        band_gap=[1.4, 1.5, 1.25, 2.4, np.nan],
         energy_above_hull=[0.2, 0.1, 0.15, -0.1, -0.2],
         formula=["MgO", "CaO", "ZnS", "SnS", "MgS"],
     )
@@ -80,7 +79,7 @@ def test_the_front_is_of_those_that_no_other_beats():
     assert frame["on_front"].tolist() == [True, True, False, True]
     told = PICTURES["pareto"].alt(view, EN)
     assert "SnS, CaO, MgO" in told
-    assert told.startswith("4 candidates")
+    assert "judged: 4; in the target window of 1 to 1.8 eV" in told
     whole = data("pareto")
     distance = (whole["band_gap"] - 1.4).abs()
     np.testing.assert_array_equal(
@@ -112,8 +111,8 @@ def test_learning_compares_what_was_said_with_what_was_found():
         band_gap=[1.0, 1.0],
     )
     told = PICTURES["learning"].alt(view, EN)
-    assert "of 2 candidates miss those found by 0.050 eV/atom" in told
-    assert "75% of predictions" in told
+    assert "candidates: 2. The mean error is 0.050 eV/atom" in told
+    assert "deviation: 75% of predictions" in told
 
 
 @pytest.mark.parametrize("target", ["energy_above_hull", "band_gap"])
@@ -157,7 +156,7 @@ def test_gaps_say_where_they_are_from():
 def test_the_least_that_was_chosen_is_the_cutoff():
     frame = data("acquisition")
     assert (frame["cutoff"] == 0.8).all()
-    assert "40 of them chosen" in PICTURES["acquisition"].alt(VIEW, EN)
+    assert "candidates: 80, of which chosen: 40." in PICTURES["acquisition"].alt(VIEW, EN)
     nobody = dataclasses.replace(VIEW, candidates=VIEW.candidates.assign(chosen=False))
     assert data("acquisition", nobody)["cutoff"].isna().all()
 
