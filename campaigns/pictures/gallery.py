@@ -48,6 +48,13 @@ def gallery(named: Sequence[tuple[str, Structure]], columns: int = 3) -> Figure:
     return figure
 
 
+def thumbnail(structure: Structure) -> Figure:
+    """One crystal, small, for a table or a card."""
+    figure = Figure(figsize=(2.1, 2.2), facecolor="white")
+    _draw(figure.add_axes((0.02, 0.14, 0.96, 0.84)), structure)
+    return figure
+
+
 def data(view: CampaignView) -> pd.DataFrame:
     """One row per crystal drawn: conventional cell, Å and degrees, and its symmetry."""
     rows = []
