@@ -166,7 +166,7 @@ def _run(
     from campaigns.publishing import publisher
 
     def tell(problem: str) -> None:
-        show.side_console().print(f"Warning: {problem}", style="yellow")
+        show.warn(f"Warning: {problem}")
 
     side = show.side_console() if as_json else show.console()
     live = Live(side)

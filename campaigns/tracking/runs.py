@@ -82,7 +82,7 @@ class Tracker:
             TrackingError: MLflow refused (database locked or of a newer version, disk full).
         """
         problem = "MLflow could not be brought up to date"
-        advice = "The campaign is safe in its ledger; the next sync catches up"
+        advice = "The campaign is safe in its ledger"
         with explained(self.uri, problem=problem, advice=advice):
             client = open_client(self.uri)
             experiment_id = experiment_of(client, self.uri, self.experiment)
