@@ -26,10 +26,12 @@ export MKL_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help demo test lint format bench bench-speed ui constraints clean
+.PHONY: help install demo docs docs-links test lint format bench bench-speed ui constraints clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.runtime ## build the environment in .venv; then: source .venv/bin/activate
 
 demo: $(VENV)/.runtime ## run the example campaign (resumes runs/demo) and print the shortlist
 	@$(BIN)/galena campaign run $(SPEC) --folder $(DEMO)
@@ -73,6 +75,14 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@echo "[3/3] installing Galena and its libraries (about two minutes)"
 	@$(INSTALL) -e .
 	@touch $@
+
+docs: $(VENV)/.dev ## build the site of the documentation into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f tools/site/mkdocs.yml
+	@$(BIN)/python tools/check_site.py build/site
+	@echo "Look at it: $(BIN)/python -m http.server --directory build/site"
+
+docs-links: $(VENV)/.dev ## ask every page that the documentation links to whether it is there
+	@$(BIN)/python tools/check_links.py
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "[dev] installing the tools for tests and linting"

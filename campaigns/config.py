@@ -45,9 +45,9 @@ class GapWindow(Frozen):
     """The band gap sought, eV, as the predictor gives it (PBE)."""
 
     min: float = Field(ge=0.0, le=20.0)
-    """eV"""
+    """eV, where the window begins."""
     max: float = Field(gt=0.0, le=20.0)
-    """eV"""
+    """eV, where it ends."""
     weight: float = Field(default=1.0, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
 
@@ -64,7 +64,7 @@ class Stability(Frozen):
     """How far above the hull of competing phases a candidate may lie."""
 
     max: float = Field(default=0.1, gt=0.0, le=2.0)
-    """eV/atom"""
+    """eV/atom, the most that counts as stable enough."""
     weight: float = Field(default=1.0, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
 
@@ -142,7 +142,9 @@ class VolumeRange(Frozen):
     """Between which factors of the guessed volume the search may choose."""
 
     min: float = Field(gt=0.3, le=3.0)
+    """Smallest factor."""
     max: float = Field(gt=0.3, le=3.0)
+    """Largest factor."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -230,6 +232,7 @@ class CampaignConfig(SpecFile):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     """Letters, digits, dot, dash and underscore."""
     description: str = ""
+    """The question, in a sentence or two; the report opens with it."""
     elements: Elements
     targets: Targets
     better_than: BetterThan | None = None
@@ -241,6 +244,7 @@ class CampaignConfig(SpecFile):
     """What proposes candidates beside the sampler; their files are relative to the working
     folder."""
     rounds: int = Field(default=5, ge=1)
+    """How often candidates are proposed, chosen and judged."""
     batch_size: int = Field(default=10, ge=1)
     """Oracle calls per round."""
     budget: Budget = Budget()
@@ -256,6 +260,7 @@ class CampaignConfig(SpecFile):
     known: tuple[Path, ...] = ()
     """Tables whose formulas count as known, added to the shipped list."""
     seed: int = Field(default=0, ge=0)
+    """The same file with the same seed gives the same campaign."""
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,9 @@ from campaigns.lock import held
 from campaigns.specs import differences
 from materials.errors import InputError
 
+POOL = "pool"
+"""Where a campaign keeps what the network said of its pool, and a pool that came in memory."""
+
 
 @dataclass(frozen=True)
 class CampaignFolder:
@@ -34,6 +37,10 @@ class CampaignFolder:
     @property
     def study(self) -> Path:
         return self.path / "optuna.sqlite"
+
+    @property
+    def pool(self) -> Path:
+        return self.path / POOL
 
     @property
     def report(self) -> Path:
@@ -112,7 +119,7 @@ class CampaignFolder:
 
     def _refuse_foreign(self) -> None:
         """Do not start inside a folder that holds something else."""
-        ours = {".lock", ".holder", self.spec.name, self.study.name, self.report.name}
+        ours = {".lock", ".holder", self.spec.name, self.study.name, self.report.name, POOL}
         foreign = sorted(p.name for p in self.path.iterdir() if p.name not in ours)
         if foreign:
             raise InputError(

@@ -57,7 +57,7 @@ class PrototypesSpec(_FromCrystals):
 
     kind: Literal["prototypes"]
     source: Literal["crystals", "aflow", "aflow-encyclopedia"] = "crystals"
-    """Structure types of known crystals, or shipped prototypes: 1,044 from 288 AFLOW entries
+    """Structure types of known crystals, or shipped prototypes: 1,699 from 275 AFLOW entries
     (``aflow``), or the whole Encyclopedia uncoloured (``aflow-encyclopedia``)."""
     unbalanced: float = Field(default=0.02, ge=0.0, le=1.0)
     """What a composition whose charges do not balance is worth beside one that is; 0 leaves

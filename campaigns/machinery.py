@@ -13,7 +13,7 @@ from campaigns.evaluation.recipe import OracleRecipe
 from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.folder import CampaignFolder
 from campaigns.oracles.build import Equipment, build_oracle
-from campaigns.oracles.specs import InboxSpec
+from campaigns.oracles.specs import FunctionSpec, InboxSpec
 from campaigns.progress import Watcher
 from campaigns.propose import Proposer
 from campaigns.sources import decision_sources, input_versions
@@ -21,6 +21,9 @@ from campaigns.sources import decision_sources, input_versions
 Where = Callable[[OracleRecipe, str], OpenEvaluator]
 """Where oracles are asked that are programs: processes, a cluster. Given what makes one, and
 what tells the campaign from others of its name."""
+
+Equip = Callable[[CampaignConfig, str], Equipment]
+"""Loads what a specification names; given also where MLflow keeps registered models."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Machinery:
     evaluators: tuple[OpenEvaluator, ...]
     """One per oracle: the first judges every batch, further ones the best of it."""
     versions: dict[str, str]
+    origin: str = ""
+    """What the first oracle's energies are of, where that is known before it is asked."""
 
 
 @contextmanager
@@ -42,22 +47,32 @@ def machinery_of(
     *,
     campaign_id: str = "",
     where: Where | None = None,
+    equip: Equip = Equipment.load,
 ) -> Iterator[Machinery]:
     """Load the predictor and make the oracles named in the specification.
 
     ``store`` is where MLflow keeps registered models. Processes and connections end with the
-    ``with``.
+    ``with``. What is written in Python is asked here, wherever others are.
     """
-    equipment = Equipment.load(config, store)
+    equipment = equip(config, store)
     versions = equipment.versions | input_versions(config)
+    own = {f"oracle {name}" for name in equipment.functions}
+    elsewhere = {part: v for part, v in versions.items() if part not in own}
     with ExitStack() as stack:
         evaluators: list[OpenEvaluator] = []
         for spec in config.oracles:
             if isinstance(spec, InboxSpec):
                 evaluators.append(Elsewhere())
                 continue
+            if isinstance(spec, FunctionSpec):
+                here = SerialEvaluator(build_oracle(spec, equipment))
+                evaluators.append(stack.enter_context(here))
+                continue
             recipe = OracleRecipe(
-                spec=config.dump(), oracle=spec.name, store=store, versions=versions
+                spec=config.dump(),
+                oracle=spec.name,
+                store=store,
+                versions=elsewhere,
             )
             evaluator = (
                 SerialEvaluator(
@@ -69,6 +84,11 @@ def machinery_of(
                 else where(recipe, campaign_id)
             )
             evaluators.append(stack.enter_context(evaluator))
-        proposer = Proposer.build(config, equipment.predictor, cache=place.path / "pool")
+        proposer = Proposer.build(config, equipment.predictor, cache=place.pool)
         sources = decision_sources(config, equipment)
-        yield Machinery(replace(proposer, sources=sources), tuple(evaluators), versions)
+        yield Machinery(
+            replace(proposer, sources=sources),
+            tuple(evaluators),
+            versions,
+            equipment.origin(config.oracle),
+        )

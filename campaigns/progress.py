@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from campaigns.protocols import Candidate, Verdict
+from campaigns.words import ENGLISH, Words
 
 
 class Watcher(Protocol):
@@ -68,8 +69,8 @@ class Silent:
 class Live:
     """Progress bars on a terminal and a line per verdict; plain lines where there is none."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, say: Words = ENGLISH) -> None:
+        self.console, self.say = console, say
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -94,53 +95,72 @@ class Live:
         self._progress.stop()
 
     def proposing(self, number: int, rounds: int, n_asks: int) -> None:
-        self._begin(f"Round {number}/{rounds}: proposing", n_asks)
+        title = self.say("Round {n} of {total}: proposing", n=number, total=rounds)
+        self._begin(title, n_asks)
 
     def asked(self, n: int) -> None:
         if self._task is not None:
             self._progress.advance(self._task, n)
 
     def judging(self, number: int, rounds: int, n_batch: int, n_done: int) -> None:
-        self._begin(f"Round {number}/{rounds}: oracle", n_batch, n_done)
-        self._say(
-            (f"Round {number} of {rounds}", "bold"),
-            f": {n_batch} candidates for the oracle",
-            f", {n_done} judged before" if n_done else "",
-        )
+        say = self.say
+        self._begin_at(number, rounds, say.name("oracle"), n_batch, n_done)
+        parts = [
+            say.several(
+                "{n} candidate for the oracle", "{n} candidates for the oracle", n_batch
+            )
+        ]
+        if n_done:
+            parts.append(say.several("{n} judged before", "{n} judged before", n_done))
+        title = say("Round {n} of {total}", n=number, total=rounds)
+        self._print((title, "bold"), f": {', '.join(parts)}")
 
     def reference(self, system: str) -> None:
-        self._say(f"  relaxing competing phases of {system}")
+        line = self.say("relaxing competing phases of {system}", system=system)
+        self._print(f"  {line}")
 
     def judged(self, candidate: Candidate, verdict: Verdict, hit: bool) -> None:
         self.asked(1)
-        if verdict.error is not None:
-            self._say("  ", ("✗", "red"), f" {candidate.formula:<14} {verdict.error}")
-            return
-        self._say(
-            "  ",
-            ("✓" if hit else " ", "green"),
-            f" {candidate.formula:<14} {_told(verdict)}",
-        )
+        self._verdict(("✓" if hit else " ", "green"), candidate, verdict)
 
     def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None:
-        self._begin(f"Round {number}/{rounds}: {oracle}", n)
-        self._say((f"  {n} for {oracle}", "bold"))
+        self._begin_at(number, rounds, oracle, n)
+        line = self.say.several(
+            "{n} candidate for {oracle}", "{n} candidates for {oracle}", n, oracle=oracle
+        )
+        self._print((f"  {line}", "bold"))
 
     def confirmed(self, candidate: Candidate, verdict: Verdict) -> None:
         self.asked(1)
-        mark = ("✗", "red") if verdict.error is not None else ("·", "green")
-        told = verdict.error or _told(verdict)
-        self._say("  ", mark, f" {candidate.formula:<14} {told}")
+        self._verdict(("·", "green"), candidate, verdict)
 
     def closed(self, number: int) -> None:
         self._end()
 
     def warned(self, message: str) -> None:
-        self._say((f"Warning: {message}", "yellow"))
+        warning = self.say("Warning: {message}", message=self.say.recorded(message))
+        self._print((warning, "yellow"))
 
-    def _say(self, *parts: str | tuple[str, str]) -> None:
+    def _verdict(
+        self, mark: tuple[str, str], candidate: Candidate, verdict: Verdict
+    ) -> None:
+        if verdict.error is not None:
+            mark = ("✗", "red")
+        self._print(
+            "  ", mark, f" {candidate.formula:<14} {answer_text(verdict, self.say)}"
+        )
+
+    def _print(self, *parts: str | tuple[str, str]) -> None:
         """Print texts, some with a style."""
         self.console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+
+    def _begin_at(
+        self, number: int, rounds: int, oracle: str, total: int, done: int = 0
+    ) -> None:
+        title = self.say(
+            "Round {n} of {total}: {oracle}", n=number, total=rounds, oracle=oracle
+        )
+        self._begin(title, total, done)
 
     def _begin(self, description: str, total: int, done: int = 0) -> None:
         self._end()
@@ -152,14 +172,15 @@ class Live:
             self._task = None
 
 
-def _told(verdict: Verdict) -> str:
-    """What an oracle answered, in one line."""
+def answer_text(verdict: Verdict, say: Words) -> str:
+    """What an oracle answered, or why it did not, in one line."""
+    if verdict.error is not None:
+        return say.recorded(verdict.error)
     parts = []
-    if verdict.energy_above_hull is not None:
-        parts.append(f"{verdict.energy_above_hull:+.3f} eV/atom above hull")
-    if verdict.band_gap is not None:
-        deviation = "" if verdict.band_gap_std is None else f" ± {verdict.band_gap_std:.2f}"
-        parts.append(f"gap {verdict.band_gap:.2f}{deviation} eV")
+    if (hull := verdict.energy_above_hull) is not None:
+        parts.append(say("{x} eV/atom above hull", x=say.signed(hull, 3)))
+    if (gap := verdict.band_gap) is not None:
+        parts.append(say("gap {x} eV", x=say.uncertain(gap, verdict.band_gap_std)))
     if verdict.n_steps:
-        parts.append(f"{verdict.n_steps} steps")
-    return ", ".join([*parts, f"{verdict.seconds:.1f} s"])
+        parts.append(say.several("{n} step", "{n} steps", verdict.n_steps))
+    return ", ".join([*parts, say.duration(verdict.seconds)])

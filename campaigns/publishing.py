@@ -31,22 +31,25 @@ PAUSE = 3.0
 
 
 def publisher(
-    place: CampaignFolder, store: str, tell: Tell, *, say: Words | None = None
+    place: CampaignFolder, store: str | None, tell: Tell, *, say: Words | None = None
 ) -> Publish:
     """Brings report and MLflow up to date; a campaign does not die of either.
 
+    ``store`` is MLflow's; None for a campaign that is not to be seen there.
     ``tell`` gets what could not be done, in words for people, and that MLflow is back.
     """
     from campaigns.reports import write_report
 
-    copy = _Copy(place, store, tell, say or words())
+    say = say or words()
+    copy = None if store is None else _Copy(place, store, tell, say)
 
     def publish(view: CampaignView) -> None:
         try:
-            write_report(view, place.report)
+            write_report(view, place.report, say)
         except GalenaError as error:
-            tell(copy.say("{problem}\nThe campaign goes on.", problem=str(error)))
-        copy.follow(view)
+            tell(say("{problem}\nThe campaign goes on.", problem=str(error)))
+        if copy is not None:
+            copy.follow(view)
 
     return publish
 

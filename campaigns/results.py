@@ -78,6 +78,9 @@ def read_view(ledger: Ledger) -> CampaignView:
             _confirmation_rows(config, ledger, proposed), CONFIRMATION_COLUMNS
         ),
         n_waiting=ledger.get("waiting") or 0,
+        started=ledger.get("started") or "",
+        finished=ledger.get("finished") or "",
+        sources=ledger.sources(max((n for n, _, _ in ledger.rounds()), default=0)),
         load_structure=_loader(candidates, relaxed),
         traces=tuple(teller.traces(shortlisted, list(ranks))),
     )

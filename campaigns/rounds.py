@@ -20,7 +20,7 @@ from campaigns.questions import asked, note_asked
 from campaigns.records import Proposed
 from campaigns.results import read_view
 from campaigns.view import agreement, judged
-from materials.errors import GalenaError
+from materials.errors import GalenaError, InputError
 
 
 class Reached(Enum):
@@ -55,11 +55,7 @@ def run_round(
             _close(number, config, ledger)
         return Reached.BUDGET
     if number not in state:
-        watcher.proposing(number, config.rounds, machinery.proposer.per_round)
-        started = datetime.now(UTC)
-        proposal = machinery.proposer.propose(number, ledger, watcher.asked)
-        proposal.summary["proposal_seconds"] = (datetime.now(UTC) - started).total_seconds()
-        ledger.commit_proposal(number, proposal)
+        propose(number, config, ledger, machinery, watcher)
     batch = ledger.batch(number)
     if not _judge(number, batch, config, ledger, machinery, watcher):
         return Reached.WAITING
@@ -67,6 +63,33 @@ def run_round(
     _close(number, config, ledger)
     watcher.closed(number)
     return Reached.END if batch else Reached.NOTHING
+
+
+def propose(
+    number: int,
+    config: CampaignConfig,
+    ledger: Ledger,
+    machinery: Machinery,
+    watcher: Watcher,
+    *,
+    n: int | None = None,
+) -> None:
+    """Choose the batch of a round that has not begun, ``n`` large, and put it on record."""
+    proposer = machinery.proposer
+    if n is not None and n != config.batch_size:
+        proposer = replace(proposer, config=config.model_copy(update={"batch_size": n}))
+    watcher.proposing(number, config.rounds, proposer.per_round)
+    started = datetime.now(UTC)
+    proposal = proposer.propose(number, ledger, watcher.asked)
+    proposal.summary["proposal_seconds"] = (datetime.now(UTC) - started).total_seconds()
+    ledger.commit_proposal(number, proposal)
+
+
+def affordable(
+    batch: Sequence[Proposed], config: CampaignConfig, ledger: Ledger
+) -> list[Proposed]:
+    """Those of a batch that have no verdict and can be paid for, in order."""
+    return pending(batch, ledger.judged())[: _calls_left(config, ledger)]
 
 
 def _judge(
@@ -84,10 +107,11 @@ def _judge(
     waiting = pending(batch, ledger.judged())
     watcher.judging(number, config.rounds, len(batch), len(batch) - len(waiting))
     if isinstance(config.oracle, InboxSpec):
-        return _ask_people(number, batch, config.oracle, config, ledger)
-    affordable = waiting[: _calls_left(config, ledger)]
-    by_id = {p.candidate.id: p.candidate for p in affordable}
-    origin = _origin_of(ledger)
+        return ask_people(number, batch, config.oracle, config, ledger)
+    by_id = {p.candidate.id: p.candidate for p in affordable(batch, config, ledger)}
+    origin = origin_of(ledger)
+    if by_id:
+        _check_origin(origin, config, machinery)
     for given in machinery.evaluators[0](list(by_id.values())):
         verdict = sound(replace(given, oracle=config.oracle.name), config)
         verdict = of_one_origin(verdict, origin)
@@ -106,7 +130,7 @@ def _judge(
     )
 
 
-def _ask_people(
+def ask_people(
     number: int,
     batch: Sequence[Proposed],
     spec: InboxSpec,
@@ -144,6 +168,20 @@ def of_one_origin(verdict: Verdict, origin: str) -> Verdict:
     )
 
 
+def _check_origin(origin: str, config: CampaignConfig, machinery: Machinery) -> None:
+    """Before anything is spent: energies that were told and the oracle's must be of one kind.
+
+    Raises:
+        InputError: they are not.
+    """
+    if origin and machinery.origin and machinery.origin != origin:
+        raise InputError(
+            f"the energies of this campaign so far are of {origin}, oracle "
+            f"'{config.oracle.name}' would give those of {machinery.origin}; they are not "
+            "compared. Go on with answers of the former, or start in a new folder"
+        )
+
+
 def _origin(verdict: Verdict) -> str:
     """Where a distance from the hull comes from; empty where there is none."""
     if verdict.error is not None or verdict.energy_above_hull is None:
@@ -151,7 +189,7 @@ def _origin(verdict: Verdict) -> str:
     return verdict.origin
 
 
-def _origin_of(ledger: Ledger) -> str:
+def origin_of(ledger: Ledger) -> str:
     """The origin of the first distance from the hull in a campaign."""
     return next((o for _, v in ledger.verdicts() if (o := _origin(v))), "")
 

@@ -69,6 +69,15 @@ def parse_spec(kind: type[M], text: str, *, name: str, keys: str) -> M:
         InputError: it is not YAML, or says something the schema does not know or allow; the
             message names file and field.
     """
+    return validated(kind, parse_mapping(text, name=name, keys=keys), name=name)
+
+
+def parse_mapping(text: str, *, name: str, keys: str) -> dict[str, Any]:
+    """Read YAML text that is a mapping, as strictly, and no further.
+
+    Raises:
+        InputError: it is not YAML, or no mapping.
+    """
     try:
         content = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, made stricter
     except yaml.YAMLError as error:
@@ -78,7 +87,7 @@ def parse_spec(kind: type[M], text: str, *, name: str, keys: str) -> M:
             f"{name}: expected a mapping with keys such as {keys}, "
             f"got {type(content).__name__}"
         )
-    return validated(kind, content, name=name)
+    return content
 
 
 def validated(kind: type[M], content: dict[str, Any], *, name: str) -> M:

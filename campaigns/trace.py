@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from campaigns.sources import (
     TRAINING,
 )
 from campaigns.steps import Outcome, Step, first_steps, further_step, wanted
+from campaigns.words import ENGLISH, Words
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,32 @@ class Trace:
     fate: str
     """Where it stands, in one sentence."""
     steps: tuple[Step, ...]
+
+
+def in_words(trace: Trace, say: Words) -> Trace:
+    """The trace in another language; texts that nobody knows stay English and say so.
+
+    Texts are :class:`~campaigns.words.recorded.Recorded`; stages are named as people call them.
+    In English it is the trace as it is on record.
+    """
+    if say.language == ENGLISH.language:
+        return trace
+    steps = tuple(
+        replace(
+            step,
+            stage=say.name(step.stage),
+            value=say.recorded(step.value),
+            threshold=say.recorded(step.threshold),
+            source=say.source(step.source),
+        )
+        for step in trace.steps
+    )
+    return replace(
+        trace,
+        generator=say.name(trace.generator),
+        fate=say.recorded(trace.fate),
+        steps=steps,
+    )
 
 
 _BY_STAGE = {

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymatgen.core.structure import Structure
 
 from campaigns.config import CampaignConfig, Targets
+from campaigns.words import ENGLISH, Words
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class CampaignView:
     """One row per call of a further oracle, with whatever else it found as columns."""
     n_waiting: int = 0
     """Questions to people that have no answer yet."""
+    started: str = ""
+    """When the campaign began, ISO 8601; empty where that is not on record."""
+    finished: str = ""
+    """When it was over, ISO 8601; empty as long as it is not."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """What decided in the last round, with version or hash (:mod:`campaigns.sources`)."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -188,39 +195,53 @@ class Stage:
     lost: str = ""
 
 
-def funnel(view: CampaignView) -> tuple[Stage, ...]:
+def funnel(view: CampaignView, say: Words = ENGLISH) -> tuple[Stage, ...]:
     """From proposals to hits: how many passed each step and why the others did not.
 
-    What weighs nothing turns nothing down, and has no step.
+    What weighs nothing turns nothing down, and has no step. Names and losses are in the
+    language of ``say``.
     """
     total = view.rounds[["n_asked", "n_rejected", "n_duplicate", "n_valid"]].sum()
     chosen, valid = int(view.rounds["n_chosen"].sum()), int(total["n_valid"])
     seen = judged(view.verdicts)
     failed = int(view.verdicts["error"].notna().sum())
     waiting = chosen - len(view.verdicts)
+    rejected, again = int(total["n_rejected"]), int(total["n_duplicate"])
+    several = say.several
+    early = [
+        several("{n} turned down by filters", "{n} turned down by filters", rejected),
+        several("{n} proposed before", "{n} proposed before", again),
+    ]
+    worse = several("{n} promised less", "{n} promised less", valid - chosen)
+    lost = [several("{n} failed", "{n} failed", failed)]
+    if waiting > 0:
+        lost.append(several("{n} still to come", "{n} still to come", waiting))
     relaxes = "potential" in view.spec["oracle"]
-    lost = f"{failed:,} failed" + (f", {waiting:,} still to come" if waiting > 0 else "")
-    turned_down = f"{int(total['n_rejected']):,} turned down by filters"
-    again = f"{int(total['n_duplicate']):,} proposed before"
     stages = [
-        Stage("Proposed", int(total["n_asked"])),
-        Stage("Valid and distinct", valid, f"{turned_down}, {again}"),
-        Stage("Chosen for the oracle", chosen, f"{valid - chosen:,} promised less"),
-        Stage("Relaxed" if relaxes else "Judged", len(seen), lost),
+        Stage(say("Proposed"), int(total["n_asked"])),
+        Stage(say("Valid and distinct"), valid, ", ".join(early)),
+        Stage(say("Chosen for the oracle"), chosen, worse),
+        Stage(say("Relaxed") if relaxes else say("Judged"), len(seen), ", ".join(lost)),
     ]
     hull, gap = view.targets.energy_above_hull, view.targets.band_gap
     if hull.weight > 0:
         stable = seen[seen["energy_above_hull"].astype(float) <= hull.max]
-        above = f"{len(seen) - len(stable):,} above"
-        stages.append(Stage("Within the stability limit", len(stable), above))
+        above = several("{n} above", "{n} above", len(seen) - len(stable))
+        stages.append(Stage(say("Within the stability limit"), len(stable), above))
         seen = stable
     hits = int(view.verdicts["hit"].astype(bool).sum())
     refuted = 0 if "standing" not in seen else int((seen["standing"] == "refuted").sum())
     outside = len(seen) - hits - refuted
-    parts = [f"{outside:,} outside the window"] if gap.weight > 0 else []
-    parts += [f"{refuted:,} refuted by a further oracle"] if refuted else []
-    name = "Gap in the window: hits" if gap.weight > 0 else "Hits"
-    stages.append(Stage(name, hits, ", ".join(parts)))
+    late = []
+    if gap.weight > 0:
+        late.append(several("{n} outside the window", "{n} outside the window", outside))
+    if refuted:
+        told = several(
+            "{n} refuted by a further oracle", "{n} refuted by a further oracle", refuted
+        )
+        late.append(told)
+    name = say("Gap in the window: hits") if gap.weight > 0 else say("Hits")
+    stages.append(Stage(name, hits, ", ".join(late)))
     return tuple(stages)
 
 

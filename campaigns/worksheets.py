@@ -4,39 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+from campaigns.accepting import Answerer, Taken, accept
 from campaigns.config import CampaignConfig
-from campaigns.learned import lacking
 from campaigns.ledger import Ledger
-from campaigns.oracles.answers import ANSWERS
-from campaigns.oracles.inbox.agreement import reconcile
 from campaigns.oracles.inbox.answers import read_answers
-from campaigns.oracles.inbox.found import Answer, Problem
-from campaigns.oracles.inbox.oracle import verdict_of
 from campaigns.oracles.inbox.worksheet import write_worksheet
 from campaigns.oracles.specs import InboxSpec
-from campaigns.protocols import Verdict
 from campaigns.questions import Question, all_questions, inboxes
 from materials.errors import InputError, did_you_mean
 
+__all__ = ["FOLDER", "Taken", "take_answers", "write_worksheets"]
+
 FOLDER = "inbox"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What a file of answers came to."""
-
-    oracle: str
-    taken: tuple[str, ...]
-    """Candidates with a new verdict."""
-    again: tuple[str, ...]
-    """Candidates of which the file says what was known."""
-    problems: tuple[Problem, ...]
-    unused: tuple[str, ...]
-    """Columns that nobody asked for."""
-    still_open: int
 
 
 def write_worksheets(
@@ -85,32 +66,9 @@ def take_answers(
     questions = {
         q.candidate.candidate.id: q for q in all_questions(config, ledger) if q.tier == tier
     }
-    earlier = _verdicts(ledger, tier)
     read = read_answers(path, list(questions), spec.wanted)
-    known = {name: _answer(v) for name, v in earlier.items()}
-    answers, again = reconcile(read, known, replace=overwrite)
-    problems, taken = list(answers.bad), []
-    for answer in answers.good:
-        name = answer.candidate_id
-        verdict = verdict_of(answer, oracle=spec.name, cost=spec.cost, origin=path.name)
-        missing = lacking(verdict, config) if tier == 0 and verdict.error is None else []
-        if missing:
-            reason = "is needed too, since it is a target; the question stays open"
-            row = answer.rows[0] if answer.rows else 0
-            told = {(problem.row, problem.field) for problem in problems}
-            problems += [
-                Problem(row, field, "", reason)
-                for field in missing
-                if (row, field) not in told
-            ]
-            continue
-        _record(ledger, questions[name], verdict, earlier.get(name))
-        taken.append(name)
-    problems.sort(key=lambda problem: problem.row)
-    still_open = len(questions) - len({*earlier, *taken})
-    return Taken(
-        spec.name, tuple(taken), again, tuple(problems), answers.unused, still_open
-    )
+    by = Answerer(tier=tier, oracle=spec.name, cost=spec.cost, origin=lambda _: path.name)
+    return accept(config, ledger, read, questions, by, overwrite=overwrite)
 
 
 def _inbox(config: CampaignConfig, oracle: str | None) -> tuple[int, InboxSpec]:
@@ -130,38 +88,3 @@ def _inbox(config: CampaignConfig, oracle: str | None) -> tuple[int, InboxSpec]:
         f"'{oracle}' is asked nothing; there are {', '.join(names)}."
         f"{did_you_mean(str(oracle), names)}"
     )
-
-
-def _verdicts(ledger: Ledger, tier: int) -> dict[str, Verdict]:
-    """What was answered before."""
-    if tier == 0:
-        return {v.candidate_id: v for _, v in ledger.verdicts()}
-    return {v.candidate_id: v for _, t, v in ledger.confirmations() if t == tier}
-
-
-def _answer(verdict: Verdict) -> Answer:
-    """A verdict as the answer that it was made from."""
-    if verdict.error is not None:
-        return Answer(verdict.candidate_id, failed=verdict.error)
-    said = {name: getattr(verdict, name, None) for name in ANSWERS}
-    values = {name: float(value) for name, value in said.items() if value is not None}
-    return Answer(verdict.candidate_id, values | verdict.properties)
-
-
-def _record(
-    ledger: Ledger, question: Question, verdict: Verdict, before: Verdict | None
-) -> None:
-    if before is not None:
-        told = _told(before)
-        verdict = replace(verdict, failures=(*before.failures, f"replaced: {told}"))
-        ledger.replace_verdict(question.tier, verdict)
-    elif question.tier == 0:
-        ledger.commit_verdict(question.round, verdict)
-    else:
-        ledger.commit_confirmation(question.round, question.tier, verdict)
-
-
-def _told(verdict: Verdict) -> str:
-    answer = _answer(verdict)
-    values = ", ".join(f"{name} {value:g}" for name, value in answer.values.items())
-    return f"{answer.failed or values} ({verdict.origin})"

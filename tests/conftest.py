@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start
 # inherits that: then what tests about interruptions send is never heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Commands speak the language of whoever runs them; tests read English.
+os.environ["LANGUAGE"] = "en"

@@ -64,6 +64,7 @@ class Burden(Frozen):
     """
 
     max: float = Field(gt=0.0, le=1.0)
+    """The largest index that stays in the pool."""
     axes: dict[Axis, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
     """How much each axis counts, in place of its default."""
 
@@ -86,6 +87,7 @@ class Constraints(Frozen):
     allowed: tuple[Element, ...] = ()
     """Only crystals of these elements; all, if none are named."""
     forbidden: tuple[Element, ...] = ()
+    """No crystals with these elements."""
     burden: Burden | None = None
 
 
@@ -97,6 +99,7 @@ class BacktestSpec(SpecFile):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     """Letters, digits, dot, dash and underscore."""
     description: str = ""
+    """The question, in a sentence or two."""
     pool: Rows
     """Labelled crystals to search among."""
     exclude: tuple[Rows, ...] = ()
@@ -114,6 +117,7 @@ class BacktestSpec(SpecFile):
     """Labels known at the start, drawn at random, the same for every strategy; hits among
     them do not count."""
     rounds: int = Field(default=20, ge=1)
+    """How often a batch is chosen."""
     batch_size: int = Field(default=25, ge=1)
     """Oracle calls per round, chosen together."""
     seeds: int = Field(default=10, ge=2)
@@ -123,6 +127,7 @@ class BacktestSpec(SpecFile):
     )
     """Replays of strategies that take long to choose, where ``seeds`` are too many."""
     strategies: tuple[StrategyName, ...] = Field(default=DEFAULT_STRATEGIES, min_length=1)
+    """What is replayed beside random search."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:

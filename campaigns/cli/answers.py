@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
+from campaigns.cli.speech import Language
+from campaigns.words import Words, words
 
 if TYPE_CHECKING:
+    from campaigns.oracles.inbox.found import Problem
     from campaigns.worksheets import Taken
 
 
@@ -30,6 +33,7 @@ def answers(
             "--replace", help="Correct earlier answers; they stay on record beside the new."
         ),
     ] = False,
+    lang: Language = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of text.")
     ] = False,
@@ -61,34 +65,53 @@ def answers(
             ledger.put("waiting", len(open_questions(config, ledger)))
         finally:
             ledger.close()
-    _print(taken, folder, as_json=as_json)
+    if as_json:
+        show.print_json(_plain(taken))
+    else:
+        _print(taken, folder, words(lang))
     if taken.problems:
         raise typer.Exit(ExitCode.PARTIAL)
 
 
-def _print(taken: Taken, folder: Path, *, as_json: bool) -> None:
-    if as_json:
-        show.print_json(
-            {
-                "oracle": taken.oracle,
-                "taken": list(taken.taken),
-                "already_known": list(taken.again),
-                "problems": [str(problem) for problem in taken.problems],
-                "unused_columns": list(taken.unused),
-                "open": taken.still_open,
-            }
-        )
-        return
+def _plain(taken: Taken) -> dict[str, Any]:
+    """What a file of answers came to, for machines."""
+    return {
+        "oracle": taken.oracle,
+        "taken": list(taken.taken),
+        "already_known": list(taken.again),
+        "problems": [str(problem) for problem in taken.problems],
+        "unused_columns": list(taken.unused),
+        "open": taken.still_open,
+    }
+
+
+def _print(taken: Taken, folder: Path, say: Words) -> None:
     for problem in taken.problems:
-        show.warn(f"not taken: {problem}")
+        show.warn(say("not taken: {what}", what=_problem(problem, say)))
     if taken.unused:
-        show.warn(f"columns that nobody asked for: {', '.join(taken.unused)}")
-    known = f", {len(taken.again)} known before" if taken.again else ""
-    typer.echo(
-        f"{len(taken.taken)} answers of {taken.oracle} taken{known}, "
-        f"{len(taken.problems)} problems, {taken.still_open} questions open"
-    )
-    typer.echo(
-        f"The campaign goes on with: galena campaign run {folder}/campaign.yaml "
-        f"--folder {folder}"
-    )
+        columns = ", ".join(taken.unused)
+        show.warn(say("columns that nobody asked for: {columns}", columns=columns))
+    n_new, n_known, n_bad = len(taken.taken), len(taken.again), len(taken.problems)
+    parts = [
+        say.several(
+            "{n} answer of {oracle} taken",
+            "{n} answers of {oracle} taken",
+            n_new,
+            oracle=taken.oracle,
+        )
+    ]
+    if n_known:
+        parts.append(say.several("{n} known before", "{n} known before", n_known))
+    parts.append(say.several("{n} problem", "{n} problems", n_bad))
+    parts.append(say.several("{n} question open", "{n} questions open", taken.still_open))
+    typer.echo(", ".join(parts))
+    command = f"galena campaign run {folder}/campaign.yaml --folder {folder}"
+    typer.echo(say("The campaign goes on with: {command}", command=command))
+
+
+def _problem(problem: Problem, say: Words) -> str:
+    """What was not taken: where, and why."""
+    place = say("row {n}", n=problem.row) if problem.row else say("file")
+    field = f", {problem.field}" if problem.field else ""
+    value = f" '{problem.value:.60}'" if problem.value else ""
+    return f"{place}{field}{value}: {say.recorded(problem.reason)}"

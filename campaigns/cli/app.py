@@ -28,6 +28,8 @@ from campaigns.cli import (
     version,
 )
 from campaigns.cli.show import ExitCode, side_console
+from campaigns.cli.speech import chosen
+from campaigns.words import Words
 from materials.errors import GalenaError
 
 _DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES}
@@ -44,23 +46,25 @@ class GalenaGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except GalenaError as error:
-            _tell(str(error))
+            _tell(str(error), chosen(ctx))
         except OSError as error:
+            say = chosen(ctx)
             if error.errno in _DISK:
-                advice = "free some space or choose a place that can be written"
+                advice = say("free some space or choose a place that can be written")
             elif error.errno in _PATH and error.filename:
-                advice = "give another path"
+                advice = say("give another path")
             else:
                 raise
-            _tell(f"{error.filename or 'disk'}: {error.strerror}; {advice}")
+            _tell(f"{error.filename or say('disk')}: {error.strerror}; {advice}", say)
         except KeyboardInterrupt:
-            _tell("stopped")
+            _tell("stopped", chosen(ctx))
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         raise typer.Exit(ExitCode.ERROR)
 
 
-def _tell(message: str) -> None:
-    side_console().print(f"Error: {message}", style="red", highlight=False, soft_wrap=True)
+def _tell(message: str, say: Words) -> None:
+    line = say("Error: {message}", message=say.recorded(message))
+    side_console().print(line, style="red", highlight=False, soft_wrap=True)
 
 
 app = typer.Typer(

@@ -147,7 +147,7 @@ def speed(
         )
     side = show.side_console()
     found = measuring.run_speed(
-        table, _folders(model or ["fast", "accurate"]), wanted, say=side.print
+        table, _folders(model or ["fast", "accurate"]), wanted, tell=side.print
     )
     if output is not None:
         measuring.write_json(found, output)

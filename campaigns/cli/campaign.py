@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import answers, report, show, sync, work
+from campaigns.cli import answers, new, report, show, sync, work
 from campaigns.cli.show import ExitCode
+from campaigns.cli.speech import Language
 from campaigns.tracking.store import model_store
+from campaigns.words import NOTHING, Words, noted, words
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
     from campaigns.machinery import Where
@@ -26,11 +31,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Run discovery campaigns: propose, predict, relax, learn, repeat.
 
-A campaign is one YAML file; `campaigns/examples/solar_absorber.yaml` is a start.
+A campaign is one YAML file; `galena campaign new` writes a start.
 """,
 )
 
 
+app.command()(new.new)
 app.command()(report.report)
 app.command()(sync.sync)
 app.command()(answers.answers)
@@ -74,6 +80,7 @@ def run(
         ),
     ] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Print the plan and stop.")] = False,
+    lang: Language = None,
     as_json: Json = False,
 ) -> None:
     """Run the campaign of SPEC, or go on with it where it stopped.
@@ -98,25 +105,31 @@ def run(
     from campaigns.config import CampaignConfig
     from campaigns.folder import CampaignFolder
 
+    say = words(lang)
     config = CampaignConfig.load(spec)
     if model is not None:
         config = config.model_copy(update={"model": model})
     place = CampaignFolder(folder or Path("runs") / config.name)
     if dry:
-        _print_plan(config, place, as_json=as_json)
+        if as_json:
+            show.print_json(_plan(config, place))
+        else:
+            _print_plan(config, place, say)
         return
     where = where_of(config, workers=workers, ray=ray, storage=storage)
-    view = _run(config, place, tracking_uri, where, as_json=as_json)
+    side = show.side_console() if as_json else show.console()
+    view = _run(config, place, tracking_uri, where, side, say)
     if as_json:
         show.print_json(summary(view, place))
     else:
-        _print_result(view, place)
+        _print_result(view, place, say)
 
 
 @app.command()
 def status(
     folder: Annotated[Path, typer.Argument(help="A campaign's folder.")],
     *,
+    lang: Language = None,
     as_json: Json = False,
 ) -> None:
     """Show where the campaign in FOLDER stands, also while it runs.
@@ -130,8 +143,9 @@ def status(
     if as_json:
         show.print_json(summary(view, CampaignFolder(folder)))
     else:
-        _print_rounds(view)
-        _print_result(view, CampaignFolder(folder))
+        say = words(lang)
+        _print_rounds(view, say)
+        _print_result(view, CampaignFolder(folder), say)
 
 
 def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
@@ -158,18 +172,17 @@ def _run(
     place: CampaignFolder,
     tracking_uri: str | None,
     where: Where | None,
-    *,
-    as_json: bool,
+    side: Console,
+    say: Words,
 ) -> CampaignView:
     from campaigns.loop import run_campaign
     from campaigns.progress import Live
     from campaigns.publishing import publisher
 
     def tell(problem: str) -> None:
-        show.warn(f"Warning: {problem}")
+        show.warn(say("Warning: {message}", message=say.recorded(problem)))
 
-    side = show.side_console() if as_json else show.console()
-    live = Live(side)
+    live = Live(side, say)
     try:
         with live if side.is_terminal else nullcontext():
             return run_campaign(
@@ -177,107 +190,136 @@ def _run(
                 place.path,
                 watcher=live,
                 publish=publisher(
-                    place, model_store(tracking_uri, beside=place.path), tell
+                    place, model_store(tracking_uri, beside=place.path), tell, say=say
                 ),
                 tracking_uri=tracking_uri,
                 where=where,
             )
     except KeyboardInterrupt:
-        show.side_console().print(
-            "\nStopped. Nothing is lost: the same command goes on from here."
-        )
+        stopped = say("Stopped. Nothing is lost: the same command goes on from here.")
+        show.side_console().print(f"\n{stopped}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _print_plan(config: CampaignConfig, place: CampaignFolder, *, as_json: bool) -> None:
-    calls = config.rounds * config.batch_size
-    if config.budget.oracle_calls is not None:
-        calls = min(calls, config.budget.oracle_calls)
-    begun = place.ledger.exists()
-    if as_json:
-        show.print_json(
-            {
-                "folder": str(place.path),
-                "resumes": begun,
-                "max_oracle_calls": calls,
-                "spec": config.model_dump(mode="json"),
-            }
-        )
-        return
-    typer.echo(config.dump())
-    typer.echo(
-        f"# {'Goes on with' if begun else 'Would start'} {place.path}: "
-        f"{config.rounds} rounds, at most {calls} oracle calls"
-    )
-
-
-def _print_rounds(view: CampaignView) -> None:
-    columns = {
-        "round": "round",
-        "n_asked": "asked",
-        "n_valid": "valid",
-        "n_evaluated": "evaluated",
-        "n_failed": "failed",
-        "n_hits": "hits",
-        "best_score": "best score",
-        "mean_abs_residual": "surrogate off by\neV/atom",
+def _plan(config: CampaignConfig, place: CampaignFolder) -> dict[str, Any]:
+    """What would be done, for machines."""
+    return {
+        "folder": str(place.path),
+        "resumes": place.ledger.exists(),
+        "max_oracle_calls": _most_calls(config),
+        "spec": config.model_dump(mode="json"),
     }
-    grid = show.table(list(columns.values()))
+
+
+def _most_calls(config: CampaignConfig) -> int:
+    calls = config.rounds * config.batch_size
+    if config.budget.oracle_calls is None:
+        return calls
+    return min(calls, config.budget.oracle_calls)
+
+
+def _print_plan(config: CampaignConfig, place: CampaignFolder, say: Words) -> None:
+    begins = noted("Would start {folder}")
+    if place.ledger.exists():
+        begins = noted("Goes on with {folder}")
+    rounds = say.several("{n} round", "{n} rounds", config.rounds)
+    calls = say.several(
+        "at most {n} oracle call", "at most {n} oracle calls", _most_calls(config)
+    )
+    typer.echo(config.dump())
+    typer.echo(f"# {say(begins, folder=place.path)}: {rounds}, {calls}")
+
+
+_ROUND_TITLES = {
+    "round": noted("round"),
+    "n_asked": noted("proposed"),
+    "n_valid": noted("valid"),
+    "n_evaluated": noted("evaluated"),
+    "n_failed": noted("failed"),
+    "n_hits": noted("hits"),
+    "best_score": noted("best score"),
+    "mean_abs_residual": noted("surrogate off by"),
+}
+"""Columns of the table of rounds, each of a number of candidates but the last two."""
+
+
+def _print_rounds(view: CampaignView, say: Words) -> None:
+    titles = {name: say(title) for name, title in _ROUND_TITLES.items()}
+    titles["mean_abs_residual"] += "\neV/atom"
+    grid = show.table(list(titles.values()))
     for row in view.rounds.to_dict("records"):
-        grid.add_row(*(_cell(row[name]) for name in columns))
+        grid.add_row(*(_cell(row[name], say) for name in titles))
     show.console().print(grid)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, say: Words) -> str:
     if value is None or value != value:  # NaN
-        return "–"
-    if float(value) == int(value):
-        return str(int(value))
-    return f"{value:.3f}"
+        return NOTHING
+    return say.number(float(value), 0 if float(value).is_integer() else 3)
 
 
-def _signed(value: Any) -> str:
-    """A number with its sign; a dash where there is none."""
-    return "–" if value is None or value != value else f"{value:+.3f}"
-
-
-def _print_result(view: CampaignView, place: CampaignFolder) -> None:
+def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None:
     out = show.console()
-    tiers = not view.confirmations.empty
-    grid = show.table(
-        ["formula", "prototype", "above hull\neV/atom", "gap\neV", "known", "score"]
-        + (["further oracles"] if tiers else [])
-    )
-    for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
-        grid.add_row(
-            row["formula"],
-            row["prototype"],
-            _signed(row["energy_above_hull"]),
-            show.with_deviation(row["band_gap"], row["band_gap_std"]),
-            "known" if row["known"] else "new",
-            f"{row['score']:.3f}",
-            *([row["standing"] or "not asked"] if tiers else []),
-        )
+    n_hits, n_shown = len(view.shortlist), SHORTLIST_ON_SCREEN
     n_new = int((~view.shortlist["known"].astype(bool)).sum())
     facts = (
-        f": {view.status}, {len(view.verdicts)} oracle evaluations, "
-        f"{len(view.shortlist)} hits, {n_new} of them not among known formulas\n"
+        say.name(view.status),
+        say.several("{n} oracle evaluation", "{n} oracle evaluations", len(view.verdicts)),
+        say.several("{n} hit", "{n} hits", n_hits),
+        say.several(
+            "{n} of them not among known formulas",
+            "{n} of them not among known formulas",
+            n_new,
+        ),
     )
-    out.print(Text.assemble("\n", (view.name, "bold"), facts))
-    if len(view.shortlist):
-        out.print(grid)
-    if len(view.shortlist) > SHORTLIST_ON_SCREEN:
-        out.print(f"… and {len(view.shortlist) - SHORTLIST_ON_SCREEN} more in the report")
-    if view.n_waiting:
-        out.print(
-            f"\n{view.n_waiting} questions wait for answers: fill in a worksheet of "
-            f"{place.path / 'inbox'}, then\ngalena campaign answers {place.path} FILE",
-            soft_wrap=True,
-            highlight=False,
+    out.print(Text.assemble("\n", (view.name, "bold"), f": {', '.join(facts)}\n"))
+    if n_hits:
+        out.print(_shortlist(view, say))
+    if n_hits > n_shown:
+        more = say.several(
+            "… and {n} more in the report", "… and {n} more in the report", n_hits - n_shown
         )
+        out.print(more)
+    if view.n_waiting:
+        wait = say.several(
+            "{n} question waits for an answer: fill in a worksheet of {folder}, then",
+            "{n} questions wait for answers: fill in a worksheet of {folder}, then",
+            view.n_waiting,
+            folder=place.path / "inbox",
+        )
+        command = f"galena campaign answers {place.path} FILE"
+        out.print(f"\n{wait}\n{command}", soft_wrap=True, highlight=False)
     html = place.report / "report.html"
     if html.exists():
-        out.print(f"\nReport: {html}", soft_wrap=True, highlight=False)
+        line = say("Report: {file}", file=html)
+        out.print(f"\n{line}", soft_wrap=True, highlight=False)
     out.print(
         f"MLflow: galena ui --folder {place.path.parent}", soft_wrap=True, highlight=False
     )
+
+
+def _shortlist(view: CampaignView, say: Words) -> Table:
+    """The best hits, what further oracles made of them in the last column, if there were."""
+    tiers = not view.confirmations.empty
+    titles = [
+        say("formula"),
+        say("prototype"),
+        f"{say('above hull')}\neV/atom",
+        f"{say('gap')}\neV",
+        say("known"),
+        say("score"),
+        *([say("further oracles")] if tiers else []),
+    ]
+    grid = show.table(titles)
+    for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
+        hull, gap = row["energy_above_hull"], row["band_gap"]
+        grid.add_row(
+            row["formula"],
+            row["prototype"],
+            NOTHING if hull is None else say.signed(hull, 3),
+            NOTHING if gap is None else say.uncertain(gap, row["band_gap_std"]),
+            say("known") if row["known"] else say("new"),
+            say.number(row["score"], 3),
+            *([say.name(row["standing"] or "not asked")] if tiers else []),
+        )
+    return grid

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from campaigns.cli import show
+from campaigns.cli.speech import Language
+from campaigns.words import Words, words
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def explain(
         Path,
         typer.Option("--folder", help="A campaign's folder, or what a screening wrote."),
     ],
+    lang: Language = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of tables.")
     ] = False,
@@ -54,10 +57,11 @@ def explain(
     if as_json:
         show.print_json({"candidates": [_plain(trace) for trace in traces]})
         return
+    say = words(lang)
     for trace in traces:
-        _print(trace)
+        _print(trace, say)
     if not traces:
-        show.console().print("Nothing is on the shortlist yet.")
+        show.console().print(say("Nothing is on the shortlist yet."))
 
 
 def _traces(candidates: list[str], folder: Path) -> list[Trace]:
@@ -84,15 +88,18 @@ def _plain(trace: Trace) -> dict[str, Any]:
     return asdict(trace) | {"steps": steps}
 
 
-def _print(trace: Trace) -> None:
+def _print(trace: Trace, say: Words) -> None:
     """Steps as a table, and below it what decided, each named once."""
-    out = show.console()
-    out.print(Text.assemble((trace.candidate_id, "bold"), f": {trace.fate}"))
+    from campaigns.trace import in_words
+
+    out, told = show.console(), in_words(trace, say)
+    out.print(Text.assemble((told.candidate_id, "bold"), f": {told.fate}"))
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("round", "", "stage", "found", "wanted", "by"):
-        grid.add_column(title, overflow="fold", no_wrap=title in ("round", "stage"))
-    sources = list(dict.fromkeys(step.source for step in trace.steps if step.source))
-    for step in trace.steps:
+    narrow = {say("round"): True, "": False, say("stage"): True}
+    for title in (*narrow, say("found"), say("wanted"), say("by")):
+        grid.add_column(title, overflow="fold", no_wrap=narrow.get(title, False))
+    sources = list(dict.fromkeys(step.source for step in told.steps if step.source))
+    for step in told.steps:
         by = f"[{sources.index(step.source) + 1}]" if step.source else ""
         mark = Text(*_MARKS[step.outcome.value])
         texts = (step.stage, step.value, step.threshold, by)

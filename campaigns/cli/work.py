@@ -7,14 +7,17 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
+from campaigns.cli.speech import Language
 from campaigns.evaluation.storage import PATIENCE, STORAGE_VARIABLE, Address
 from campaigns.tracking.store import model_store
+from campaigns.words import Words, words
 
 if TYPE_CHECKING:
     from campaigns.evaluation.work import Tally
@@ -53,6 +56,7 @@ def work(
         str | None,
         typer.Option(help="MLflow store, if the campaign's model is registered in one."),
     ] = None,
+    lang: Language = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document at the end.")
     ] = False,
@@ -76,7 +80,8 @@ def work(
     from campaigns.evaluation.queue import Queue
     from campaigns.evaluation.work import Worker, recipe_of
 
-    lines = _Lines()
+    say = words(lang)
+    lines = _Lines(say)
     with _stopped_by_sigterm():
         queue = Queue.join(Address(storage), name, seconds=patience, note=show.warn)
         worker = Worker(
@@ -92,7 +97,12 @@ def work(
             watcher=lines,
         )
         tally = worker.run()
-    _sum_up(tally, as_json=as_json)
+    if as_json:
+        show.print_json(
+            {"n_told": tally.told, "n_failed": tally.failed, "n_late": tally.late}
+        )
+    else:
+        _sum_up(tally, say)
     if tally.failed:
         raise typer.Exit(ExitCode.PARTIAL)
 
@@ -100,39 +110,35 @@ def work(
 class _Lines:
     """A line for every verdict."""
 
+    def __init__(self, say: Words) -> None:
+        self.say = say
+
     def idle(self) -> None:
-        self._say("waiting for candidates")
+        self._print(self.say("waiting for candidates"))
 
     def taken(self, candidate: Candidate, oracle: str) -> None:
         return
 
     def told(self, candidate: Candidate, verdict: Verdict, seconds: float) -> None:
-        if verdict.error is not None:
-            self._say(f"✗ {candidate.formula:<14} {verdict.error}")
-            return
-        hull, gap = verdict.energy_above_hull, verdict.band_gap
-        found = [
-            *([f"{hull:+.3f} eV/atom above hull"] if hull is not None else []),
-            *([f"gap {gap:.2f} eV"] if gap is not None else []),
-            f"{seconds:.1f} s",
-        ]
-        self._say(f"✓ {candidate.formula:<14} {', '.join(found)}")
+        from campaigns.progress import answer_text
+
+        mark = "✓" if verdict.error is None else "✗"
+        answer = answer_text(replace(verdict, seconds=seconds), self.say)
+        self._print(f"{mark} {candidate.formula:<14} {answer}")
 
     def late(self, candidate: Candidate) -> None:
-        self._say(f"  {candidate.formula:<14} was taken back meanwhile")
+        late = self.say("was taken back meanwhile")
+        self._print(f"  {candidate.formula:<14} {late}")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         show.side_console().print(line, soft_wrap=True, highlight=False)
 
 
-def _sum_up(tally: Tally, *, as_json: bool) -> None:
-    if as_json:
-        show.print_json(
-            {"n_told": tally.told, "n_failed": tally.failed, "n_late": tally.late}
-        )
-        return
-    failed = f", {tally.failed} of them failed" if tally.failed else ""
-    typer.echo(f"{tally.told} verdicts{failed}")
+def _sum_up(tally: Tally, say: Words) -> None:
+    parts = [say.several("{n} verdict", "{n} verdicts", tally.told)]
+    if tally.failed:
+        parts.append(say.several("{n} of them failed", "{n} of them failed", tally.failed))
+    typer.echo(", ".join(parts))
 
 
 @contextmanager

@@ -95,10 +95,10 @@ class OracleRecipe:
 
     def _said(self, config: CampaignConfig) -> ComputedSpec:
         """What the specification says of this oracle."""
-        from campaigns.oracles.specs import InboxSpec
+        from campaigns.oracles.specs import FunctionSpec, InboxSpec
 
         spec = next((one for one in config.oracles if one.name == self.oracle), None)
-        if spec is None or isinstance(spec, InboxSpec):
+        if spec is None or isinstance(spec, InboxSpec | FunctionSpec):
             names = ", ".join(one.name for one in config.oracles)
             raise InputError(
                 f"the campaign has no oracle '{self.oracle}' that is a program, only {names}"

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from campaigns.config import CampaignConfig
+from campaigns.oracles.function import Function, function_oracle
 from campaigns.oracles.guarded import guarded
 from campaigns.oracles.isolated import Build
 from campaigns.oracles.mlip import MlipOracle
 from campaigns.oracles.potential import potential_oracle
 from campaigns.oracles.references import References
-from campaigns.oracles.specs import ComputedSpec, LookupSpec, OracleConfig
+from campaigns.oracles.specs import (
+    ComputedSpec,
+    FunctionSpec,
+    LookupSpec,
+    OracleConfig,
+    OracleSpec,
+)
 from campaigns.protocols import Oracle
 from campaigns.tracking.resolve import local_model
 from campaigns.versions import galena_version
@@ -35,6 +42,8 @@ class Equipment:
     """By name; empty where no oracle relaxes with one."""
     tables: dict[str, str] = field(default_factory=dict)
     """Hash of the table behind each oracle that looks up, by the oracle's name."""
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    """Oracles written in Python, by name; the command line has none."""
 
     @classmethod
     def load(cls, config: CampaignConfig, store: str) -> Self:
@@ -68,11 +77,21 @@ class Equipment:
         }
         if self.potentials:
             found["potential"] = "; ".join(p.origin for p in self.potentials.values())
-        return found | {f"oracle {name}": table for name, table in self.tables.items()}
+        found |= {f"oracle {name}": table for name, table in self.tables.items()}
+        functions = self.functions.items()
+        return found | {f"oracle {name}": f.fingerprint for name, f in functions}
+
+    def origin(self, spec: OracleSpec) -> str:
+        """What an oracle's energies are of; empty where only its answers say so."""
+        if isinstance(spec, OracleConfig):
+            return self.potentials[spec.potential].origin
+        if isinstance(spec, LookupSpec):
+            return f"{spec.source} ({spec.table.name} {self.tables[spec.name]})"
+        return ""
 
 
 def build_oracle(
-    spec: ComputedSpec,
+    spec: ComputedSpec | FunctionSpec,
     equipment: Equipment,
     *,
     alone: Build | None = None,
@@ -87,6 +106,8 @@ def build_oracle(
     Raises:
         InputError: the oracle cannot be made.
     """
+    if isinstance(spec, FunctionSpec):
+        return function_oracle(spec, equipment.functions)
     if not isinstance(spec, OracleConfig):
         return guarded(spec, Path())
     here = partial(relaxing, spec, equipment, note=note)

@@ -30,8 +30,9 @@ class Relaxation(Frozen):
     """Limits of one relaxation."""
 
     max_force: float = Field(default=0.1, gt=0.0)
-    """eV/Å"""
+    """eV/Å, where a relaxation ends."""
     max_steps: int = Field(default=80, ge=1)
+    """Beyond them a relaxation ends as not converged."""
     time_limit: float = Field(default=300.0, gt=0.0)
     """s, a backstop: reaching it makes the outcome depend on the machine."""
 
@@ -61,7 +62,10 @@ class OracleConfig(_Computing):
 
     kind: Literal["potential"] = "potential"
     name: Name = "potential"
+    """What it is called in tables and traces; different for each oracle of a campaign."""
     potential: str = "chgnet"
+    """The interatomic potential: ``chgnet``, ``sevennet``, or ``KIND:FILE`` for weights of
+    your own."""
     relaxation: Relaxation = Relaxation()
     references: References = References()
 
@@ -71,6 +75,7 @@ class LookupSpec(Frozen):
 
     kind: Literal["lookup"]
     name: Name = "lookup"
+    """What it is called in tables and traces; different for each oracle of a campaign."""
     cost: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     """Of one answer, in whatever unit the campaign counts in; that there is none costs too."""
     table: Path
@@ -101,6 +106,7 @@ class CommandSpec(_Computing):
 
     kind: Literal["command"]
     name: Name = "command"
+    """What it is called in tables and traces; different for each oracle of a campaign."""
     argv: tuple[str, ...] = Field(min_length=1)
     """Program and arguments; no shell. ``{structure}``, ``{folder}`` and ``{id}`` stand for
     the structure's file, the call's working folder and the candidate's id."""
@@ -164,6 +170,7 @@ class DftSpec(_Computing):
 
     kind: Literal["dft"]
     name: Name = "dft"
+    """What it is called in tables and traces; different for each oracle of a campaign."""
     cost: float = Field(default=100.0, ge=0.0, allow_inf_nan=False)
     """Of one attempt, in whatever unit the campaign counts in; failed ones cost too."""
     time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
@@ -171,6 +178,8 @@ class DftSpec(_Computing):
     retries: int = Field(default=1, ge=0, le=20)
     """Further attempts after a failure that may pass: a crash, a time limit, a full disk."""
     recipe: Literal["gpaw", "ase", "script"] = "gpaw"
+    """What computes: GPAW, any calculator of ASE, or a script of one's own; the key of that
+    name has its settings."""
     python: str | None = Field(default=None, min_length=1)
     """The interpreter that has the code, such as ``/usr/bin/python3``; without, this one."""
     geometry: Literal["as-given", "volume", "relax"] = "as-given"
@@ -234,6 +243,18 @@ class Quantity(Frozen):
         return self
 
 
+class FunctionSpec(_Computing):
+    """A Python function of whoever runs the campaign, given to ``Campaign.load``."""
+
+    kind: Literal["function"]
+    name: Name = "function"
+    """What it is called in tables and traces; different for each oracle of a campaign. The
+    function is given under this name."""
+    time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
+    """s, of one attempt; beyond it the campaign goes on without an answer. None calls the
+    function in the kernel's own thread, without limit."""
+
+
 WORKSHEET_COLUMNS = ("candidate_id", "formula", "structure", "failed_because", "note")
 """What a worksheet has beside the quantities asked for."""
 
@@ -243,6 +264,7 @@ class InboxSpec(Frozen):
 
     kind: Literal["inbox"]
     name: Name = "inbox"
+    """What it is called in tables and traces; different for each oracle of a campaign."""
     cost: float = Field(default=1000.0, ge=0.0, allow_inf_nan=False)
     """Of one answer, in whatever unit the campaign counts in."""
     wanted: tuple[Quantity, ...] = Field(
@@ -266,7 +288,7 @@ class InboxSpec(Frozen):
         return self
 
 
-KINDS = ("potential", "lookup", "command", "dft", "inbox")
+KINDS = ("potential", "lookup", "command", "dft", "inbox", "function")
 
 
 def _kind_of(content: Any) -> str:
@@ -290,14 +312,15 @@ OracleSpec = Annotated[
     | Annotated[LookupSpec, Tag("lookup")]
     | Annotated[CommandSpec, Tag("command")]
     | Annotated[DftSpec, Tag("dft")]
-    | Annotated[InboxSpec, Tag("inbox")],
+    | Annotated[InboxSpec, Tag("inbox")]
+    | Annotated[FunctionSpec, Tag("function")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]
 """Any oracle, told apart by ``kind``."""
 
 ComputedSpec = OracleConfig | LookupSpec | CommandSpec | DftSpec
-"""Those that are programs."""
+"""Those that are programs, which any process can start."""
 
 
 def answers_of(spec: OracleSpec) -> frozenset[str] | None:

@@ -1,39 +1,37 @@
-"""The shortlist's sustainability, ready to be read."""
+"""The shortlist's sustainability in numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 
 from campaigns.config import CampaignConfig
-from campaigns.reports.markup import formula_html
 from campaigns.view import CampaignView
-from materials.sustainability.columns import AXES, MIN_COVERAGE
+from materials.sustainability.columns import MIN_COVERAGE
 from materials.sustainability.incumbents import incumbent_formula
-from materials.sustainability.index import Burdens, Index
+from materials.sustainability.index import Burdens
 from materials.sustainability.sensitivity import top_k
 from materials.sustainability.table import columns_of
 
-AXIS_TITLES = tuple(axis.replace("_", " ") for axis in AXES)
-UNKNOWN = "unknown"
 _BEST = 5
 
 
 @dataclass(frozen=True)
 class BurdenRow:
-    """One composition's burdens as text: 0 none, 1 the worst."""
+    """One composition's burdens: 0 none, 1 the worst; None where too little is known."""
 
-    formula: Markup
+    formula: str
     is_incumbent: bool
-    index: str
-    """``0.31 (0.28 to 0.40)``: the second are what it may be, gaps in the data considered."""
-    coverage: str
-    in_top: str
+    index: float | None
+    low: float
+    high: float
+    """What the index may be, gaps in the data considered."""
+    coverage: float
+    in_top: float | None
     """Share of draws of the weights that have it among the best few of the shortlist."""
-    axes: tuple[str, ...]
-    """In the order of :data:`AXIS_TITLES`."""
+    axes: tuple[float | None, ...]
+    """In the order of :data:`materials.sustainability.columns.AXES`."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,15 @@ def burden_table(view: CampaignView) -> BurdenTable:
         shares[len(first) :] = top_k(found, k, weights=weights).share
     rows = [
         BurdenRow(
-            formula=formula_html(formula),
+            formula=formula,
             is_incumbent=i < len(first),
-            index=_index_text(index, i),
-            coverage=f"{index.coverage[i]:.0%}",
-            in_top=f"{shares[i]:.0%}" if np.isfinite(shares[i]) else "–",
+            index=_known(index.central[i]),
+            low=float(index.low[i]),
+            high=float(index.high[i]),
+            coverage=float(index.coverage[i]),
+            in_top=_known(shares[i]),
             axes=tuple(
-                f"{value:.2f}" if share >= MIN_COVERAGE else UNKNOWN
+                float(value) if share >= MIN_COVERAGE else None
                 for value, share in zip(
                     burdens.central[i], burdens.coverage[i], strict=True
                 )
@@ -82,7 +82,5 @@ def burden_table(view: CampaignView) -> BurdenTable:
     return BurdenTable(tuple(rows), max(k, 0))
 
 
-def _index_text(index: Index, i: int) -> str:
-    known = np.isfinite(index.central[i])
-    middle = f"{index.central[i]:.2f}" if known else UNKNOWN
-    return f"{middle} ({index.low[i]:.2f} to {index.high[i]:.2f})"
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

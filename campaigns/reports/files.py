@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from materials.errors import GalenaError
@@ -36,3 +37,10 @@ def write_whole(path: Path, content: bytes) -> Path:
             "a folder that can be written, then run galena campaign report again"
         ) from error
     return path
+
+
+def remove_others(folder: Path, pattern: str, keep: Collection[Path]) -> None:
+    """Remove what an earlier report left in a folder of ours and this one does not have."""
+    for path in folder.glob(pattern):
+        if path not in keep:
+            path.unlink(missing_ok=True)

@@ -4,39 +4,86 @@ from __future__ import annotations
 
 import html
 
-from campaigns.reports.page import number, plus_minus
-from campaigns.view import CampaignView, agreement
+from campaigns.reports.content import Bullets
+from campaigns.reports.marks import Mark, spans
+from campaigns.reports.sections.answer import footing, found, newness
+from campaigns.reports.sections.question import question
+from campaigns.reports.telling import Telling, headed
+from campaigns.view import CampaignView
+from campaigns.words import Words, words
 
 N_LISTED = 30
 """Rows of the shortlist; the rest is in the report."""
 
 
-def markdown_summary(view: CampaignView) -> str:
-    """What was sought and what was found, with the first of the shortlist."""
-    targets = view.targets
-    residual, coverage = agreement(view.verdicts)
-    n_failed = int(view.verdicts["error"].notna().sum())
+def markdown_summary(view: CampaignView, say: Words | None = None) -> str:
+    """What was sought and what was found, with the first of the shortlist.
+
+    ``say`` is its language, the environment's if none is given.
+    """
+    tell = Telling(view, say or words())
+    say = tell.say
+    failed = int(view.verdicts["error"].notna().sum())
+    spent = say(
+        "{status}. Oracle calls: {calls}, failed: {failed}; rounds: {rounds}.",
+        status=headed(say.name(view.status)),
+        calls=len(view.verdicts),
+        failed=failed,
+        rounds=len(view.rounds),
+    )
     lines = [
-        f"**{len(view.shortlist)} hits** in {len(view.verdicts)} oracle calls ({n_failed} "
-        f"failed), {len(view.rounds)} rounds; {view.status}. Sought: band gap "
-        f"{targets.band_gap.min}–{targets.band_gap.max} eV, at most "
-        f"{targets.energy_above_hull.max} eV/atom above the hull.",
+        f"**{_markdown(found(tell))}** {_markdown(newness(tell))} {_markdown(footing(tell))}",
         "",
-        html.escape(str(view.spec.get("description", ""))),
+        _markdown(spent),
         "",
-        f"The surrogate's energy above hull was off by {number(residual)} eV/atom on average, "
-        f"coverage {number(coverage, 2)}.",
+        *_question(tell),
         "",
-        "The full report is the artifact `report/report.html`.",
+        _markdown(
+            say("The whole report is the artifact {file}.", file="report/report.html")
+        ),
         "",
-        "| # | formula | known | prototype | gap, eV | above hull, eV/atom | score |",
-        "|---|---|---|---|---|---|---|",
+        *_shortlist(tell),
     ]
-    for row in view.shortlist.head(N_LISTED).itertuples():
-        gap = plus_minus(row.band_gap, row.band_gap_std)
-        known = "known" if row.known else "**new**"
-        lines.append(
-            f"| {row.rank} | {row.formula} | {known} | {row.prototype} | {gap} "
-            f"| {number(row.energy_above_hull)} | {number(row.score, 2)} |"
-        )
     return "\n".join(lines)
+
+
+def _question(tell: Telling) -> list[str]:
+    lines = []
+    if tell.config.description:
+        lines += [html.escape(tell.config.description.strip()), ""]
+    for block in question(tell).blocks:
+        if isinstance(block, Bullets):
+            lines += [f"- {_markdown(item)}" for item in block.items]
+    return lines
+
+
+def _shortlist(tell: Telling) -> list[str]:
+    say = tell.say
+    titles = [
+        *("#", say("formula"), say("known"), say("prototype")),
+        *(f"{say('band gap')}, eV", f"{say('above hull')}, eV/atom", say("score")),
+    ]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for row in tell.view.shortlist.head(N_LISTED).itertuples():
+        cells = (
+            say.number(int(row.rank)),
+            html.escape(str(row.formula)),
+            say("known") if row.known else f"**{say('new')}**",
+            html.escape(str(row.prototype)),
+            tell.plus_minus(row.band_gap, row.band_gap_std),
+            tell.number(row.energy_above_hull),
+            tell.number(row.score, 2),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _markdown(text: str) -> str:
+    """Marked text as Markdown; what it holds of HTML is escaped."""
+    parts = []
+    for span in spans(text):
+        part = html.escape(span.text, quote=False)
+        if Mark.LOW in span.marks:
+            part = f"<sub>{part}</sub>"
+        parts.append(part)
+    return "".join(parts)

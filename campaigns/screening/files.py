@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pymatgen.core import Structure
 
+    from materials.files import ReadCrystal
     from models.inference import Tell
     from models.predictions import Predictions
 
@@ -34,19 +35,30 @@ def predict_files(
     size: int = 256,
     tell: Tell = lambda _: None,
 ) -> pd.DataFrame:
-    """Predict every crystal in files, folders and zips; one row each, in reading order.
+    """Predict every crystal in files, folders and zips; as :func:`predict_crystals`."""
+    from materials.files import read_crystals
+
+    return predict_crystals(read_crystals(paths), predictor, size=size, tell=tell)
+
+
+def predict_crystals(
+    read: Iterable[ReadCrystal],
+    predictor: StructurePredictor,
+    *,
+    size: int = 256,
+    tell: Tell = lambda _: None,
+) -> pd.DataFrame:
+    """Predict crystals that were read, ``size`` at a time; one row each, in their order.
 
     Columns: ``name``, ``formula``, ``n_sites``, each target and its ``_std``, ``_lower`` and
     ``_upper`` (NaN where there is none), ``in_domain``, ``error`` (None where all is well).
     """
     import pandas as pd
 
-    from materials.files import read_crystals
-
     new = prediction_columns(predictor.targets)
     columns = ["name", "formula", "n_sites", *new, IN_DOMAIN, "error"]
     rows: list[dict[str, Any]] = []
-    for crystals in _chunks(read_crystals(paths), size):
+    for crystals in _chunks(read, size):
         readable = [c.structure for c in crystals if c.structure is not None]
         found = predictor.predict(readable)
         values = prediction_values(found)

@@ -38,6 +38,7 @@ class Candidates(Frozen):
     """Prototypes decorated with elements, made while they are screened."""
 
     elements: Elements
+    """With what prototypes are decorated."""
     n_species: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
     """Different elements per candidate."""
     max_sites: int = Field(default=16, ge=1)
@@ -78,8 +79,11 @@ class Constraint(Frozen):
     """What a prediction must be for its row to be written: ``band_gap >= 1.0``."""
 
     column: str = Field(pattern=r"^\w+$")
+    """A column of the output."""
     relation: Literal["<", "<=", ">", ">="]
+    """How it must lie to the value."""
     value: float = Field(allow_inf_nan=False)
+    """In the column's unit."""
 
     @field_validator("value")
     @classmethod

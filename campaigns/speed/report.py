@@ -110,7 +110,7 @@ def run_speed(
     models: dict[str, Path],
     wanted: Wanted,
     *,
-    say: Callable[[str], None],
+    tell: Callable[[str], None],
 ) -> SpeedReport:
     """Measure everything on this machine, one thing after another.
 
@@ -123,38 +123,38 @@ def run_speed(
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     first = next(iter(models.values()))
     left_out: list[str] = []
-    say(f"screening {table.name}")
+    tell(f"screening {table.name}")
     ours = tuple(end_to_end(table, models, devices=devices, cores=cores))
     crystals = sample(table, max(wanted.peer_crystals, 4000))
     peers = []
     for peer in PEERS.values() if wanted.peers else ():
-        say(f"asking {peer.name}")
+        tell(f"asking {peer.name}")
         peers.append(measure(peer, crystals[: wanted.peer_crystals], cores=cores))
     searches = []
     for search in SEARCHES.values() if wanted.peers else ():
         if search.installed:
-            say(f"searching neighbours with {search.name}")
+            tell(f"searching neighbours with {search.name}")
             searches.append(time_search(search, crystals[:512], _RADIUS))
         else:
             left_out.append(f"{search.name}: not installed ({search.install})")
-    say("cells of 8 to 512 atoms")
+    tell("cells of 8 to 512 atoms")
     sizes = {
         name: tuple(by_size(_load(folder), crystals)) for name, folder in models.items()
     }
     growth: list[Outcome] = []
     for n in wanted.candidates:
-        say(f"{n:,} made candidates")
+        tell(f"{n:,} made candidates")
         growth += growing(first, [n], device=devices[-1], workers=cores)
-    say("precisions")
+    tell("precisions")
     off = {
         device: tuple(deviations(first, crystals[:_N_PRECISION], device=device))
         for device in devices
     }
-    say("counting operations and bytes")
+    tell("counting operations and bytes")
     roofs = tuple(_roofs(ours, models, crystals, cores))
     cluster: tuple[ClusterPace, ...] = ()
     if wanted.cluster and installed("ray") != "not installed":
-        say("screening on a Ray cluster of this machine")
+        tell("screening on a Ray cluster of this machine")
         cluster = tuple(on_a_cluster(table, first, most=cores))
     elif wanted.cluster:
         left_out.append("Ray: not installed (pip install 'galena-materials[ray]')")

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-import campaigns.loop
+import campaigns.session
 import campaigns.rounds
 from campaigns.ledger import Ledger
 from campaigns.loop import run_campaign
@@ -54,7 +54,7 @@ def main(folder: Path, moment: str) -> None:
     elif kind == "close":  # all verdicts in, the round not closed
         campaigns.rounds._close = die
     elif kind == "study":  # ledger ahead of the Optuna file
-        campaigns.loop._write_study = die
+        campaigns.session.Session.write_study = die
     from campaigns.progress import Silent
 
     watcher = Silent()

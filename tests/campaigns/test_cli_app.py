@@ -19,6 +19,7 @@ COMMANDS = (
     ("compare",),
     ("novelty",),
     ("hull",),
+    ("campaign", "new"),
     ("campaign", "run"),
     ("campaign", "status"),
     ("campaign", "report"),

@@ -93,7 +93,7 @@ def test_speed_is_measured_in_tables_a_file_and_a_picture(folder):
         folder / "t.parquet",
         {"mine": folder / "mine"},
         Wanted(peers=False, cluster=False, candidates=(60,)),
-        say=said.append,
+        tell=said.append,
     )
     assert {one.model for one in report.ours} == {"mine"}
     assert all(one.outcome.crystals == 40 for one in report.ours)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from pymatgen.core import Structure
 
-from campaigns.pictures.gallery import _with_faces
+from campaigns.pictures.crystals.shapes import with_faces
 from campaigns.pictures.style import formula_text
 from campaigns.reports import ReportError, write_report
 from campaigns.reports.burdens import burden_table
@@ -79,7 +79,7 @@ def test_the_figures_on_disk_are_those_on_the_page(page, written):
         "crystals",
         "discovery",
         "funnel",
-        "gap_stability",
+        "pareto",
         "learning",
     }
     assert all(image.startswith(b"\x89PNG") and len(image) > 10_000 for image in on_disk)
@@ -174,7 +174,7 @@ def test_a_report_replaces_the_former_one_and_leaves_no_scraps(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
-    with pytest.raises(ReportError, match=r"taken/discovery\.png: cannot be written"):
+    with pytest.raises(ReportError, match=r"taken/pareto\.png: cannot be written"):
         write_report(empty_view(), tmp_path / "taken")
 
 
@@ -232,7 +232,7 @@ def test_space_groups_survive_the_noise_of_relaxation(crystal, symbol):
 def test_pictures_show_atoms_on_every_face():
     primitive = rocksalt("Mg", "O")
     cell = primitive.to_conventional()
-    shown = _with_faces(cell)
+    shown = with_faces(cell)
     counts = shown.composition.as_dict()
     assert counts == {
         "Mg": 14.0,

@@ -85,7 +85,7 @@ def test_half_comes_back_with_bad_rows_and_the_campaign_goes_on(tmp_path: Path) 
     late = fill(sheet(folder), [("1.4", "0.02"), ("1.1", "0.01"), ("1.6", "0.05")])
     done = galena("campaign", "answers", folder, late)
     assert done.exit_code == 0
-    assert "1 answers of lab taken, 2 known before" in done.stdout
+    assert "1 answer of lab taken, 2 known before" in done.stdout
     verdicts = open_view(folder).verdicts
     assert sorted(verdicts["band_gap"]) == [1.1, 1.4, 1.6]
     assert set(verdicts["round"]) == {1}

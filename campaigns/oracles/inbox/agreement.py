@@ -10,18 +10,23 @@ from campaigns.oracles.inbox.found import FAILED, Answer, Answers, Cell, Problem
 
 
 def reconcile(
-    answers: Answers, earlier: Mapping[str, Answer], *, replace: bool
+    answers: Answers,
+    earlier: Mapping[str, Answer],
+    *,
+    replace: bool,
+    how: str = "--replace",
 ) -> tuple[Answers, tuple[str, ...]]:
     """Set answers against ``earlier`` ones; return what is new, and who only said it again.
 
-    One that contradicts an earlier one is a problem, unless it shall ``replace`` it.
+    One that contradicts an earlier one is a problem, unless it shall ``replace`` it; ``how``
+    a person says that.
     """
     new: list[Answer] = []
     again: list[str] = []
     problems: list[Problem] = []
     for answer in answers.good:
         before = earlier.get(answer.candidate_id)
-        differing = [] if before is None else list(_differences(before, answer))
+        differing = [] if before is None else list(_differences(before, answer, how))
         if (
             before is None
             or (replace and differing)
@@ -90,10 +95,10 @@ def _agree(one: Cell, other: Cell) -> bool:
     return isinstance(one.value, str) and isinstance(other.value, str)
 
 
-def _differences(before: Answer, answer: Answer) -> Iterator[Problem]:
+def _differences(before: Answer, answer: Answer, how: str) -> Iterator[Problem]:
     """What an answer says otherwise than the one before it."""
     row = answer.rows[0] if answer.rows else 0
-    why = "; give --replace to take the new one"
+    why = f"; give {how} to take the new one"
     if bool(before.failed) != bool(answer.failed):
         said = f"'failed: {before.failed}'" if before.failed else "values"
         yield Problem(row, FAILED, answer.failed, f"earlier it had {said}{why}")

@@ -1,0 +1,115 @@
+"""A campaign at work: its folder held, its ledger open, everything that it runs on loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from campaigns.config import CampaignConfig
+from campaigns.folder import CampaignFolder
+from campaigns.judgements import by_candidate, judgements
+from campaigns.learned import oracle_scores
+from campaigns.ledger import Ledger
+from campaigns.machinery import Equip, Machinery, Where, machinery_of
+from campaigns.oracles.build import Equipment
+from campaigns.progress import Silent, Watcher
+from campaigns.space import write_study
+from campaigns.tracking.store import model_store
+from materials.errors import InputError
+
+_MAY_CHANGE = {"galena", "model", "python"}
+"""Versions on record for people; the others make the numbers."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every step of a campaign needs."""
+
+    config: CampaignConfig
+    place: CampaignFolder
+    ledger: Ledger
+    machinery: Machinery
+    watcher: Watcher
+
+    def write_study(self) -> None:
+        """Bring Optuna's file to the state of the ledger."""
+        verdicts = by_candidate(judgements(self.ledger))
+        scores = oracle_scores(self.config, self.ledger.candidates(), verdicts)
+        history = list(self.ledger.asks())
+        space = self.machinery.proposer.space
+        write_study(self.place.study, self.config.name, space, history, scores)
+
+
+@contextmanager
+def at_work(
+    config: CampaignConfig,
+    folder: Path,
+    *,
+    machinery: Machinery | None = None,
+    watcher: Watcher | None = None,
+    tracking_uri: str | None = None,
+    where: Where | None = None,
+    equip: Equip = Equipment.load,
+) -> Iterator[Session]:
+    """Begin the campaign in ``folder``, or go on with it; nobody else can meanwhile.
+
+    ``tracking_uri`` is the MLflow store in which a registered ``model`` is looked up, ``where``
+    says where oracles are asked: here, if nothing is said.
+
+    Raises:
+        InputError: the folder holds another campaign, or this one was begun with another
+            model, potential or oracle.
+        BusyError: another process is at it.
+    """
+    watcher = watcher or Silent()
+    place = CampaignFolder(folder)
+    with place.hold():
+        ledger = place.open_ledger(config)
+        try:
+            loaded = machinery_of(
+                config,
+                place,
+                watcher,
+                model_store(tracking_uri, beside=folder),
+                campaign_id=ledger.get("campaign_id"),
+                where=where,
+                equip=equip,
+            )
+            with loaded if machinery is None else nullcontext(machinery) as running:
+                _same_versions(ledger, running.versions, folder)
+                yield Session(config, place, ledger, running, watcher)
+        finally:
+            ledger.close()
+
+
+def now() -> str:
+    """The time for the record."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _same_versions(ledger: Ledger, versions: dict[str, str], folder: Path) -> None:
+    """A campaign's numbers come from one model and one potential."""
+    begun = ledger.get("versions")
+    if begun is None:
+        ledger.put("versions", versions)
+        ledger.put("started", now())
+        return
+    for part in sorted({*begun} - _MAY_CHANGE):
+        if begun.get(part) != versions.get(part):
+            way = _way_back(begun, versions) if part == "predictor" else ""
+            raise InputError(
+                f"{folder}: begun with {part} {begun.get(part)}, now {versions.get(part)}; "
+                f"their numbers must not be mixed. Go on with the former{way}, or start in a "
+                "new folder"
+            )
+
+
+def _way_back(begun: dict[str, str], versions: dict[str, str]) -> str:
+    """How to name the model that a campaign began with, where that is on record."""
+    then, now = begun.get("model"), versions.get("model")
+    if then is None or then == now:
+        return ""
+    return f" (--model {then}; {now} is what was found)"

@@ -1,0 +1,164 @@
+"""Bring the catalogues up to date with the messages in the code.
+
+Run after a message was written or changed:
+
+    python tools/messages.py            # update every catalogue
+    python tools/messages.py --check    # say what is not up to date, and exit with 1
+    python tools/messages.py --add fr   # begin the catalogue of another language
+
+Messages are what code and templates give to ``say``, ``say.several`` and ``noted`` as plain
+strings. In a catalogue a changed message keeps its translation, marked fuzzy, for a person to
+look at; until then the message is said in English. One that is gone is dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment, nodes
+
+ROOT = Path(__file__).parents[1]
+CATALOGUES = ROOT / "campaigns" / "words" / "catalogues"
+KEYWORDS: dict[str, tuple[int, ...]] = {"say": (1,), "noted": (1,), "several": (1, 2)}
+TEMPLATES = (".html", ".jinja", ".j2")
+_COMMENT = "Translators:"
+_ALIKE = ("ca", "es", "fr", "it", "pt")
+"""Languages whose third form is for whole millions; no message is about so many."""
+_CHANGING = re.compile(r'"(POT-Creation-Date|PO-Revision-Date|Generated-By): .*\\n"\n')
+"""Headers that would differ with every run."""
+_WIDTH = 92
+
+
+def found(root: Path = ROOT) -> Catalog:
+    """Every message of the code, with the files it is in."""
+    catalog = Catalog()
+    for path in sorted((root / "campaigns").rglob("*")):
+        place = path.relative_to(root).as_posix()
+        if path.suffix == ".py":
+            with path.open("rb") as file, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of f-strings; built() tells where it matters
+                entries = list(extract("python", file, KEYWORDS, [_COMMENT]))
+            for line, message, comments, _ in entries:
+                catalog.add(message, locations=[(place, line)], auto_comments=comments)
+        elif path.suffix in TEMPLATES:
+            for message in _of_template(path.read_text(encoding="utf-8")):
+                catalog.add(message, locations=[(place, 1)])
+    return catalog
+
+
+def _of_template(text: str) -> Iterator[str | tuple[str, str]]:
+    """What a template gives to ``say(…)`` and ``say.several(…)``."""
+    for call in Environment(autoescape=True).parse(text).find_all(nodes.Call):
+        target = call.node
+        name = getattr(target, "attr", None) or getattr(target, "name", None)
+        wanted = KEYWORDS.get(str(name))
+        if wanted is None:
+            continue
+        texts = [a.value for a in call.args[: len(wanted)] if isinstance(a, nodes.Const)]
+        if len(texts) == len(wanted) and all(isinstance(t, str) for t in texts):
+            yield texts[0] if len(texts) == 1 else (texts[0], texts[1])
+
+
+def built(root: Path = ROOT) -> Iterator[str]:
+    """Places where a message is put together before it is said, so that none can find it."""
+    for path in sorted((root / "campaigns").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _name(node) in KEYWORDS:
+                for message in node.args[: len(KEYWORDS[_name(node)])]:
+                    if isinstance(message, ast.JoinedStr | ast.BinOp):
+                        yield f"{path.relative_to(root)}:{node.lineno}"
+
+
+def _name(call: ast.Call) -> str:
+    target: Any = call.func
+    return str(getattr(target, "attr", None) or getattr(target, "id", ""))
+
+
+def updated(path: Path, template: Catalog) -> str:
+    """A catalogue with exactly the messages of ``template``, as text."""
+    with path.open("rb") as file:
+        catalog = read_po(file, locale=path.stem, abort_invalid=True)
+    catalog.update(template, update_header_comment=False)
+    catalog.obsolete.clear()
+    for message in catalog:
+        message.previous_id = []
+    return _text(catalog)
+
+
+def _text(catalog: Catalog) -> str:
+    stream = io.BytesIO()
+    write_po(
+        stream,
+        catalog,
+        width=_WIDTH,
+        include_lineno=False,
+        ignore_obsolete=True,
+        sort_by_file=True,
+    )
+    return _CHANGING.sub("", stream.getvalue().decode("utf-8"))
+
+
+def begin(language: str) -> Path:
+    """An empty catalogue for another language."""
+    path = CATALOGUES / f"{language}.po"
+    if path.exists():
+        raise SystemExit(f"{path} exists; without --add it is updated")
+    catalog = Catalog(
+        locale=language,
+        project="Galena",
+        version="1",
+        msgid_bugs_address="see CONTRIBUTING.md",
+        last_translator="the Galena developers",
+        language_team="the Galena developers",
+        header_comment=f"# Galena in {Locale.parse(language).english_name}.",
+        fuzzy=False,
+    )
+    if catalog.num_plurals == 3 and language in _ALIKE:
+        catalog.mime_headers = [("Plural-Forms", "nplurals=2; plural=(n != 1);")]
+    path.write_text(_text(catalog), encoding="utf-8")
+    return path
+
+
+def main() -> int:
+    """Update or check every catalogue."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="change nothing; exit with 1")
+    what.add_argument("--add", metavar="CODE", help="begin another language")
+    options = parser.parse_args()
+    problems = [f"{place}: put together; give say() one string" for place in built()]
+    if options.add:
+        begin(options.add)
+    template = found()
+    for path in sorted(CATALOGUES.glob("*.po")):
+        text = updated(path, template)
+        if text != path.read_text(encoding="utf-8"):
+            if options.check:
+                problems.append(f"{path.name}: run python tools/messages.py")
+            else:
+                path.write_text(text, encoding="utf-8")
+        catalog = read_po(io.BytesIO(text.encode()), locale=path.stem)
+        missing = [m for m in catalog if m.id and (m.fuzzy or not _whole(m.string))]
+        print(f"{path.stem}: {len(catalog)} messages, {len(missing)} to translate")
+    for problem in problems:
+        print(problem)
+    return int(bool(problems))
+
+
+def _whole(string: str | tuple[str, ...] | list[str]) -> bool:
+    return bool(string) if isinstance(string, str) else bool(string) and all(string)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
