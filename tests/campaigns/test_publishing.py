@@ -25,7 +25,7 @@ class Copy:
         self.answers = list(answers)
         self.seen: list[str] = []
 
-    def __call__(self, place: object, view: object, store: str) -> Tracked:
+    def __call__(self, place: object, view: object, store: str, *, say: object) -> Tracked:
         self.seen.append(view.status)
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
