@@ -119,9 +119,9 @@ class _Told:
         """The rows with the candidates that they are about; empty rows for those without."""
         open_names: dict[str, list[str]] = {}
         old_names: dict[str, list[str]] = {}
-        for name, question in questions.items():
-            names = old_names if name in judged else open_names
-            names.setdefault(question.candidate.candidate.formula, []).append(name)
+        for known, question in questions.items():
+            names = old_names if known in judged else open_names
+            names.setdefault(question.candidate.candidate.formula, []).append(known)
         found: list[dict[str, Any]] = []
         problems: list[Problem] = []
         for place, row in enumerate(self.rows, start=1):

@@ -127,7 +127,11 @@ def main() -> None:
                 by_address.setdefault(address, link)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(_answer, by_address))
-    wrong = [f"{link}: {answer}" for link, answer in zip(by_address.values(), answers, strict=True) if answer]
+    wrong = [
+        f"{link}: {answer}"
+        for link, answer in zip(by_address.values(), answers, strict=True)
+        if answer
+    ]
     print(f"{len(by_address)} addresses, {len(wrong)} not there")
     print(*wrong, sep="\n")
     sys.exit(bool(wrong))

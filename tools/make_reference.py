@@ -83,7 +83,8 @@ def spec_page(title: str, opening: str, model: type[BaseModel]) -> str:
         "",
         "<!-- Made by tools/make_reference.py from the schema. -->",
         "",
-        opening + " Unknown keys are refused, with the nearest known one named; a key given "
+        opening
+        + " Unknown keys are refused, with the nearest known one named; a key given "
         "twice is refused too. Paths are relative to the working folder unless said otherwise.",
         "",
         *_table(model, places),

@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from campaigns.cli import show
+from campaigns.cli.speech import Language
 from campaigns.words import Words, words
 from materials.errors import InputError
 
@@ -46,6 +47,7 @@ def new(
         Path | None,
         typer.Option("--output", "-o", help="The file; NAME.yaml if not given."),
     ] = None,
+    lang: Language = None,
 ) -> None:
     """Write a campaign file for elements and a gap of your own, with a comment at every key.
 
@@ -61,7 +63,7 @@ def new(
     """
     from campaigns.config import CampaignConfig
 
-    say = words()
+    say = words(lang)
     path = output or Path(f"{name}.yaml")
     wish = Wish(
         name=name,
@@ -174,9 +176,7 @@ def _lines(wish: Wish, path: Path, say: Words) -> Iterator[str]:
     yield "search:"
     yield row(f"  n_species: {n_species}", say("different elements in a candidate"))
     yield row("  max_sites: 12", say("atoms in the primitive cell, at most"))
-    yield row(
-        "  asks: 2000", say("proposals in a round; filters turn most of them down")
-    )
+    yield row("  asks: 2000", say("proposals in a round; filters turn most of them down"))
     yield ""
     yield "rounds: 5"
     yield row("batch_size: 16", say("candidates that are relaxed in a round"))

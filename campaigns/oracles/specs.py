@@ -248,6 +248,8 @@ class FunctionSpec(_Computing):
 
     kind: Literal["function"]
     name: Name = "function"
+    """What it is called in tables and traces; different for each oracle of a campaign. The
+    function is given under this name."""
     time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
     """s, of one attempt; beyond it the campaign goes on without an answer. None calls the
     function in the kernel's own thread, without limit."""

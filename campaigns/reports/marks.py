@@ -90,7 +90,7 @@ def space_group(symbol: str) -> str:
     """``F-43m`` and ``P6_3mc`` as they are printed: a bar over the 4, the 3 set low."""
 
     def axis(found: re.Match[str]) -> str:
-        sign, digit = found[1]
+        sign, digit = found[1][0], found[1][1]
         return _marked(Mark.OVER if sign == "-" else Mark.LOW, digit)
 
     return _marked(Mark.NAME, _AXIS.sub(axis, plain(symbol)))

@@ -104,7 +104,16 @@ def test_another_file_is_never_replaced(tmp_path: Path) -> None:
         ),
         (["x", "--elements", "Zn,S", "--gap", "1:2", "-o", "no/x.yaml"], "no such folder"),
     ],
-    ids=["element", "window", "no window", "three ends", "name", "both", "incumbent", "folder"],
+    ids=[
+        "element",
+        "window",
+        "no window",
+        "three ends",
+        "name",
+        "both",
+        "incumbent",
+        "folder",
+    ],
 )
 def test_what_cannot_be_is_told_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from pymatgen.core import Structure
 
-from campaigns.pictures.gallery import _with_faces
+from campaigns.pictures.crystals.shapes import with_faces
 from campaigns.pictures.style import formula_text
 from campaigns.reports import ReportError, write_report
 from campaigns.reports.burdens import burden_table
@@ -232,7 +232,7 @@ def test_space_groups_survive_the_noise_of_relaxation(crystal, symbol):
 def test_pictures_show_atoms_on_every_face():
     primitive = rocksalt("Mg", "O")
     cell = primitive.to_conventional()
-    shown = _with_faces(cell)
+    shown = with_faces(cell)
     counts = shown.composition.as_dict()
     assert counts == {
         "Mg": 14.0,

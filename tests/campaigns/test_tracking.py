@@ -27,6 +27,7 @@ from campaigns.tracking import (
     ui_command,
     ui_environment,
 )
+from tests.campaigns import stored
 from tests.campaigns.views import SPEC, empty_view, make_view
 
 WRITES = (
@@ -63,49 +64,7 @@ def client_of(tracker: Tracker):
 
 
 def picture(tracker: Tracker) -> list[dict[str, Any]]:
-    """Everything in the store but identifiers and the time of day, in a fixed order."""
-    client = client_of(tracker)
-    experiment = client.get_experiment_by_name("discovery")
-    runs = client.search_runs([experiment.experiment_id], max_results=1000)
-    names = {run.info.run_id: run.info.run_name for run in runs}
-    starts = {run.info.run_id: run.info.start_time for run in runs}
-    seen = []
-    for run in runs:
-        tags = dict(run.data.tags)
-        origin = starts[tags.get(PARENT_TAG, run.info.run_id)]
-        if PARENT_TAG in tags:
-            tags[PARENT_TAG] = names[tags[PARENT_TAG]]
-        seen.append(
-            {
-                "name": run.info.run_name,
-                "status": run.info.status,
-                "span": (
-                    run.info.start_time - origin,
-                    (run.info.end_time or origin) - origin,
-                ),
-                "params": run.data.params,
-                "tags": tags,
-                "metrics": {
-                    key: [
-                        (point.step, point.value, point.timestamp - origin)
-                        for point in client.get_metric_history(run.info.run_id, key)
-                    ]
-                    for key in run.data.metrics
-                },
-                "files": contents(Path(run.info.artifact_uri.removeprefix("file://"))),
-            }
-        )
-    return sorted(
-        seen, key=lambda run: (run["name"], run["tags"].get("galena.campaign_id"))
-    )
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    return stored.picture(tracker.uri, "discovery")
 
 
 @pytest.fixture(scope="module")

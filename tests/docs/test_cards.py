@@ -44,7 +44,8 @@ def test_a_card_names_the_file_and_its_hash(name: str, path: str) -> None:
 
 
 def test_numbers_of_formulas_and_prototypes() -> None:
-    known = lzma.open(ROOT / "materials/data/known_formulas.txt.xz").read().split()
+    with lzma.open(ROOT / "materials/data/known_formulas.txt.xz") as stream:
+        known = stream.read().split()
     assert f"{len(known):,} distinct reduced formulas" in card("known-formulas")
     coloured = json.loads((ROOT / "materials/data/prototypes.json").read_text())
     entries = {prototype["label"].split(":")[0] for prototype in coloured}

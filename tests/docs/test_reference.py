@@ -30,7 +30,7 @@ def rows(page: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", SPECS)
 def test_every_key_has_type_default_and_meaning(name: str) -> None:
     for key, kind, default, _, meaning in rows(PAGES[name]):
-        assert kind and default and meaning, f"{key}: give it a docstring"
+        assert all((kind, default, meaning)), f"{key}: give it a docstring"
         assert "anything" not in kind.split(" → ")[0], key
 
 

@@ -83,7 +83,9 @@ def test_no_reader_is_kept_out(browser, axe, page, width, scheme):
     )
     show(browser, path, width)
     assert browser.execute_script("return document.documentElement.lang") == language
-    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach(d => d.open = true)"
+    )
     browser.execute_script(axe)
     found = browser.execute_async_script(
         "const done = arguments[arguments.length - 1]; axe.run().then(done)"
@@ -123,7 +125,9 @@ def test_the_keyboard_gets_to_the_content(browser, page):
 
 def keep(browser, name: str) -> None:
     """A screenshot of the whole page, as it opens."""
-    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = false)")
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach(d => d.open = false)"
+    )
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     height = browser.execute_script("return document.documentElement.scrollHeight")
     width = browser.execute_script("return document.documentElement.clientWidth")
