@@ -7,8 +7,9 @@ Run after a message was written or changed:
     python tools/messages.py --add fr   # begin the catalogue of another language
 
 Messages are what code and templates give to ``say``, ``say.several`` and ``noted`` as plain
-strings. In a catalogue a changed message keeps its translation, marked fuzzy, for a person to
-look at; until then the message is said in English. One that is gone is dropped.
+strings, and the text of notebook 01. In a catalogue a changed message keeps its translation,
+marked fuzzy, for a person to look at; until then the message is said in English. One that is
+gone is dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import ast
 import io
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +30,11 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # so that tools find each other when run as scripts
+
+from tools.notebook_text import TRANSLATED, messages_of  # noqa: E402
+
 CATALOGUES = ROOT / "campaigns" / "words" / "catalogues"
 KEYWORDS: dict[str, tuple[int, ...]] = {"say": (1,), "noted": (1,), "several": (1, 2)}
 TEMPLATES = (".html", ".jinja", ".j2")
@@ -47,13 +53,18 @@ def found(root: Path = ROOT) -> Catalog:
         place = path.relative_to(root).as_posix()
         if path.suffix == ".py":
             with path.open("rb") as file, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of f-strings; built() tells where it matters
+                warnings.simplefilter(
+                    "ignore"
+                )  # of f-strings; built() tells where it matters
                 entries = list(extract("python", file, KEYWORDS, [_COMMENT]))
             for line, message, comments, _ in entries:
                 catalog.add(message, locations=[(place, line)], auto_comments=comments)
         elif path.suffix in TEMPLATES:
             for message in _of_template(path.read_text(encoding="utf-8")):
                 catalog.add(message, locations=[(place, 1)])
+    if (root / TRANSLATED).exists():
+        for message in messages_of(root / TRANSLATED):
+            catalog.add(message, locations=[(TRANSLATED, 1)])
     return catalog
 
 

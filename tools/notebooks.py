@@ -64,7 +64,15 @@ def run(folder: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     options = ["--nbmake", "--overwrite", f"--nbmake-timeout={LIMIT}", "--durations=0"]
-    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        "-p",
+        "no:cacheprovider",
+        str(folder),
+    ]
     return subprocess.run(command, check=False, env=quiet()).returncode
 
 
@@ -146,7 +154,9 @@ def clean(notebook: NotebookNode) -> NotebookNode:
                 if isinstance(content, str) and kind.startswith("text/"):
                     out.data[kind] = _plain(content)
             if "alt" in cell.metadata and "image/png" in out.get("data", {}):
-                out.metadata.setdefault("image/png", {}).setdefault("alt", cell.metadata.alt)
+                out.metadata.setdefault("image/png", {}).setdefault(
+                    "alt", cell.metadata.alt
+                )
     return notebook
 
 
@@ -174,7 +184,8 @@ def differences(kept: NotebookNode, now: NotebookNode) -> list[str]:
             before, after = (_plain("\n".join(texts(cell))) for cell in (old, new))
             tolerance = float(old.metadata.get("tolerance", TOLERANCE))
             faults += [
-                f"cell {place}: {fault}" for fault in text_differences(before, after, tolerance)
+                f"cell {place}: {fault}"
+                for fault in text_differences(before, after, tolerance)
             ]
     return faults
 
@@ -182,7 +193,9 @@ def differences(kept: NotebookNode, now: NotebookNode) -> list[str]:
 def texts(cell: NotebookNode) -> Iterator[str]:
     """What a cell shows, as plain text."""
     for out in cell.get("outputs", []):
-        yield str(out.text if out.output_type == "stream" else out.data.get("text/plain", ""))
+        yield str(
+            out.text if out.output_type == "stream" else out.data.get("text/plain", "")
+        )
 
 
 def text_differences(before: str, after: str, tolerance: float) -> list[str]:
