@@ -7,8 +7,9 @@ Run after a message was written or changed:
     python tools/messages.py --add fr   # begin the catalogue of another language
 
 Messages are what code and templates give to ``say``, ``say.several`` and ``noted`` as plain
-strings. In a catalogue a changed message keeps its translation, marked fuzzy, for a person to
-look at; until then the message is said in English. One that is gone is dropped.
+strings, and the text of notebook 01. In a catalogue a changed message keeps its translation,
+marked fuzzy, for a person to look at; until then the message is said in English. One that is
+gone is dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import ast
 import io
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # so that tools find each other when run as scripts
+
+from tools.notebook_text import TRANSLATED, messages_of  # noqa: E402
+
 CATALOGUES = ROOT / "campaigns" / "words" / "catalogues"
 KEYWORDS = {"say": 1, "noted": 1, "several": 2}
 """Functions, and how many of their arguments are a message."""
@@ -50,6 +56,9 @@ def found(root: Path = ROOT) -> Catalog:
             continue
         for message in messages:
             catalog.add(message, locations=[(path.relative_to(root).as_posix(), 1)])
+    if (root / TRANSLATED).exists():
+        for message in messages_of(root / TRANSLATED):
+            catalog.add(message, locations=[(TRANSLATED, 1)])
     return catalog
 
 
