@@ -241,11 +241,11 @@ def test_a_worksheet_is_written_in_the_language_and_its_table_is_not(tmp_path):
     wanted = [Quantity(name="band_gap", unit="eV", min=0.5, max=1.5)]
     folders = [tmp_path / "en", tmp_path / "pseudo"]
     english, told = (
-        write_worksheet(folder, asked, wanted, title="·", say=say)
+        write_worksheet(folder, asked, wanted, title="1", say=say)
         for folder, say in zip(folders, (words("en"), PSEUDO), strict=True)
     )
     reader = Readable()
     reader.feed(told.page.read_text(encoding="utf-8"))
-    assert unsaid(reader.text) == []
+    assert unsaid(reader.text.replace("structures/", "")) == []
     assert "0,5" in reader.text
     assert told.table.read_bytes() == english.table.read_bytes()
