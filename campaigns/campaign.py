@@ -360,7 +360,7 @@ class Campaign:
 
     @property
     def plot(self) -> Plots:
-        """Pictures by name, ``plot.discovery()``; what they show, ``plot.data("discovery")``."""
+        """Pictures by name, ``plot.pareto()``; what they show, ``plot.pareto.data()``."""
         return Plots(self._view(), self.say)
 
     def __repr__(self) -> str:
@@ -419,7 +419,7 @@ class Campaign:
         store = model_store(self._tracking, beside=self.folder)
 
         def problem(message: str) -> None:
-            write(self.say("Warning: {message}", message=message))
+            write(self.say("Warning: {message}", message=self.say.recorded(message)))
 
         shown = None if store == NO_MLFLOW else store
         return publisher(self.place, shown, problem, say=self.say)

@@ -4,11 +4,10 @@ Usage: python tools/notebooks.py run FOLDER       # execute a copy of all of the
        python tools/notebooks.py compare FOLDER   # the key numbers there and in notebooks/
        python tools/notebooks.py keep [FILE…]     # execute in place; outputs free of noise
 
-Cells tagged ``key`` show the numbers that must come out again. They are compared word by word as
-they are printed, numbers within the tolerance of the cell's metadata, ``{"tolerance": 0.02}``,
-relative or absolute, whichever is wider; by default 0.01. Cells tagged ``varies`` show
-what differs from run to run and are not compared. ``alt`` in a cell's metadata is the text for
-those who cannot see its picture.
+Cells tagged ``key`` show the numbers that must come out again. They are compared word by word
+as they are printed, numbers within the ``tolerance`` in the cell's metadata, relative or
+absolute, whichever is wider; 0.01 if none is given. ``alt`` there is the text for those who
+cannot see its picture.
 """
 
 from __future__ import annotations
@@ -34,7 +33,10 @@ LIMIT = 300
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-_HTML = ("text/html", "image/svg+xml")
+_TEMPORARY = re.compile(r"(?:/tmp|/var/folders/\S+?)/tmp\w+")
+LARGEST = 200_000
+"""Characters of HTML; what is larger, such as a view in three dimensions, is left out."""
+_LEFT_OUT = "<p><em>An interactive view: run this cell to see it.</em></p>"
 
 
 def main() -> int:
@@ -62,7 +64,15 @@ def run(folder: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     options = ["--nbmake", "--overwrite", f"--nbmake-timeout={LIMIT}", "--durations=0"]
-    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        "-p",
+        "no:cacheprovider",
+        str(folder),
+    ]
     return subprocess.run(command, check=False, env=quiet()).returncode
 
 
@@ -138,12 +148,23 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         for out in cell.outputs:
             if "execution_count" in out:
                 out.execution_count = number
+            if "text" in out:
+                out.text = _plain(out.text)
             for kind, content in out.get("data", {}).items():
-                if isinstance(content, str) and not kind.startswith("image/png"):
-                    out.data[kind] = _ADDRESS.sub("", content)
+                if isinstance(content, str) and kind.startswith("text/"):
+                    out.data[kind] = _plain(content)
             if "alt" in cell.metadata and "image/png" in out.get("data", {}):
-                out.metadata.setdefault("image/png", {}).setdefault("alt", cell.metadata.alt)
+                out.metadata.setdefault("image/png", {}).setdefault(
+                    "alt", cell.metadata.alt
+                )
     return notebook
+
+
+def _plain(text: str) -> str:
+    """Text without addresses in memory, folders of one machine, and pages too large to keep."""
+    if len(text) > LARGEST:
+        return _LEFT_OUT
+    return _TEMPORARY.sub("work", _ADDRESS.sub("", text))
 
 
 def _is_noise(out: NotebookNode) -> bool:
@@ -160,10 +181,11 @@ def differences(kept: NotebookNode, now: NotebookNode) -> list[str]:
         return ["other cells; it was not executed from what is kept"]
     for place, (old, new) in enumerate(zip(kept.cells, now.cells, strict=True), start=1):
         if "key" in old.metadata.get("tags", []):
-            before, after = "\n".join(texts(old)), "\n".join(texts(new))
+            before, after = (_plain("\n".join(texts(cell))) for cell in (old, new))
             tolerance = float(old.metadata.get("tolerance", TOLERANCE))
             faults += [
-                f"cell {place}: {fault}" for fault in text_differences(before, after, tolerance)
+                f"cell {place}: {fault}"
+                for fault in text_differences(before, after, tolerance)
             ]
     return faults
 
@@ -171,7 +193,9 @@ def differences(kept: NotebookNode, now: NotebookNode) -> list[str]:
 def texts(cell: NotebookNode) -> Iterator[str]:
     """What a cell shows, as plain text."""
     for out in cell.get("outputs", []):
-        yield str(out.text if out.output_type == "stream" else out.data.get("text/plain", ""))
+        yield str(
+            out.text if out.output_type == "stream" else out.data.get("text/plain", "")
+        )
 
 
 def text_differences(before: str, after: str, tolerance: float) -> list[str]:
