@@ -39,6 +39,8 @@ EXPERIMENT = "models"
 
 _NAME = re.compile(r"[\w -]{1,100}")  # what MLflow takes and every URI can hold
 _ALIAS = re.compile(r"(?![vV]\d+$)[\w-]{1,100}")
+_PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
+"""In Markdown; a description has no files to show."""
 _METADATA_TAG = "galena.metadata"
 _VERSIONS_TAG = "mlflow.modelVersions"
 _DESCRIPTION_LENGTH = 5000
@@ -158,7 +160,8 @@ def card_of(folder: Path, predictor: Predictor) -> str:
     first = f"{predictor.version}, trained on {predictor.manifest.training.file}"
     if not path.is_file():
         return first
-    card = f"{first}\n\n{path.read_text(encoding='utf-8').strip()}"
+    text = _PICTURE.sub(r"\1", path.read_text(encoding="utf-8")).strip()
+    card = f"{first}\n\n{text}"
     rest = f"\n\nThe whole card is the artifact `artifacts/{ARTIFACT}/{CARD}`."
     if len(card) <= _DESCRIPTION_LENGTH:
         return card
