@@ -14,6 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV ?= .venv
 DEMO ?= runs/demo
 DATA ?= data
+NOTEBOOKS ?=
 SPEC ?= campaigns/examples/solar_absorber.yaml
 BIN := $(VENV)/bin
 # Byte code is made when a module is first used: most of it never is.
@@ -26,10 +27,11 @@ export MKL_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help install demo docs docs-links test lint format bench bench-speed ui constraints clean
+.PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
+	bench-speed ui constraints clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.runtime ## build the environment in .venv; then: source .venv/bin/activate
 
@@ -38,6 +40,16 @@ demo: $(VENV)/.runtime ## run the example campaign (resumes runs/demo) and print
 	@echo
 	@echo "Look at the rounds in MLflow:  make ui"
 	@echo "Start over:                    rm -r $(DEMO) && make demo"
+
+lab: $(VENV)/.dev ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+notebooks: $(VENV)/.dev ## execute a copy of every notebook and compare its key numbers
+	@$(BIN)/python tools/notebooks.py run runs/notebooks
+	@$(BIN)/python tools/notebooks.py compare runs/notebooks
+
+notebooks-keep: $(VENV)/.dev ## execute NOTEBOOKS (all of them) in place and keep the outputs
+	@$(BIN)/python tools/notebooks.py keep $(NOTEBOOKS)
 
 test: $(VENV)/.dev ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -32,8 +32,8 @@ from campaigns.questions import Question, open_questions
 from campaigns.results import explain, open_view
 from campaigns.session import at_work
 from campaigns.shown import Standing, Told
-from campaigns.telling import tell
-from campaigns.tracking.store import default_store
+from campaigns.telling import frame_of, tell
+from campaigns.tracking.store import model_store
 from campaigns.view import CampaignView
 from campaigns.watching import Bars, write
 from campaigns.words import words
@@ -201,7 +201,9 @@ class Campaign:
         try:
             with at_work(self.config, self.folder, **self._at_work(bars)) as session:
                 handed = hand_out(session, n)
-                table = handed_table(handed.questions, session.ledger, self.config, self.say)
+                table = handed_table(
+                    handed.questions, session.ledger, self.config, self.say
+                )
         finally:
             bars.close()
         if not handed.fresh and len(table):
@@ -249,13 +251,14 @@ class Campaign:
             BusyError: another process is at work in the folder.
         """
         self.place.check_begun()
+        frame = frame_of(results)
         with self.place.hold():
             ledger = self.place.open_existing()
             try:
                 taken = tell(
                     self.config,
                     ledger,
-                    results,
+                    frame,
                     oracle=oracle,
                     origin=origin,
                     overwrite=replace,
@@ -263,7 +266,7 @@ class Campaign:
                 ledger.put("waiting", len(open_questions(self.config, ledger)))
             finally:
                 ledger.close()
-        return Told(taken, self.say)
+        return Told(taken, list(frame.index), self.say)
 
     # --- what it knows
 
@@ -338,7 +341,9 @@ class Campaign:
         finally:
             ledger.close()
 
-    def report(self, lang: str | None = None, folder: str | Path | None = None) -> ReportPaths:
+    def report(
+        self, lang: str | None = None, folder: str | Path | None = None
+    ) -> ReportPaths:
         """Write the report, in ``lang`` or the campaign's language; where its parts lie.
 
         Raises:
@@ -347,11 +352,15 @@ class Campaign:
         from campaigns.reports import write_report
 
         self.place.check_begun()
-        return write_report(self._view(), Path(folder or self.place.report))
+        return write_report(
+            self._view(),
+            Path(folder or self.place.report),
+            self.say if lang is None else words(lang),
+        )
 
     @property
     def plot(self) -> Plots:
-        """Pictures by name, ``plot.discovery()``; what they show, ``plot.data("discovery")``."""
+        """Pictures by name, ``plot.pareto()``; what they show, ``plot.pareto.data()``."""
         return Plots(self._view(), self.say)
 
     def __repr__(self) -> str:
@@ -407,9 +416,10 @@ class Campaign:
         return self._equipment
 
     def _publish(self) -> Publish:
-        store = self._tracking or default_store(self.folder)
+        store = model_store(self._tracking, beside=self.folder)
 
         def problem(message: str) -> None:
-            write(self.say("Warning: {message}", message=message))
+            write(self.say("Warning: {message}", message=self.say.recorded(message)))
 
-        return publisher(self.place, None if store == NO_MLFLOW else store, problem)
+        shown = None if store == NO_MLFLOW else store
+        return publisher(self.place, shown, problem, say=self.say)

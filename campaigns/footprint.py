@@ -45,7 +45,8 @@ CORE_POWER = Factor(
     12.0,
     3.8,
     23.8,
-    "Green Algorithms 1.1 (2020): its default, and the least and most of the processors it lists",
+    "Green Algorithms 1.1 (2020): its default, and the least and most of the processors that "
+    "it lists",
 )
 """W per busy core."""
 OVERHEAD = Factor(
@@ -96,7 +97,7 @@ class Footprint:
 
     @property
     def waiting_hours(self) -> float | None:
-        """Time in which nothing was computed; None where unknown or processes worked at once."""
+        """Without computing; None where unknown, or where processes worked at once."""
         if self.elapsed_hours is None or self.elapsed_hours < self.computing_hours:
             return None
         return self.elapsed_hours - self.computing_hours
@@ -112,7 +113,7 @@ class Footprint:
 
     @property
     def carbon(self) -> tuple[float, float, float]:
-        """g of CO₂ equivalents: estimate, least and most."""
+        """G of CO₂ equivalents: estimate, least and most."""
         middle, low, high = self.energy
         grid = self.grid
         return middle * grid.intensity, low * grid.low, high * grid.high

@@ -22,15 +22,63 @@ MOST = 2000.0
 """g/kWh; more than any power station emits."""
 
 INTENSITY: Mapping[str, float] = {
-    **{"AR": 354, "AT": 111, "AU": 549, "BE": 138, "BG": 335, "BR": 98, "CA": 170},
-    **{"CH": 35, "CL": 291, "CN": 582, "CO": 260, "CY": 534, "CZ": 450, "DE": 381},
-    **{"DK": 152, "EE": 417, "EG": 570, "ES": 174, "FI": 79, "FR": 56, "GB": 238},
-    **{"GR": 337, "HR": 205, "HU": 204, "IE": 291, "IN": 713, "IR": 655, "IT": 331},
-    **{"JP": 485, "KR": 431, "LT": 160, "LU": 105, "LV": 123, "MA": 630, "MT": 459},
-    **{"MX": 507, "NG": 523, "NL": 268, "NO": 30, "NZ": 113, "PE": 266, "PL": 662},
-    **{"PT": 166, "RO": 241, "RS": 636, "RU": 441, "SE": 41, "SG": 471, "SI": 231},
-    **{"SK": 117, "TH": 550, "TR": 465, "TW": 642, "US": 369, "UY": 129, "VN": 475},
-    **{"ZA": 708},
+    "AR": 354,
+    "AT": 111,
+    "AU": 549,
+    "BE": 138,
+    "BG": 335,
+    "BR": 98,
+    "CA": 170,
+    "CH": 35,
+    "CL": 291,
+    "CN": 582,
+    "CO": 260,
+    "CY": 534,
+    "CZ": 450,
+    "DE": 381,
+    "DK": 152,
+    "EE": 417,
+    "EG": 570,
+    "ES": 174,
+    "FI": 79,
+    "FR": 56,
+    "GB": 238,
+    "GR": 337,
+    "HR": 205,
+    "HU": 204,
+    "IE": 291,
+    "IN": 713,
+    "IR": 655,
+    "IT": 331,
+    "JP": 485,
+    "KR": 431,
+    "LT": 160,
+    "LU": 105,
+    "LV": 123,
+    "MA": 630,
+    "MT": 459,
+    "MX": 507,
+    "NG": 523,
+    "NL": 268,
+    "NO": 30,
+    "NZ": 113,
+    "PE": 266,
+    "PL": 662,
+    "PT": 166,
+    "RO": 241,
+    "RS": 636,
+    "RU": 441,
+    "SE": 41,
+    "SG": 471,
+    "SI": 231,
+    "SK": 117,
+    "TH": 550,
+    "TR": 465,
+    "TW": 642,
+    "US": 369,
+    "UY": 129,
+    "VN": 475,
+    "ZA": 708,
 }
 """g/kWh by ISO 3166 code."""
 WORLD_INTENSITY = 481.0
@@ -52,7 +100,7 @@ class Grid:
 
 
 def grid_of(asked: str | None = None, environment: Mapping[str, str] = os.environ) -> Grid:
-    """The grid of a country's code, or of a number in g/kWh; the environment's if none is given.
+    """The grid of a country's code or of a number in g/kWh; else what the environment says.
 
     Where nobody says where, it is the world's mean, and the range goes from the least to the
     most of all countries here.

@@ -67,6 +67,7 @@ def report(
                 "language": say.language,
                 "html": None if paths.html is None else str(paths.html),
                 "pdf": None if paths.pdf is None else str(paths.pdf),
+                "crystals": None if paths.viewer is None else str(paths.viewer),
                 "csv": str(paths.csv),
                 "pngs": {name: str(path) for name, path in paths.pngs.items()},
                 "structures": [str(path) for path in paths.structures],

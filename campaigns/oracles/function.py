@@ -172,7 +172,9 @@ def _number(name: str, value: Any) -> float:
             f"the oracle returned '{name}', which would be a property of its own. Did you "
             f"mean '{near}'?"
         )
-    if isinstance(value, Real) and value is not True and value is not False:
+    if isinstance(value, bool):
+        raise AttemptFailed(f"the oracle returned {name} {value}, expected a number")
+    if isinstance(value, Real):
         return float(value)
     try:
         return float(value.item())  # one of numpy or torch

@@ -9,13 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from campaigns.pictures.crystals.page import CrystalView, crystal_view, crystals_page
     from campaigns.pictures.picture import Format, Picture, figure_file
     from campaigns.pictures.registry import PICTURES, picture_files, picture_tables
 
 _HOMES = {
+    "CrystalView": "crystals.page",
     "PICTURES": "registry",
     "Format": "picture",
     "Picture": "picture",
+    "crystal_view": "crystals.page",
+    "crystals_page": "crystals.page",
     "figure_file": "picture",
     "picture_files": "registry",
     "picture_tables": "registry",
@@ -23,8 +27,11 @@ _HOMES = {
 
 __all__ = [
     "PICTURES",
+    "CrystalView",
     "Format",
     "Picture",
+    "crystal_view",
+    "crystals_page",
     "figure_file",
     "picture_files",
     "picture_tables",

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
-from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Patch, PathPatch
+from matplotlib.path import Path
+from numpy.typing import NDArray
+from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
-from pymatgen.io.ase import AseAtomsAdaptor
+from scipy.spatial.transform import Rotation
 
 from campaigns.pictures import style
+from campaigns.pictures.crystals.shapes import colour_of, radius_of, shape_of
 from campaigns.pictures.picture import Picture, with_units
 from campaigns.symmetry import conventional, space_group
 from campaigns.view import CampaignView
 from campaigns.words import Words, noted
 
-_FACE = 0.02  # of a lattice vector: nearer to a face than this counts as on it
-
+_VIEW = Rotation.from_euler("zx", [18, -80], degrees=True).as_matrix().T
+"""From crystal to paper, ``(3, 3)``: the third axis of the cell nearly upright."""
 
 N_PICTURED = 9
 """Crystals of a report, from the top of the shortlist."""
@@ -39,6 +45,13 @@ def gallery(named: Sequence[tuple[str, Structure]], columns: int = 3) -> Figure:
         axes = figure.add_subplot(rows, columns, index + 1)
         _draw(axes, structure)
         axes.set_title(style.formula_text(formula), fontsize=12, color=style.BLACK)
+    return figure
+
+
+def thumbnail(structure: Structure) -> Figure:
+    """One crystal, small, for a table or a card."""
+    figure = Figure(figsize=(2.1, 2.2), facecolor="white")
+    _draw(figure.add_axes((0.02, 0.14, 0.96, 0.84)), structure)
     return figure
 
 
@@ -99,38 +112,73 @@ def alt(view: CampaignView, say: Words) -> str:
 
 
 def _draw(axes: Axes, structure: Structure) -> None:
-    from ase.visualize.plot import plot_atoms
-
-    cell = conventional(structure)
-    atoms = AseAtomsAdaptor.get_atoms(_with_faces(cell), msonable=False)
-    plot_atoms(atoms, axes, radii=0.42, rotation="0x,0y,18z,-80x", show_unit_cell=2)
+    """Seen slightly from above and from the left, what is far away drawn first."""
+    shape = shape_of(structure)
+    atoms, edges = shape.positions @ _VIEW, shape.edges @ _VIEW  # x, y, towards the reader
+    parts: list[tuple[float, Patch]] = [
+        (float(place[2]), _ball(element, place))
+        for element, place in zip(shape.elements, atoms, strict=True)
+    ]
+    for one, two in atoms[shape.bonds]:
+        parts.append(
+            (float(one[2] + two[2]) / 2 - 0.01, _stroke(one, two, style.GREY, 2.2))
+        )
+    for one, two in edges:
+        for start, end in pairwise(np.linspace(one, two, 9)):
+            parts.append(
+                (float(start[2] + end[2]) / 2, _stroke(start, end, style.BLACK, 0.8))
+            )
+    parts.sort(key=itemgetter(0))
+    axes.add_collection(PatchCollection([part for _, part in parts], match_original=True))
+    reach = np.concatenate([atoms[:, :2], edges.reshape(-1, 3)[:, :2]])
+    margin = 0.9
+    axes.set_xlim(reach[:, 0].min() - margin, reach[:, 0].max() + margin)
+    axes.set_ylim(reach[:, 1].min() - margin, reach[:, 1].max() + margin)
+    axes.set_aspect("equal")
     axes.set_axis_off()
-    style.leave_layout(axes)
-    for element in sorted(cell.composition.elements):
-        colour = jmol_colors[element.Z]
+    named = sorted(
+        Element(symbol) for symbol in set(shape.elements)
+    )  # as formulas have them
+    _name_elements(axes, [element.symbol for element in named])
+
+
+def _name_elements(axes: Axes, elements: Sequence[str]) -> None:
+    for element in elements:
         axes.plot(
-            [], [], "o", color=colour, markeredgecolor=style.BLACK, label=element.symbol
+            *([], []),
+            "o",
+            color=colour_of(element),
+            markersize=4.0 + 6.0 * radius_of(element),
+            markeredgecolor=style.BLACK,
+            label=element,
         )
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
         ncols=4,
         frameon=False,
-        fontsize=9,
+        fontsize=10,
         handletextpad=0.1,
         columnspacing=0.9,
     )
 
 
-def _with_faces(cell: Structure) -> Structure:
-    """The cell with every atom near a face repeated on the opposite one."""
-    species, places = [], []
-    for site in cell:
-        place = np.mod(site.frac_coords + _FACE, 1.0) - _FACE
-        for shift in product(*[(0, 1) if each < _FACE else (0,) for each in place]):
-            species.append(site.species)
-            places.append(place + shift)
-    return Structure(cell.lattice, species, places)
+def _ball(element: str, place: NDArray[np.float64]) -> Circle:
+    return Circle(
+        (float(place[0]), float(place[1])),
+        radius_of(element),
+        facecolor=colour_of(element),
+        edgecolor=style.BLACK,
+        linewidth=0.8,
+    )
+
+
+def _stroke(
+    one: NDArray[np.float64], two: NDArray[np.float64], colour: str, width: float
+) -> PathPatch:
+    return PathPatch(
+        Path([one[:2], two[:2]]), facecolor="none", edgecolor=colour, linewidth=width
+    )
 
 
 PICTURE = Picture(

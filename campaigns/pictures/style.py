@@ -30,6 +30,7 @@ WIDTH = 5.8
 DOTS_PER_INCH = 200
 NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
 """The numbers of a formula, which are set low."""
+_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _OFFSETS = (
     *((9, 5), (9, -14), (-9, 5), (-9, -14), (0, 11), (0, -22)),
     *((26, 20), (-26, 20), (26, -30), (-26, -30), (40, 40), (-40, 40)),
@@ -40,6 +41,11 @@ _NEAR = 22  # points: a name further from its point than this gets a line to it
 def formula_text(formula: str) -> str:
     """``SnO2`` for Matplotlib, its numbers set low."""
     return NUMBERS.sub(r"$_{\1}$", formula.replace("$", ""))
+
+
+def formula_plain(formula: str) -> str:
+    """``SnO₂`` for places that take letters alone."""
+    return NUMBERS.sub(lambda found: found[1].translate(_LOW), formula)
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:

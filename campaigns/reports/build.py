@@ -9,7 +9,6 @@ from campaigns.grids import Grid
 from campaigns.reports.content import Figure, Labels, Report, Section
 from campaigns.reports.crystals import Hit
 from campaigns.reports.marks import name, plain
-from campaigns.reports.names import status_name
 from campaigns.reports.sections.answer import answer
 from campaigns.reports.sections.cost import cost
 from campaigns.reports.sections.question import question
@@ -24,8 +23,8 @@ from campaigns.reports.telling import Telling
 from campaigns.view import CampaignView
 from campaigns.words import Words
 
-_TRUST = ("learning", "calibration", "gaps")
-_SUSTAINABILITY = ("sustainability", "burdens", "elements_burdens")
+_TRUST = ("calibration", "learning", "gaps")
+_SUSTAINABILITY = ("sustainability", "burdens")
 """Pictures by the section that they belong to; all others show how the search went."""
 
 
@@ -58,7 +57,7 @@ def build(
     return Report(
         language=say.language,
         title=plain(view.name),
-        status=status_name(view.status, say),
+        status=say.name(view.status),
         lead=(_lead(tell),),
         sections=tuple(section for section in sections if section is not None),
         footer=_footer(tell),

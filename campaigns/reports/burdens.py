@@ -82,7 +82,5 @@ def burden_table(view: CampaignView) -> BurdenTable:
     return BurdenTable(tuple(rows), max(k, 0))
 
 
-
-
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None

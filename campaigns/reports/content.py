@@ -1,6 +1,6 @@
 """What a report says, before it is a page or a PDF: sections of a few kinds of blocks.
 
-All text is in the report's language already and may hold marks (:mod:`campaigns.reports.marks`).
+All text is in the report's language and may hold marks (:mod:`campaigns.reports.marks`).
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Figure:
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
-            raise InputError(f"picture '{self.name}' has no text for those who cannot see it")
+            raise InputError(
+                f"picture '{self.name}' has no text for those who cannot see it"
+            )
 
 
 @dataclass(frozen=True)

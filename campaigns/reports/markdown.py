@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import html
 
+from campaigns.reports.content import Bullets
 from campaigns.reports.marks import Mark, spans
 from campaigns.reports.sections.answer import footing, found, newness
 from campaigns.reports.sections.question import question
-from campaigns.reports.content import Bullets
-from campaigns.reports.names import status_name
 from campaigns.reports.telling import Telling, headed
 from campaigns.view import CampaignView
 from campaigns.words import Words, words
@@ -27,7 +26,7 @@ def markdown_summary(view: CampaignView, say: Words | None = None) -> str:
     failed = int(view.verdicts["error"].notna().sum())
     spent = say(
         "{status}. Oracle calls: {calls}, failed: {failed}; rounds: {rounds}.",
-        status=headed(status_name(view.status, say)),
+        status=headed(say.name(view.status)),
         calls=len(view.verdicts),
         failed=failed,
         rounds=len(view.rounds),
@@ -39,7 +38,9 @@ def markdown_summary(view: CampaignView, say: Words | None = None) -> str:
         "",
         *_question(tell),
         "",
-        _markdown(say("The whole report is the artifact {file}.", file="report/report.html")),
+        _markdown(
+            say("The whole report is the artifact {file}.", file="report/report.html")
+        ),
         "",
         *_shortlist(tell),
     ]

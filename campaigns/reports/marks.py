@@ -17,7 +17,10 @@ from campaigns.pictures.style import NUMBERS
 _END, _SEPARATOR = "\ue000", "\ue00f"
 _PRIVATE = re.compile("[\ue000-\ue00f]")
 _AXIS = re.compile(r"([-_]\d)")
-_SAFE_LINK = re.compile(r"https://|[\w./-]+$|data:chemical/x-cif;base64,[\w+/=]*$|#[\w-]+$")
+_SAFE_LINK = re.compile(
+    r"https://[\w./()-]+|\w[\w.-]*(?:/\w[\w.-]*)*|#[\w-]+|data:chemical/x-cif;base64,[\w+/=]*"
+)
+"""Papers, files beside the report, places in it, and crystals that it carries."""
 
 
 class Mark(Enum):
@@ -90,7 +93,7 @@ def space_group(symbol: str) -> str:
     """``F-43m`` and ``P6_3mc`` as they are printed: a bar over the 4, the 3 set low."""
 
     def axis(found: re.Match[str]) -> str:
-        sign, digit = found[1]
+        sign, digit = found[1][0], found[1][1]
         return _marked(Mark.OVER if sign == "-" else Mark.LOW, digit)
 
     return _marked(Mark.NAME, _AXIS.sub(axis, plain(symbol)))
@@ -128,7 +131,7 @@ def bare(text: str) -> str:
 def _span(text: str, open_marks: list[tuple[Mark, str]]) -> Span:
     marks = frozenset(mark for mark, _ in open_marks)
     target = next((t for mark, t in open_marks if mark is Mark.LINK), "")
-    if Mark.LINK in marks and not _SAFE_LINK.match(target):
+    if Mark.LINK in marks and not _SAFE_LINK.fullmatch(target):
         return Span(text, marks - {Mark.LINK})
     return Span(text, marks, target)
 

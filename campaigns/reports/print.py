@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
@@ -20,6 +21,7 @@ from campaigns.reports.files import ReportError
 from campaigns.reports.marks import Mark, bare, spans
 
 _UNPRINTABLE = re.compile(r"could not be displayed|not.{0,40}(glyph|font)", re.IGNORECASE)
+_MOST_WIDE, _MOST_HIGH = 12.0, 14.5  # cm
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -92,9 +94,12 @@ class _Packing:
         }
 
     def _block(self, block: Any) -> dict[str, Any]:
-        packed = {each.name: self._value(getattr(block, each.name)) for each in fields(block)}
+        packed = {
+            each.name: self._value(getattr(block, each.name)) for each in fields(block)
+        }
         if isinstance(block, Figure):
             packed["alt"] = _clean(bare(block.alt))
+            packed["width"] = _width(block.image)
         return packed | {"type": type(block).__name__}
 
     def _value(self, value: Any) -> Any:
@@ -115,6 +120,12 @@ class _Packing:
         name = f"{self.n_images}.png"
         (self.root / name).write_bytes(content)
         return name
+
+
+def _width(png: bytes) -> float:
+    """cm, so that two pictures find room on a page and none is higher than it."""
+    width, height = struct.unpack(">II", png[16:24])  # of the header chunk, which is first
+    return float(min(_MOST_WIDE, _MOST_HIGH * width / height))
 
 
 def _text(text: str) -> list[dict[str, Any]]:

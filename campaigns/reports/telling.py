@@ -13,6 +13,7 @@ from campaigns.oracles.specs import OracleConfig
 from campaigns.reports import marks
 from campaigns.view import CampaignView
 from campaigns.words import Words
+from campaigns.words.names import NAMES
 
 NOTHING = "–"
 """Where there is no number."""
@@ -42,6 +43,19 @@ class Telling:
     def relaxes(self) -> bool:
         """Whether the first oracle is an interatomic potential."""
         return isinstance(self.config.oracle, OracleConfig)
+
+    def named(self, identifier: str) -> str:
+        """What people call a stage, a filter or an axis; an oracle by its own name."""
+        return self.say.name(identifier) if identifier in NAMES else marks.name(identifier)
+
+    def recorded(self, text: str) -> str:
+        """What a ledger holds, as far as it can be said in the language; else in English."""
+        said = self.say.recorded(marks.plain(text))
+        return said if said.language == self.say.language else marks.english(said)
+
+    def source(self, text: str) -> str:
+        """What decided, with versions."""
+        return self.say.source(marks.plain(text))
 
     def number(self, value: Any, digits: int = 3) -> str:
         """A number; a dash where there is none."""

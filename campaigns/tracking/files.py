@@ -83,10 +83,14 @@ def log_campaign_files(
 def log_round_files(
     client: MlflowClient, run_id: str, view: CampaignView, number: int
 ) -> None:
-    """The candidates and verdicts of one round."""
+    """The candidates chosen in one round, and the verdicts.
+
+    Those passed over are in the campaign's own table: they may be chosen in a later round.
+    """
+    chosen = view.candidates[view.candidates["chosen"].astype(bool)]
     tables = {
         name: table[table["round"] == number]
-        for name, table in (("candidates", view.candidates), ("verdicts", view.verdicts))
+        for name, table in (("candidates", chosen), ("verdicts", view.verdicts))
     }
     shown = {"verdicts.json": tables["verdicts"][list(VERDICTS_SHOWN)]}
     with TemporaryDirectory(prefix="galena-") as temporary:

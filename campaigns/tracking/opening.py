@@ -1,4 +1,4 @@
-"""Waits for a page and opens it in the browser: ``python -m campaigns.tracking.opening URL``."""
+"""Opens a page when its server answers: ``python -m campaigns.tracking.opening URL``."""
 
 from __future__ import annotations
 

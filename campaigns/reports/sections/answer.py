@@ -12,7 +12,7 @@ import pandas as pd
 
 from campaigns.config import Targets
 from campaigns.judgements import CONFIRMED
-from campaigns.reports.content import Fact, Facts, Paragraph, Section
+from campaigns.reports.content import Block, Fact, Facts, Paragraph, Section
 from campaigns.reports.marks import formula, name
 from campaigns.reports.telling import Telling
 from campaigns.view import agreement, judged
@@ -23,9 +23,10 @@ _NAMED = 5
 
 def answer(tell: Telling) -> Section:
     """Three sentences and the main numbers."""
-    sentences = (found(tell), newness(tell), footing(tell))
-    blocks = (*(Paragraph(sentence) for sentence in sentences), _facts(tell))
-    return Section("answer", tell.say("The answer in three sentences"), blocks)
+    three = (found(tell), newness(tell), footing(tell))
+    blocks: list[Block] = [Paragraph(sentence) for sentence in three]
+    title = tell.say("The answer in three sentences")
+    return Section("answer", title, (*blocks, _facts(tell)))
 
 
 def found(tell: Telling) -> str:
@@ -92,7 +93,9 @@ def footing(tell: Telling) -> str:
     if hits.empty:
         return _footing_of_none(tell)
     standing = (
-        hits["standing"] if "standing" in hits else pd.Series([""] * len(hits), dtype=object)
+        hits["standing"]
+        if "standing" in hits
+        else pd.Series([""] * len(hits), dtype=object)
     )
     confirmed = int((standing == CONFIRMED).sum())
     if confirmed:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import floor, log10
 
 from campaigns.footprint import Factor, Footprint, OracleCost
 from campaigns.grids import WORLD
 from campaigns.reports.content import Block, Column, Kind, Paragraph, Section, Table
 from campaigns.reports.marks import code, english, name
-from campaigns.reports.names import kind_name
 from campaigns.reports.telling import NOTHING, Telling, headed
+from campaigns.words import noted
+
+KINDS: Mapping[str, str] = {
+    "potential": noted("interatomic potential"),
+    "lookup": noted("table of known answers"),
+    "command": noted("program"),
+    "dft": noted("first principles"),
+    "inbox": noted("people"),
+    "function": noted("Python function"),
+}
+"""Kinds of oracles for people."""
 
 
 def cost(tell: Telling, spent: Footprint) -> Section:
@@ -42,7 +53,7 @@ def _oracle(tell: Telling, oracle: OracleCost) -> tuple[str, ...]:
     say = tell.say
     return (
         name(oracle.name),
-        headed(kind_name(oracle.kind, say)),
+        headed(say(KINDS[oracle.kind])),
         say.number(oracle.calls),
         say.number(oracle.failed),
         tell.duration(oracle.hours),
@@ -52,7 +63,10 @@ def _oracle(tell: Telling, oracle: OracleCost) -> tuple[str, ...]:
 def _hours(tell: Telling, spent: Footprint) -> Table:
     say = tell.say
     judging = sum(oracle.hours for oracle in spent.oracles)
-    columns = (Column(say("What for"), weight=2.5), Column(say("Duration"), kind=Kind.NUMBER))
+    columns = (
+        Column(say("What for"), weight=2.5),
+        Column(say("Duration"), kind=Kind.NUMBER),
+    )
     waiting, elapsed = spent.waiting_hours, spent.elapsed_hours
     rows = (
         (say("Proposing, predicting, learning"), tell.duration(spent.proposing_hours)),
@@ -67,9 +81,9 @@ def _estimate(tell: Telling, spent: Footprint) -> str:
     energy, least_energy, most_energy = spent.energy
     carbon, least_carbon, most_carbon = spent.carbon
     return tell.say(
-        "By estimate, not by measurement, computing took {energy} of electricity ({least_energy} "
-        "to {most_energy}) and stands for {carbon} of carbon dioxide equivalents "
-        "({least_carbon} to {most_carbon}).",
+        "By estimate, not by measurement, computing took {energy} of electricity "
+        "({least_energy} to {most_energy}) and stands for {carbon} of carbon dioxide "
+        "equivalents ({least_carbon} to {most_carbon}).",
         energy=_amount(tell, energy, "kWh"),
         least_energy=_amount(tell, least_energy, "kWh"),
         most_energy=_amount(tell, most_energy, "kWh"),

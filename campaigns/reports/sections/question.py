@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from campaigns.reports.content import Bullets, Paragraph, Section
 from campaigns.reports.marks import english, name
-from campaigns.reports.names import axis_name
 from campaigns.reports.telling import Telling
 from campaigns.words import Words
 
@@ -19,7 +18,7 @@ def question(tell: Telling) -> Section:
             say(
                 "Better than {incumbent}, which is in use, on each of: {axes}.",
                 incumbent=name(wish.incumbent),
-                axes=say.listed([axis_name(axis, say) for axis in wish.on]),
+                axes=say.listed([say.name(axis) for axis in wish.on]),
             )
         )
     return Section("question", say("The question"), (*said, Bullets(tuple(items))))

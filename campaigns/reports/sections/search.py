@@ -11,8 +11,7 @@ from campaigns.reports.content import (
     Section,
     Table,
 )
-from campaigns.reports.marks import english, formula
-from campaigns.reports.names import stage_name
+from campaigns.reports.marks import formula
 from campaigns.reports.telling import Telling, headed
 from campaigns.view import Stage, funnel, rejection_counts
 
@@ -44,14 +43,12 @@ def _funnel(tell: Telling) -> Table:
         Column(say("Left"), kind=Kind.NUMBER, weight=0.7),
         Column(say("Lost here"), weight=2.5),
     )
-    rows = tuple(_stage(stage, tell) for stage in funnel(tell.view))
+    rows = tuple(_stage(stage, tell) for stage in funnel(tell.view, say))
     return Table(say("Candidates left after each step"), columns, rows)
 
 
 def _stage(stage: Stage, tell: Telling) -> tuple[str, ...]:
-    say = tell.say
-    lost = "; ".join(say(message, n=n) for message, n in stage.lost)
-    return say(stage.name), say.number(stage.count), lost
+    return stage.name, tell.say.number(stage.count), stage.lost
 
 
 def _rejections(tell: Telling) -> Table:
@@ -65,11 +62,11 @@ def _rejections(tell: Telling) -> Table:
     )
     rows = tuple(
         (
-            headed(stage_name(row["filter"], say)),
+            headed(tell.named(row["filter"])),
             say.number(int(row["count"])),
             formula(row["formula"]),
-            english(row["value"]),
-            english(row["limit"]),
+            tell.recorded(row["value"]),
+            tell.recorded(row["limit"]),
         )
         for row in rejection_counts(tell.view).to_dict("records")
     )

@@ -21,7 +21,6 @@ from campaigns.reports.content import (
 )
 from campaigns.reports.crystals import Hit
 from campaigns.reports.marks import bare, formula, link, name, space_group, strong
-from campaigns.reports.names import standing_name
 from campaigns.reports.telling import Telling
 
 VIEWER = "crystals.html"
@@ -54,7 +53,9 @@ def shortlist(
         turn = link(VIEWER, say("Turn these crystals in three dimensions"))
         blocks.append(Paragraph(turn))
     if tell.view.traces:
-        blocks.append(Paragraph(link("#why", say("Why each of them is here, step by step"))))
+        blocks.append(
+            Paragraph(link("#why", say("Why each of them is here, step by step")))
+        )
     return Section("shortlist", title, tuple(blocks))
 
 
@@ -114,7 +115,7 @@ def _row(
         _decomposition(tell, row["decomposition"]),
         tell.number(row["score"], 2),
         say.number(int(row["round"])),
-        *([standing_name(row.get("standing") or "", say)] if tiers else []),
+        *([say.name(row.get("standing") or "not asked")] if tiers else []),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from campaigns.reports.burdens import BurdenRow, BurdenTable, burden_table
 from campaigns.reports.content import Column, Figure, Kind, Paragraph, Section, Table
 from campaigns.reports.marks import formula
-from campaigns.reports.names import axis_name
 from campaigns.reports.telling import Telling, headed
 from materials.sustainability.columns import AXES
 
@@ -47,12 +46,8 @@ def _table(table: BurdenTable, tell: Telling) -> Table:
         Column(say("Formula"), kind=Kind.NAME, weight=1.3),
         Column(say("Index"), kind=Kind.NUMBER, weight=2.0),
         Column(say("Coverage"), kind=Kind.NUMBER),
-        *(
-            [Column(say("In the top {k}", k=table.k), kind=Kind.NUMBER)]
-            if table.k
-            else []
-        ),
-        *(Column(headed(axis_name(axis, say)), kind=Kind.NUMBER) for axis in AXES),
+        *([Column(say("In the top {k}", k=table.k), kind=Kind.NUMBER)] if table.k else []),
+        *(Column(headed(say.name(axis)), kind=Kind.NUMBER) for axis in AXES),
     )
     caption = say("Burdens of the hits, 0 to 1, less is better")
     return Table(caption, columns, tuple(_row(row, table.k, tell) for row in table.rows))

@@ -15,8 +15,7 @@ from campaigns.reports.content import (
     Section,
     Table,
 )
-from campaigns.reports.marks import english, formula, name
-from campaigns.reports.names import standing_name
+from campaigns.reports.marks import formula, name
 from campaigns.reports.telling import Telling
 from campaigns.view import judged
 from campaigns.words import noted
@@ -153,9 +152,9 @@ def _confirmations(tell: Telling) -> Table:
             tell.number(row["band_gap"], 2),
             tell.number(row["energy_above_hull"]),
             tell.number(row["seconds"], 1),
-            english(row["error"])
+            tell.recorded(row["error"])
             if row["error"]
-            else standing_name(standing.get(row["candidate_id"], ""), say),
+            else say.name(standing.get(row["candidate_id"]) or "not asked"),
         )
         for row in view.confirmations.to_dict("records")
     )
@@ -175,7 +174,7 @@ def _failures(tell: Telling) -> Table:
             formula(row["formula"]),
             name(row["prototype"]),
             say.number(int(row["round"])),
-            english(row["error"]),
+            tell.recorded(row["error"]),
         )
         for row in verdicts[verdicts["error"].notna()].to_dict("records")
     )

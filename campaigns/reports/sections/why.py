@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from campaigns.reports.content import Column, Fold, Kind, Paragraph, Section, Table
-from campaigns.reports.marks import code, english, formula, name
-from campaigns.reports.names import stage_name
+from campaigns.reports.marks import code, formula, name
 from campaigns.reports.telling import Telling, headed
 from campaigns.steps import Outcome, Step
 from campaigns.trace import Trace
@@ -30,7 +29,8 @@ def why(tell: Telling) -> Section:
 
 def _trace(trace: Trace, tell: Telling) -> Fold:
     say = tell.say
-    title = f"{formula(trace.formula)} · {name(trace.candidate_id)} · {_recorded(trace.fate)}"
+    whose = f"{formula(trace.formula)} · {name(trace.candidate_id)}"
+    title = f"{whose} · {tell.recorded(trace.fate)}"
     columns = (
         Column(say("Step"), weight=1.2),
         Column(say("Round"), kind=Kind.NUMBER, weight=0.6),
@@ -46,15 +46,10 @@ def _trace(trace: Trace, tell: Telling) -> Fold:
 
 def _row(step: Step, tell: Telling) -> tuple[str, ...]:
     return (
-        headed(stage_name(step.stage, tell.say)),
+        headed(tell.named(step.stage)),
         tell.say.number(step.round),
         _MARKS[step.outcome],
-        _recorded(step.value),
-        _recorded(step.threshold),
-        name(_HASH.sub(r"\1…", step.source)),
+        tell.recorded(step.value),
+        tell.recorded(step.threshold),
+        tell.source(_HASH.sub(r"\1…", step.source)),
     )
-
-
-def _recorded(text: str) -> str:
-    """What a ledger holds, in the language it was written in."""
-    return english(text) if text else ""

@@ -1,0 +1,103 @@
+"""Decisions on candidates for a notebook: as text, as HTML, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from campaigns.shown import styled, table_html
+from campaigns.trace import Trace, in_words
+from campaigns.words import Words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("candidate_id", "round", "stage", "outcome", "found", "wanted", "source")
+_MARKS = {"passed": "✓", "failed": "✗", "noted": "·"}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The ways of some candidates through a campaign."""
+
+    traces: tuple[Trace, ...]
+    say: Words
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self.traces)
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def __getitem__(self, place: int) -> Trace:
+        return self.traces[place]
+
+    def table(self) -> pd.DataFrame:
+        """A row for each decision: who, when, what was found, what was wanted, by what."""
+        import pandas as pd
+
+        rows = [
+            {
+                "candidate_id": trace.candidate_id,
+                "round": step.round,
+                "stage": step.stage,
+                "outcome": step.outcome.value,
+                "found": step.value,
+                "wanted": step.threshold,
+                "source": step.source,
+            }
+            for trace in self.traces
+            for step in trace.steps
+        ]
+        return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+    def __str__(self) -> str:
+        if not self.traces:
+            return self.say("Nothing is on the shortlist yet.")
+        return "\n\n".join(self._text(in_words(trace, self.say)) for trace in self.traces)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if not self.traces:
+            return styled(f"<p>{escape(str(self))}</p>")
+        parts = [self._html(in_words(trace, self.say)) for trace in self.traces]
+        return styled("".join(parts))
+
+    def _text(self, trace: Trace) -> str:
+        rows = [
+            [str(s.round or ""), _MARKS[s.outcome.value], s.stage, s.value, s.threshold]
+            for s in trace.steps
+        ]
+        heads = [*self._heads()[:5]]
+        widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(3)]
+        lines = [f"{trace.candidate_id}: {trace.fate}"]
+        for row in [heads, *rows]:
+            first = "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=False))
+            wanted = f"  [{row[4]}]" if row[4] else ""
+            lines.append(f"  {first}  {row[3]}{wanted}".rstrip())
+        return "\n".join(lines)
+
+    def _html(self, trace: Trace) -> str:
+        """A candidate's steps, and what decided below, each named once."""
+        sources = list(dict.fromkeys(s.source for s in trace.steps if s.source))
+        rows = [
+            (
+                str(s.round or ""),
+                _MARKS[s.outcome.value],
+                s.stage,
+                s.value,
+                s.threshold,
+                f"[{sources.index(s.source) + 1}]" if s.source else "",
+            )
+            for s in trace.steps
+        ]
+        title = f"<b>{escape(trace.candidate_id)}</b>: {escape(trace.fate)}"
+        by = "<br>".join(f"[{i}] {escape(text)}" for i, text in enumerate(sources, start=1))
+        return f"<p>{title}</p>{table_html(self._heads(), rows)}<p><small>{by}</small></p>"
+
+    def _heads(self) -> Sequence[str]:
+        say = self.say
+        return (say("round"), "", say("stage"), say("found"), say("wanted"), say("by"))

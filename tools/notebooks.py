@@ -1,0 +1,230 @@
+"""Run, keep and compare the notebooks.
+
+Usage: python tools/notebooks.py run FOLDER       # execute a copy of all of them in FOLDER
+       python tools/notebooks.py compare FOLDER   # the key numbers there and in notebooks/
+       python tools/notebooks.py keep [FILE…]     # execute in place; outputs free of noise
+
+Cells tagged ``key`` show the numbers that must come out again. They are compared word by word
+as they are printed, numbers within the ``tolerance`` in the cell's metadata, relative or
+absolute, whichever is wider; 0.01 if none is given. ``alt`` there is the text for those who
+cannot see its picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+HERE = Path("notebooks")
+TOLERANCE = 0.01
+LIMIT = 300
+"""Seconds that one notebook may take."""
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_TEMPORARY = re.compile(r"(?:/tmp|/var/folders/\S+?)/tmp\w+")
+LARGEST = 200_000
+"""Characters of HTML; what is larger, such as a view in three dimensions, is left out."""
+_LEFT_OUT = "<p><em>An interactive view: run this cell to see it.</em></p>"
+
+
+def main() -> int:
+    """Do one of the three; exit with 1 if a notebook failed or its numbers differ."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    what = parser.add_subparsers(dest="what", required=True)
+    for name in ("run", "compare"):
+        what.add_parser(name).add_argument("folder", type=Path)
+    what.add_parser("keep").add_argument("files", type=Path, nargs="*")
+    arguments = parser.parse_args()
+    if arguments.what == "run":
+        return run(arguments.folder)
+    if arguments.what == "compare":
+        return compare(arguments.folder)
+    return keep(arguments.files or notebooks())
+
+
+def notebooks(folder: Path = HERE) -> list[Path]:
+    """All of them, those in other languages too."""
+    return sorted(p for p in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def run(folder: Path) -> int:
+    """Execute a copy of ``notebooks`` with nbmake; the copy keeps what came out."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    options = ["--nbmake", "--overwrite", f"--nbmake-timeout={LIMIT}", "--durations=0"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        "-p",
+        "no:cacheprovider",
+        str(folder),
+    ]
+    return subprocess.run(command, check=False, env=quiet()).returncode
+
+
+def compare(folder: Path) -> int:
+    """Print every key number that came out otherwise than it is kept."""
+    faults = [
+        f"{path.relative_to(HERE)}: {fault}"
+        for path in notebooks()
+        for fault in differences(read(path), read(folder / path.relative_to(HERE)))
+    ]
+    for fault in faults:
+        print(f"FAIL {fault}")
+    if not faults:
+        print(f"ok   {len(notebooks())} notebooks show the numbers that were computed now")
+    return 1 if faults else 0
+
+
+def keep(files: Sequence[Path]) -> int:
+    """Execute notebooks where they are, and keep their outputs without noise."""
+    from nbclient import NotebookClient
+
+    os.environ.update(quiet())
+    for path in files:
+        started, notebook = time.monotonic(), read(path)
+        NotebookClient(
+            notebook,
+            timeout=LIMIT,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+        ).execute()
+        write(clean(notebook), path)
+        print(f"{path}: {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def quiet() -> dict[str, str]:
+    """The environment that notebooks run in: this one, with nothing that differs by machine."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONWARNINGS": "ignore",
+        "TQDM_DISABLE": "1",
+        "LANGUAGE": "en",
+    }
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook as it is on disk."""
+    return nbformat.read(path, as_version=4)
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write it, checked."""
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Keep what people read; drop what changes from one run or machine to the next."""
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        **({"lang": notebook.metadata.lang} if "lang" in notebook.metadata else {}),
+    }
+    number = 0
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        number += 1
+        cell.execution_count = number
+        cell.outputs = [out for out in cell.outputs if not _is_noise(out)]
+        for out in cell.outputs:
+            if "execution_count" in out:
+                out.execution_count = number
+            if "text" in out:
+                out.text = _plain(out.text)
+            for kind, content in out.get("data", {}).items():
+                if isinstance(content, str) and kind.startswith("text/"):
+                    out.data[kind] = _plain(content)
+            if "alt" in cell.metadata and "image/png" in out.get("data", {}):
+                out.metadata.setdefault("image/png", {}).setdefault(
+                    "alt", cell.metadata.alt
+                )
+    return notebook
+
+
+def _plain(text: str) -> str:
+    """Text without addresses in memory, folders of one machine, and pages too large to keep."""
+    if len(text) > LARGEST:
+        return _LEFT_OUT
+    return _TEMPORARY.sub("work", _ADDRESS.sub("", text))
+
+
+def _is_noise(out: NotebookNode) -> bool:
+    """Warnings, progress and widgets, whose state is not kept."""
+    if out.output_type == "stream":
+        return out.name == "stderr"
+    return "application/vnd.jupyter.widget-view+json" in out.get("data", {})
+
+
+def differences(kept: NotebookNode, now: NotebookNode) -> list[str]:
+    """What key cells show otherwise than they did, in words."""
+    faults: list[str] = []
+    if [cell.source for cell in kept.cells] != [cell.source for cell in now.cells]:
+        return ["other cells; it was not executed from what is kept"]
+    for place, (old, new) in enumerate(zip(kept.cells, now.cells, strict=True), start=1):
+        if "key" in old.metadata.get("tags", []):
+            before, after = (_plain("\n".join(texts(cell))) for cell in (old, new))
+            tolerance = float(old.metadata.get("tolerance", TOLERANCE))
+            faults += [
+                f"cell {place}: {fault}"
+                for fault in text_differences(before, after, tolerance)
+            ]
+    return faults
+
+
+def texts(cell: NotebookNode) -> Iterator[str]:
+    """What a cell shows, as plain text."""
+    for out in cell.get("outputs", []):
+        yield str(
+            out.text if out.output_type == "stream" else out.data.get("text/plain", "")
+        )
+
+
+def text_differences(before: str, after: str, tolerance: float) -> list[str]:
+    """Words that changed, and numbers that changed by more than the tolerance."""
+    words = [_NUMBER.sub("#", text).split() for text in (before, after)]
+    if words[0] != words[1]:
+        return [f"shows other words: {_first_difference(*words)}"]
+    pairs = zip(_NUMBER.findall(before), _NUMBER.findall(after), strict=True)
+    return [
+        f"{now}, kept is {then}"
+        for then, now in pairs
+        if abs(float(now) - float(then)) > tolerance * max(1.0, abs(float(then)))
+    ]
+
+
+def _first_difference(before: list[str], after: list[str]) -> str:
+    for then, now in zip(before, after, strict=False):
+        if then != now:
+            return f"'{now}', kept is '{then}'"
+    return f"{len(after)} words, kept are {len(before)}"
+
+
+def pictures(notebook: NotebookNode) -> Iterator[tuple[int, Any]]:
+    """Number of the cell, counted from 1, and output of every picture."""
+    for place, cell in enumerate(notebook.cells, start=1):
+        for out in cell.get("outputs", []):
+            if "image/png" in out.get("data", {}):
+                yield place, out
+
+
+if __name__ == "__main__":
+    sys.exit(main())
