@@ -88,13 +88,18 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(INSTALL) -e .
 	@touch $@
 
-docs: $(VENV)/.dev ## build the site of the documentation into build/site
+docs: $(VENV)/.docs ## build the site of the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f tools/site/mkdocs.yml
 	@$(BIN)/python tools/check_site.py build/site
 	@echo "Look at it: $(BIN)/python -m http.server --directory build/site"
 
-docs-links: $(VENV)/.dev ## ask every page that the documentation links to whether it is there
+docs-links: $(VENV)/.docs ## ask every page that the documentation links to whether it is there
 	@$(BIN)/python tools/check_links.py
+
+$(VENV)/.docs: $(VENV)/.runtime
+	@echo "[docs] installing the tools for the site"
+	@$(INSTALL) -e '.[docs]'
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "[dev] installing the tools for tests and linting"

@@ -33,7 +33,7 @@ from campaigns.results import explain, open_view
 from campaigns.session import at_work
 from campaigns.shown import Standing, Told
 from campaigns.telling import frame_of, tell
-from campaigns.tracking.store import default_store
+from campaigns.tracking.store import model_store
 from campaigns.view import CampaignView
 from campaigns.watching import Bars, write
 from campaigns.words import words
@@ -360,7 +360,7 @@ class Campaign:
 
     @property
     def plot(self) -> Plots:
-        """Pictures by name, ``plot.discovery()``; what they show, ``plot.data("discovery")``."""
+        """Pictures by name, ``plot.pareto()``; what they show, ``plot.pareto.data()``."""
         return Plots(self._view(), self.say)
 
     def __repr__(self) -> str:
@@ -416,10 +416,10 @@ class Campaign:
         return self._equipment
 
     def _publish(self) -> Publish:
-        store = self._tracking or default_store(self.folder)
+        store = model_store(self._tracking, beside=self.folder)
 
         def problem(message: str) -> None:
-            write(self.say("Warning: {message}", message=message))
+            write(self.say("Warning: {message}", message=self.say.recorded(message)))
 
         shown = None if store == NO_MLFLOW else store
         return publisher(self.place, shown, problem, say=self.say)

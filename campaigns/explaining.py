@@ -14,6 +14,7 @@ from campaigns.words import Words
 if TYPE_CHECKING:
     import pandas as pd
 
+_COLUMNS = ("candidate_id", "round", "stage", "outcome", "found", "wanted", "source")
 _MARKS = {"passed": "✓", "failed": "✗", "noted": "·"}
 
 
@@ -38,13 +39,19 @@ class Explanation:
         import pandas as pd
 
         rows = [
-            (trace.candidate_id, step.round, step.stage, step.outcome.value)
-            + (step.value, step.threshold, step.source)
+            {
+                "candidate_id": trace.candidate_id,
+                "round": step.round,
+                "stage": step.stage,
+                "outcome": step.outcome.value,
+                "found": step.value,
+                "wanted": step.threshold,
+                "source": step.source,
+            }
             for trace in self.traces
             for step in trace.steps
         ]
-        columns = ["candidate_id", "round", "stage", "outcome", "found", "wanted", "source"]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=list(_COLUMNS))
 
     def __str__(self) -> str:
         if not self.traces:

@@ -58,28 +58,31 @@ _PREDICTED = ("band_gap", "band_gap_std", "energy_above_hull", "energy_above_hul
 
 
 def _why(p: Proposed, rank: int | None, n: int, config: CampaignConfig, say: Words) -> str:
-    """The reason in a sentence."""
+    """The reasons: its place, and what is foreseen against what is sought."""
     window, limit = config.targets.band_gap, config.targets.energy_above_hull
-    said = p.predictions
-    foreseen = say(
-        "gap {gap} ± {gap_std} eV where {least} to {most} eV are sought, {above} ± {above_std} "
-        "eV/atom above the hull where at most {limit} is",
-        gap=say.number(said["band_gap"], 2),
-        gap_std=say.number(said["band_gap_std"], 2),
-        least=window.min,
-        most=window.max,
-        above=say.number(said["energy_above_hull"], 3),
-        above_std=say.number(said["energy_above_hull_std"], 3),
-        limit=limit.max,
-    )
-    if rank is None:
-        return say("chosen for what is foreseen: {foreseen}", foreseen=foreseen)
-    return say(
-        "promises most but {before} of {n}: {foreseen}",
-        before=rank - 1,
-        n=n,
-        foreseen=foreseen,
-    )
+    said, told = p.predictions, []
+    if rank is not None:
+        told.append(say("rank {n} of {total}", n=rank, total=n))
+    if window.weight > 0:
+        told.append(
+            say(
+                "gap {x} eV foreseen, {low} to {high} eV sought",
+                x=say.uncertain(said["band_gap"], said["band_gap_std"]),
+                low=window.min,
+                high=window.max,
+            )
+        )
+    if limit.weight > 0:
+        told.append(
+            say(
+                "{x} eV/atom above the hull foreseen, at most {limit} sought",
+                x=say.uncertain(
+                    said["energy_above_hull"], said["energy_above_hull_std"], 3
+                ),
+                limit=limit.max,
+            )
+        )
+    return "; ".join(told)
 
 
 def open_table(questions: Sequence[Question], config: CampaignConfig) -> pd.DataFrame:

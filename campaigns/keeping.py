@@ -1,4 +1,4 @@
-"""A pool that came in memory, kept in the campaign's folder so that anybody can go on with it."""
+"""A pool that came in memory, kept in the campaign's folder for whoever goes on with it."""
 
 from __future__ import annotations
 

@@ -54,8 +54,12 @@ def publisher(
     return publish
 
 
-def sync(place: CampaignFolder, view: CampaignView, store: str) -> Tracked:
+def sync(
+    place: CampaignFolder, view: CampaignView, store: str, *, say: Words | None = None
+) -> Tracked:
     """Bring MLflow to the state of a campaign, with the report that is in its folder.
+
+    ``say`` is the language of the description, the environment's if none is given.
 
     Raises:
         AwayError: the store does not answer.
@@ -70,7 +74,7 @@ def sync(place: CampaignFolder, view: CampaignView, store: str) -> Tracked:
     finally:
         ledger.close()
     return Tracker(store, EXPERIMENT).sync(
-        view, campaign_id=campaign_id, report_folder=place.report, sources=sources
+        view, campaign_id=campaign_id, report_folder=place.report, sources=sources, say=say
     )
 
 
@@ -110,7 +114,7 @@ class _Copy:
         from campaigns.tracking import AwayError
 
         try:
-            sync(self.place, view, self.store)
+            self._sync(view)
         except AwayError as error:
             self._warn("away", str(error))
             if view.status == "finished":
@@ -122,6 +126,9 @@ class _Copy:
         else:
             self._back()
 
+    def _sync(self, view: CampaignView) -> Tracked:
+        return sync(self.place, view, self.store, say=self.say)
+
     def _wait(self, view: CampaignView) -> None:
         self.tell(
             self.say(
@@ -130,7 +137,7 @@ class _Copy:
             )
         )
         try:
-            wait_for(lambda: sync(self.place, view, self.store), seconds=PATIENCE)
+            wait_for(lambda: self._sync(view), seconds=PATIENCE)
         except GalenaError as error:
             self.tell(f"{error}\n{self._later()}")
         else:

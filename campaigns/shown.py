@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.accepting import Taken
 from campaigns.config import CampaignConfig
+from campaigns.oracles.inbox.found import Problem
 from campaigns.view import CampaignView
 from campaigns.words import Words
 
@@ -34,42 +35,39 @@ class Standing:
     say: Words
 
     def line(self) -> str:
-        """In one sentence."""
-        n_closed = len(self.view.closed_rounds())
-        counts = self.say(
-            "{rounds} of {all_rounds} rounds, {judged} judged, {hits} hits",
-            rounds=n_closed,
-            all_rounds=self.config.rounds,
-            judged=len(self.view.verdicts),
-            hits=len(self.view.shortlist),
-        )
-        return f"{self.view.name}: {self.status()}. {counts}."
+        """In one line."""
+        return f"{self.view.name}: {self.status()}, {self.counts()}"
 
     def status(self) -> str:
         """The status in words."""
-        say = self.say
-        named = {
-            "new": say("not begun"),
-            "running": say("under way"),
-            "waiting": say("waiting for answers"),
-            "finished": say("finished"),
-        }
-        return named[self.view.status]
+        if self.view.status == "new":
+            return self.say("not begun")
+        return str(self.say.name(self.view.status))
+
+    def counts(self) -> str:
+        """What was done so far."""
+        say, view = self.say, self.view
+        done = say(
+            "{n} of {total} rounds", n=len(view.closed_rounds()), total=self.config.rounds
+        )
+        n_calls, n_hits = len(view.verdicts), len(view.shortlist)
+        calls = say.several("{n} oracle evaluation", "{n} oracle evaluations", n_calls)
+        return ", ".join((done, calls, say.several("{n} hit", "{n} hits", n_hits)))
 
     def question(self) -> str:
-        """What is sought, in a sentence."""
-        targets, say = self.config.targets, self.say
-        sought = say(
-            "Sought is a band gap of {least} to {most} eV, at most {limit} eV/atom above the "
-            "hull.",
-            least=targets.band_gap.min,
-            most=targets.band_gap.max,
-            limit=targets.energy_above_hull.max,
-        )
-        if (wish := self.config.better_than) is None:
-            return sought
-        better = say("It has to be better than {incumbent}.", incumbent=wish.incumbent)
-        return f"{sought} {better}"
+        """What is sought, in sentences."""
+        targets, say, told = self.config.targets, self.say, []
+        if targets.band_gap.weight > 0:
+            window = targets.band_gap
+            told.append(
+                say("Sought: a gap of {low} to {high} eV.", low=window.min, high=window.max)
+            )
+        if targets.energy_above_hull.weight > 0:
+            limit = targets.energy_above_hull.max
+            told.append(say("At most {limit} eV/atom above the hull.", limit=limit))
+        if (wish := self.config.better_than) is not None:
+            told.append(say("More sustainable than {incumbent}.", incumbent=wish.incumbent))
+        return " ".join(told)
 
     def next_step(self) -> str:
         """What to do now."""
@@ -92,7 +90,7 @@ class Standing:
         parts = [
             f"<p><b>{escape(self.view.name)}</b>: {escape(self.status())}</p>",
             f"<p>{escape(self.question())}</p>",
-            f"<p>{escape(self.line().partition('. ')[2])}</p>",
+            f"<p>{escape(self.counts())}</p>",
             self._best(best) if len(best) else "",
             f"<p>{escape(self.next_step())}</p>",
             f"<p><small>{escape(str(self.folder))}</small></p>",
@@ -104,7 +102,7 @@ class Standing:
         heads = (
             "",
             say("formula"),
-            say("structure type"),
+            say("prototype"),
             say("above hull, {unit}", unit="eV/atom"),
             say("gap, {unit}", unit="eV"),
             say("known"),
@@ -171,22 +169,33 @@ class Told:
         """What was not taken: ``row`` (its label), ``column``, ``value``, ``reason``."""
         import pandas as pd
 
-        rows = [
-            (self.labels[p.row - 1] if p.row else None, p.field, p.value, p.reason)
-            for p in self.result.problems
-        ]
-        return pd.DataFrame(rows, columns=["row", "column", "value", "reason"])
+        return pd.DataFrame(
+            {
+                "row": pd.Series(
+                    list(map(self._label, self.result.problems)), dtype=object
+                ),
+                "column": [problem.field for problem in self.result.problems],
+                "value": [problem.value for problem in self.result.problems],
+                "reason": [problem.reason for problem in self.result.problems],
+            }
+        )
+
+    def _label(self, problem: Problem) -> object:
+        """Of the row, as the table has it; None for the table as a whole."""
+        return self.labels[problem.row - 1] if problem.row else None
 
     def __str__(self) -> str:
         say, lines = self.say, [self._counts()]
-        for row in self.problems.to_dict("records"):
-            where = "" if row["row"] is None else f"{row['row']}: "
-            what = " ".join(f"{part}" for part in (row["column"], row["value"]) if part)
-            told = ": ".join(part for part in (what, row["reason"]) if part)
-            lines.append(say("not taken: {problem}", problem=f"{where}{told}"))
+        for problem in self.result.problems:
+            label = self._label(problem)
+            where = say("table") if label is None else say("row {n}", n=str(label))
+            what = f", {problem.field}" if problem.field else ""
+            value = f" '{problem.value:.60}'" if problem.value else ""
+            told = f"{where}{what}{value}: {say.recorded(problem.reason)}"
+            lines.append(say("not taken: {what}", what=told))
         if self.unused:
-            names = ", ".join(self.unused)
-            lines.append(say("columns that were not read: {columns}", columns=names))
+            columns = ", ".join(self.unused)
+            lines.append(say("columns that nobody asked for: {columns}", columns=columns))
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -196,14 +205,14 @@ class Told:
         return styled(f"<p>{lines}</p>")
 
     def _counts(self) -> str:
-        return self.say(
-            "{taken} results taken, {again} known before, {problems} problems, {open} "
-            "candidates still open",
-            taken=len(self.taken),
-            again=len(self.again),
-            problems=len(self.result.problems),
-            open=self.still_open,
-        )
+        say, n_known = self.say, len(self.again)
+        parts = [say.several("{n} result taken", "{n} results taken", len(self.taken))]
+        if n_known:
+            parts.append(say.several("{n} known before", "{n} known before", n_known))
+        n_bad, n_open = len(self.result.problems), self.still_open
+        parts.append(say.several("{n} problem", "{n} problems", n_bad))
+        parts.append(say.several("{n} candidate open", "{n} candidates open", n_open))
+        return ", ".join(parts)
 
 
 def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -71,6 +71,13 @@ def tell(
     spec = config.oracles[tier]
     wanted, slips, unused = _wanted(told.headings, spec)
     used = [h for h in told.headings if h not in unused and h not in slips]
+    if not used:
+        raise InputError(
+            f"results need a column such as {wanted[0].name}, or 'error' for why there is "
+            f"none; there are {', '.join(told.columns)}"
+        )
+    if not any(split_heading(h)[0] != FAILED for h in used):
+        used.append(wanted[0].name)  # empty: nothing but failures was told
     text = json.dumps([{h: row.get(h) for h in (ID, *used)} for row in rows], default=str)
     read = (
         parse_answers(text, ".json", list(questions), wanted) if rows else Answers((), ())
@@ -86,8 +93,9 @@ class _Told:
     """Results as rows of plain values."""
 
     rows: list[dict[str, Any]]
-    labels: list[Any]
+    columns: list[str]
     headings: list[str]
+    """Columns that may hold answers."""
     origin: str | None
     by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -111,7 +119,7 @@ class _Told:
         ]
         left_out = {ID, *_BESIDE, *HANDED_COLUMNS}
         headings = [name for name in frame.columns if name not in left_out]
-        return cls(rows, list(frame.index), headings, origin)
+        return cls(rows, list(frame.columns), headings, origin)
 
     def named(
         self, questions: Mapping[str, Question], judged: set[str]

@@ -18,50 +18,31 @@ class Bars:
     def __init__(self, say: Words) -> None:
         self.say = say
         self._bar: tqdm[Any] | None = None
-        self._hits = self._failed = 0
+        self._hits = 0
 
     def proposing(self, number: int, rounds: int, n_asks: int) -> None:
-        self._begin(
-            self.say("Round {round} of {rounds}: proposing", round=number, rounds=rounds),
-            n_asks,
-        )
+        title = self.say("Round {n} of {total}: proposing", n=number, total=rounds)
+        self._begin(title, n_asks)
 
     def asked(self, n: int) -> None:
         if self._bar is not None:
             self._bar.update(n)
 
     def judging(self, number: int, rounds: int, n_batch: int, n_done: int) -> None:
-        self._hits = self._failed = 0
-        self._begin(
-            self.say("Round {round} of {rounds}: oracle", round=number, rounds=rounds),
-            n_batch,
-            n_done,
-        )
+        self._hits = 0
+        self._begin(self._round(number, rounds, self.say.name("oracle")), n_batch, n_done)
 
     def reference(self, system: str) -> None:
-        if self._bar is not None:
-            self._bar.set_postfix_str(
-                self.say("competing phases of {system}", system=system)
-            )
+        self._beside(self.say("relaxing competing phases of {system}", system=system))
 
     def judged(self, candidate: Candidate, verdict: Verdict, hit: bool) -> None:
         self._hits += hit
-        self._failed += verdict.error is not None
-        if self._bar is not None:
-            found = self.say.several("{n} hit", "{n} hits", self._hits)
-            self._bar.set_postfix_str(f"{candidate.formula}, {found}", refresh=False)
+        found = self.say.several("{n} hit", "{n} hits", self._hits)
+        self._beside(f"{candidate.formula}, {found}")
         self.asked(1)
 
     def confirming(self, number: int, rounds: int, oracle: str, n: int) -> None:
-        self._begin(
-            self.say(
-                "Round {round} of {rounds}: {oracle}",
-                round=number,
-                rounds=rounds,
-                oracle=oracle,
-            ),
-            n,
-        )
+        self._begin(self._round(number, rounds, oracle), n)
 
     def confirmed(self, candidate: Candidate, verdict: Verdict) -> None:
         self.asked(1)
@@ -70,13 +51,23 @@ class Bars:
         self.close()
 
     def warned(self, message: str) -> None:
-        write(self.say("Warning: {message}", message=message))
+        write(self.say("Warning: {message}", message=self.say.recorded(message)))
 
     def close(self) -> None:
         """Take the bar away, whatever it has reached."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def _round(self, number: int, rounds: int, oracle: str) -> str:
+        return self.say(
+            "Round {n} of {total}: {oracle}", n=number, total=rounds, oracle=oracle
+        )
+
+    def _beside(self, text: str) -> None:
+        """Say something after the bar."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
 
     def _begin(self, description: str, total: int, done: int = 0) -> None:
         self.close()

@@ -103,7 +103,7 @@ def _prose(page: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _answer(address: str) -> str:
+def answer(address: str) -> str:
     """What a site says of a page: empty if it is there."""
     import requests
 
@@ -112,7 +112,7 @@ def _answer(address: str) -> str:
             address, timeout=30, stream=True, headers={"User-Agent": "Mozilla/5.0"}
         )
     except requests.RequestException as error:
-        return str(error)
+        return type(error).__name__
     # Publishers turn programs away, which says that they are there.
     return "" if reply.ok or reply.status_code in (401, 403, 405, 429) else reply.reason
 
@@ -126,7 +126,7 @@ def main() -> None:
             if address.startswith("http") and not EXAMPLES.match(address):
                 by_address.setdefault(address, link)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(_answer, by_address))
+        answers = list(pool.map(answer, by_address))
     wrong = [
         f"{link}: {answer}"
         for link, answer in zip(by_address.values(), answers, strict=True)

@@ -19,14 +19,12 @@ import ast
 import io
 import re
 import sys
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
 
@@ -36,9 +34,9 @@ sys.path.insert(0, str(ROOT))  # so that tools find each other when run as scrip
 from tools.notebook_text import TRANSLATED, messages_of  # noqa: E402
 
 CATALOGUES = ROOT / "campaigns" / "words" / "catalogues"
-KEYWORDS: dict[str, tuple[int, ...]] = {"say": (1,), "noted": (1,), "several": (1, 2)}
+KEYWORDS = {"say": 1, "noted": 1, "several": 2}
+"""Functions, and how many of their arguments are a message."""
 TEMPLATES = (".html", ".jinja", ".j2")
-_COMMENT = "Translators:"
 _ALIKE = ("ca", "es", "fr", "it", "pt")
 """Languages whose third form is for whole millions; no message is about so many."""
 _CHANGING = re.compile(r'"(POT-Creation-Date|PO-Revision-Date|Generated-By): .*\\n"\n')
@@ -50,22 +48,34 @@ def found(root: Path = ROOT) -> Catalog:
     """Every message of the code, with the files it is in."""
     catalog = Catalog()
     for path in sorted((root / "campaigns").rglob("*")):
-        place = path.relative_to(root).as_posix()
         if path.suffix == ".py":
-            with path.open("rb") as file, warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # of f-strings; built() tells where it matters
-                entries = list(extract("python", file, KEYWORDS, [_COMMENT]))
-            for line, message, comments, _ in entries:
-                catalog.add(message, locations=[(place, line)], auto_comments=comments)
+            messages = _of_code(path.read_text(encoding="utf-8"))
         elif path.suffix in TEMPLATES:
-            for message in _of_template(path.read_text(encoding="utf-8")):
-                catalog.add(message, locations=[(place, 1)])
+            messages = _of_template(path.read_text(encoding="utf-8"))
+        else:
+            continue
+        for message in messages:
+            catalog.add(message, locations=[(path.relative_to(root).as_posix(), 1)])
     if (root / TRANSLATED).exists():
         for message in messages_of(root / TRANSLATED):
             catalog.add(message, locations=[(TRANSLATED, 1)])
     return catalog
+
+
+def _of_code(text: str) -> Iterator[str | tuple[str, str]]:
+    """What code gives as plain strings; Babel's own reader passes over calls in f-strings."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        given = call.args[: KEYWORDS.get(_name(call), 0)]
+        texts = [a.value for a in given if isinstance(a, ast.Constant)]
+        yield from _whole(texts, KEYWORDS.get(_name(call), 0))
+
+
+def _whole(texts: Sequence[object], wanted: int) -> Iterator[str | tuple[str, str]]:
+    """The message, if all of it is there."""
+    said = [text for text in texts if isinstance(text, str)]
+    if wanted and len(said) == wanted:
+        yield said[0] if wanted == 1 else (said[0], said[1])
 
 
 def _of_template(text: str) -> Iterator[str | tuple[str, str]]:
@@ -73,21 +83,18 @@ def _of_template(text: str) -> Iterator[str | tuple[str, str]]:
     for call in Environment(autoescape=True).parse(text).find_all(nodes.Call):
         target = call.node
         name = getattr(target, "attr", None) or getattr(target, "name", None)
-        wanted = KEYWORDS.get(str(name))
-        if wanted is None:
-            continue
-        texts = [a.value for a in call.args[: len(wanted)] if isinstance(a, nodes.Const)]
-        if len(texts) == len(wanted) and all(isinstance(t, str) for t in texts):
-            yield texts[0] if len(texts) == 1 else (texts[0], texts[1])
+        wanted = KEYWORDS.get(str(name), 0)
+        given = call.args[:wanted]
+        yield from _whole([a.value for a in given if isinstance(a, nodes.Const)], wanted)
 
 
 def built(root: Path = ROOT) -> Iterator[str]:
     """Places where a message is put together before it is said, so that none can find it."""
     for path in sorted((root / "campaigns").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _name(node) in KEYWORDS:
-                for message in node.args[: len(KEYWORDS[_name(node)])]:
-                    if isinstance(message, ast.JoinedStr | ast.BinOp):
+            if isinstance(node, ast.Call):
+                for message in node.args[: KEYWORDS.get(_name(node), 0)]:
+                    if isinstance(message, ast.JoinedStr | ast.BinOp | ast.IfExp):
                         yield f"{path.relative_to(root)}:{node.lineno}"
 
 
@@ -160,14 +167,14 @@ def main() -> int:
             else:
                 path.write_text(text, encoding="utf-8")
         catalog = read_po(io.BytesIO(text.encode()), locale=path.stem)
-        missing = [m for m in catalog if m.id and (m.fuzzy or not _whole(m.string))]
+        missing = [m for m in catalog if m.id and (m.fuzzy or not _complete(m.string))]
         print(f"{path.stem}: {len(catalog)} messages, {len(missing)} to translate")
     for problem in problems:
         print(problem)
     return int(bool(problems))
 
 
-def _whole(string: str | tuple[str, ...] | list[str]) -> bool:
+def _complete(string: str | tuple[str, ...] | list[str]) -> bool:
     return bool(string) if isinstance(string, str) else bool(string) and all(string)
 
 

@@ -180,8 +180,7 @@ def _run(
     from campaigns.publishing import publisher
 
     def tell(problem: str) -> None:
-        warning = say("Warning: {message}", message=say.recorded(problem))
-        show.side_console().print(warning, style="yellow")
+        show.warn(say("Warning: {message}", message=say.recorded(problem)))
 
     live = Live(side, say)
     try:
@@ -191,7 +190,7 @@ def _run(
                 place.path,
                 watcher=live,
                 publish=publisher(
-                    place, model_store(tracking_uri, beside=place.path), tell
+                    place, model_store(tracking_uri, beside=place.path), tell, say=say
                 ),
                 tracking_uri=tracking_uri,
                 where=where,

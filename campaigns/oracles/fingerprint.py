@@ -42,7 +42,7 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
     elif isinstance(thing, MethodType):
         yield from _parts([thing.__func__, thing.__self__], seen)
     elif isinstance(thing, FunctionType):
-        yield from _of_function(inspect.unwrap(thing), seen)
+        yield from _of_function(thing, seen)
     elif isinstance(thing, type):
         yield _source(thing) or thing.__qualname__
     elif callable(thing):
@@ -64,8 +64,9 @@ def _of_values(things: Any, seen: set[int]) -> Iterator[str]:
 
 def _of_function(function: Any, seen: set[int]) -> Iterator[str]:
     code = function.__code__
-    yield _source(function) or repr((code.co_code, code.co_consts, code.co_names))
-    yield from _parts([function.__defaults__, function.__kwdefaults__], seen)
+    yield _source(code) or repr((code.co_code, code.co_consts, code.co_names))
+    wrapped = getattr(function, "__wrapped__", None)
+    yield from _parts([function.__defaults__, function.__kwdefaults__, wrapped], seen)
     found = inspect.getclosurevars(function)
     for name, value in sorted({**found.globals, **found.nonlocals}.items()):
         own = getattr(value, "__module__", None) == function.__module__

@@ -121,7 +121,8 @@ def alt(view: CampaignView, say: Words) -> str:
         return say("No candidate yet")
     chosen = frame[frame["chosen"]]
     told = say(
-        "{n} candidates of {rounds} rounds by their worth, {chosen} of them chosen.",
+        "Candidates by their worth and round. Rounds: {rounds}, candidates: {n}, of which "
+        "chosen: {chosen}.",
         n=len(frame),
         rounds=frame["round"].nunique(),
         chosen=len(chosen),

@@ -112,11 +112,12 @@ def alt(view: CampaignView, say: Words) -> str:
     known = int(np.isfinite(frame["index"]).sum())
     if allowed.empty:
         return say(
-            "A periodic table with the burden index of {known} elements.", known=known
+            "A periodic table with the burden index of each element, known of {known}.",
+            known=known,
         )
     return say(
-        "A periodic table with the burden index of {known} elements. Of those allowed, {best} "
-        "has the lowest ({low}) and {worst} the highest ({high}).",
+        "A periodic table with the burden index of each element, known of {known}. Of those "
+        "allowed, {best} has the lowest ({low}) and {worst} the highest ({high}).",
         known=known,
         best=str(allowed["element"].iloc[0]),
         low=say.number(float(allowed["index"].iloc[0]), 2),

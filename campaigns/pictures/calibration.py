@@ -69,8 +69,8 @@ def alt(view: CampaignView, say: Words) -> str:
     at = LEVELS[np.abs(LEVELS - 0.8).argmin()]
     return " ".join(
         say(
-            "Of {n} findings of {target}, {share}% were inside the interval that should hold "
-            "{level}%.",
+            "Curve for {target}, number of findings: {n}. Inside the interval that should hold "
+            "{level}% of them: {share}%.",
             n=int(row.n),
             target=say(TARGETS[str(row.target)]),
             share=say.number(100 * row.observed, 0),

@@ -147,8 +147,8 @@ def alt(view: CampaignView, say: Words) -> str:
         return say("No oracle call yet")
     last = frame.iloc[-1]
     return say(
-        "A curve that climbs to {hits} of {calls} oracle calls that found a hit; {new} of "
-        "these have a new formula. {failed} calls failed.",
+        "A curve of hits over oracle calls. Calls: {calls}, of which failed: {failed}. Hits: "
+        "{hits}, of which with a new formula: {new}.",
         hits=int(last["hits"]),
         calls=len(frame),
         new=int(last["new_hits"]),

@@ -103,7 +103,8 @@ def alt(view: CampaignView, say: Words) -> str:
         return say("No candidate yet")
     most = frame.sort_values("candidates", ascending=False, kind="stable").head(3)
     told = say(
-        "Periodic tables of {n} elements. Most often among candidates: {most}.",
+        "Periodic tables, number of elements of the campaign: {n}. Most often among "
+        "candidates: {most}.",
         n=len(frame),
         most=_listed(most["element"], most["candidates"], say),
     )

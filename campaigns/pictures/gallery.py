@@ -148,6 +148,7 @@ def _name_elements(axes: Axes, elements: Sequence[str]) -> None:
             *([], []),
             "o",
             color=colour_of(element),
+            markersize=4.0 + 6.0 * radius_of(element),
             markeredgecolor=style.BLACK,
             label=element,
         )

@@ -130,8 +130,8 @@ def alt(view: CampaignView, say: Words) -> str:
     off = (seen["found_band_gap"] - seen["predicted_band_gap"]).abs()
     parts = [
         say(
-            "{n} points, {source}: {error} eV from the prediction on average, {most} eV at "
-            "most.",
+            "Gaps {source}, number: {n}. They are {error} eV from the prediction on average, "
+            "{most} eV at most.",
             n=len(part),
             source=say(SOURCES[str(source)]),
             error=say.number(float(off[part.index].mean()), 2),

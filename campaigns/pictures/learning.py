@@ -142,9 +142,9 @@ def alt(view: CampaignView, say: Words) -> str:
     error, share = agreement(view.verdicts)
     first, last = rounds.iloc[0], rounds.iloc[-1]
     return say(
-        "Predicted energies above hull of {n} candidates miss those found by {error} eV/atom "
-        "on average: {first} in round {start}, {last} in round {end}. {share}% of predictions "
-        "are within one standard deviation.",
+        "Energies above hull predicted and found, number of candidates: {n}. The mean error "
+        "is {error} eV/atom; it was {first} in round {start} and {last} in round {end}. "
+        "Within one standard deviation: {share}% of predictions.",
         n=len(seen),
         error=say.number(error, 3),
         first=_text(first["mean_abs_residual"], say),

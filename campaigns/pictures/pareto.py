@@ -102,18 +102,18 @@ def _draw_verdicts(axes: Axes, seen: pd.DataFrame, say: Words) -> None:
         zorder=1.5,
     )
     hit, known = seen["hit"], seen["known"]
-    for mask, colour, marker, name in (
-        (~hit, style.GREY, "o", say("outside the targets")),
-        (hit & known, style.ORANGE, "s", say("hit, known formula")),
-        (hit & ~known, style.GREEN, "o", say("hit, new formula")),
+    for mask, face, edge, marker, size, name in (
+        (~hit, "white", style.GREY, "o", 4.5, say("outside the targets")),
+        (hit & known, style.ORANGE, "white", "s", 8.0, say("hit, known formula")),
+        (hit & ~known, style.GREEN, "white", "o", 8.0, say("hit, new formula")),
     ):
         axes.plot(
             *(seen.loc[mask, "band_gap"], seen.loc[mask, "energy_above_hull"]),
             marker,
-            color=colour,
-            markersize=4.5 if colour == style.GREY else 8,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
+            color=face,
+            markersize=size,
+            markeredgecolor=edge,
+            markeredgewidth=0.8,
             label=name,
         )
     top = axes.get_ylim()[1]
@@ -177,9 +177,9 @@ def alt(view: CampaignView, say: Words) -> str:
         return say("No verdict yet")
     front = seen[seen["on_front"]].sort_values("energy_above_hull")
     return say(
-        "{judged} candidates by band gap and energy above hull; {hits} lie in the target "
-        "window of {low} to {high} eV and at most {limit} eV/atom above the hull. On the "
-        "Pareto front: {front}.",
+        "Points by band gap and energy above hull. Candidates judged: {judged}; in the target "
+        "window of {low} to {high} eV and at most {limit} eV/atom above the hull: {hits}. On "
+        "the Pareto front: {front}.",
         judged=len(seen),
         hits=int(seen["hit"].sum()),
         low=view.targets.band_gap.min,

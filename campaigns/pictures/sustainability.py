@@ -149,8 +149,8 @@ def alt(view: CampaignView, say: Words) -> str:
         return say("No hit yet")
     found = frame[~frame["incumbent"].astype(bool)].sort_values("index")
     told = say(
-        "A table of burdens of {n} materials. Of the shortlist, {best} has the lowest index "
-        "({low}).",
+        "A table of burdens, number of materials: {n}. Of the shortlist, {best} has the lowest "
+        "index ({low}).",
         n=len(frame),
         best=str(found["formula"].iloc[0]),
         low=_text(float(found["index"].iloc[0]), say),

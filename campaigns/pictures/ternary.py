@@ -38,23 +38,18 @@ def busiest_system(view: CampaignView) -> Corners | None:
         for formula in dict.fromkeys(judged(view.verdicts)["formula"].astype(str))
     ]
     counted = Counter(found)
-    systems = sorted({tuple(sorted(each)) for each in found if len(each) == 3})
-    if not systems:
-        pairs = {pair for each in found for pair in combinations(sorted(each), 2)}
-        systems = sorted(
-            {
-                tuple(sorted({*a, *b}))
-                for a, b in combinations(sorted(pairs), 2)
-                if len({*a, *b}) == 3
-            }
-        )
-    if not systems:
-        return None
+    systems = {each for each in counted if len(each) == 3} | {
+        one | two
+        for one, two in combinations([e for e in counted if len(e) == 2], 2)
+        if len(one | two) == 3
+    }
     within = {
-        system: sum(n for each, n in counted.items() if each <= set(system))
+        tuple(sorted(system)): sum(n for each, n in counted.items() if each <= system)
         for system in systems
     }
-    best = max(systems, key=within.__getitem__)
+    if not within:
+        return None
+    best = min(within, key=lambda system: (-within[system], system))
     return (best[0], best[1], best[2]) if within[best] >= FEWEST else None
 
 
@@ -243,8 +238,8 @@ def alt(view: CampaignView, say: Words) -> str:
     frame = data(view)
     seen = frame[frame["judged"].astype(bool)].sort_values("energy_above_hull")
     return say(
-        "A triangle of {system} with {judged} compositions judged and {predicted} only "
-        "predicted. The most stable is {formula}, {energy} eV/atom above the hull.",
+        "A triangle of {system}. Compositions judged: {judged}, only predicted: {predicted}. "
+        "The most stable of those judged is {formula}, {energy} eV/atom above the hull.",
         system="-".join(corners),
         judged=len(seen),
         predicted=len(frame) - len(seen),

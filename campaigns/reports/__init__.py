@@ -30,7 +30,7 @@ __all__ = ["Form", "ReportError", "ReportPaths", "forms_of", "write_report"]
 N_PICTURED = 24
 """Crystals shown, from the top of the shortlist; the files are of all."""
 _ON_CARDS = "crystals"
-"""The picture of crystals together, which the report shows one by one."""
+"""The picture of crystals together: a page has them one by one, so it waits for the PDF."""
 
 
 class Form(Enum):
@@ -41,7 +41,7 @@ class Form(Enum):
 
 
 def forms_of(text: str) -> tuple[Form, ...]:
-    """``html,pdf`` as forms; raises :class:`InputError` for another word."""
+    """``html,pdf`` as forms; raises :class:`InputError` for anything else."""
     names = [part.strip().lower() for part in text.split(",") if part.strip()]
     known = [form.value for form in Form]
     for name in names:
@@ -50,6 +50,8 @@ def forms_of(text: str) -> tuple[Form, ...]:
                 f"a report cannot be written as '{name}', only as {' or '.join(known)}."
                 f"{did_you_mean(name, known)}"
             )
+    if not names:
+        raise InputError(f"a report needs a form: say at least one of {', '.join(known)}")
     return tuple(form for form in Form if form.value in names)
 
 
@@ -92,7 +94,7 @@ def write_report(
             name, each.file(view, say), each.alt(view, say), each.caption(view, say)
         )
         for name, each in PICTURES.items()
-        if each.shown(view)
+        if each.shown(view) and (name != _ON_CARDS or Form.PDF in forms)
     }
     report = build(
         view,

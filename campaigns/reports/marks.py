@@ -17,7 +17,10 @@ from campaigns.pictures.style import NUMBERS
 _END, _SEPARATOR = "\ue000", "\ue00f"
 _PRIVATE = re.compile("[\ue000-\ue00f]")
 _AXIS = re.compile(r"([-_]\d)")
-_SAFE_LINK = re.compile(r"https://|[\w./-]+$|data:chemical/x-cif;base64,[\w+/=]*$|#[\w-]+$")
+_SAFE_LINK = re.compile(
+    r"https://[\w./()-]+|\w[\w.-]*(?:/\w[\w.-]*)*|#[\w-]+|data:chemical/x-cif;base64,[\w+/=]*"
+)
+"""Papers, files beside the report, places in it, and crystals that it carries."""
 
 
 class Mark(Enum):
@@ -128,7 +131,7 @@ def bare(text: str) -> str:
 def _span(text: str, open_marks: list[tuple[Mark, str]]) -> Span:
     marks = frozenset(mark for mark, _ in open_marks)
     target = next((t for mark, t in open_marks if mark is Mark.LINK), "")
-    if Mark.LINK in marks and not _SAFE_LINK.match(target):
+    if Mark.LINK in marks and not _SAFE_LINK.fullmatch(target):
         return Span(text, marks - {Mark.LINK})
     return Span(text, marks, target)
 

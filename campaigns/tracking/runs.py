@@ -23,6 +23,7 @@ from campaigns.tracking.facts import params_of, person, round_metrics, tags_of
 from campaigns.tracking.files import log_campaign_files, log_round_files
 from campaigns.tracking.store import check_store
 from campaigns.view import CampaignView
+from campaigns.words import Words
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModelInput, Metric, Run
@@ -68,12 +69,14 @@ class Tracker:
         campaign_id: str | None = None,
         report_folder: Path | None = None,
         sources: Mapping[str, str] = _NO_SOURCES,
+        say: Words | None = None,
     ) -> Tracked:
         """Bring MLflow to the state of ``view``; the same view twice changes nothing.
 
         ``campaign_id`` tells campaigns of one name apart; without it the name must do.
-        ``sources`` are what decided, with hashes, as the ledger has them. Closed rounds become
-        child runs, each logged once; one that was cut off half way is completed. Metrics carry
+        ``sources`` are what decided, with hashes, as the ledger has them; ``say`` is the
+        description's language, the environment's if none is given. Closed rounds become child
+        runs, each logged once; one that was cut off half way is completed. Metrics carry
         the round as ``step`` and a time that follows from the start of the parent run, so a
         point logged again is the same point, which MLflow keeps once. The status is told last.
 
@@ -82,12 +85,12 @@ class Tracker:
             TrackingError: MLflow refused (database locked or of a newer version, disk full).
         """
         problem = "MLflow could not be brought up to date"
-        advice = "The campaign is safe in its ledger; the next sync catches up"
+        advice = "The campaign is safe in its ledger"
         with explained(self.uri, problem=problem, advice=advice):
             client = open_client(self.uri)
             experiment_id = experiment_of(client, self.uri, self.experiment)
             parent = _parent(client, experiment_id, view, campaign_id or view.name)
-            _log_parent(client, parent, view)
+            _log_parent(client, parent, view, say)
             _log_inputs(client, parent, view, sources)
             _log_rounds(client, parent, view)
             run_id = parent.info.run_id
@@ -118,7 +121,9 @@ def _parent(
     return client.create_run(experiment_id, tags=tags, run_name=view.name)
 
 
-def _log_parent(client: MlflowClient, parent: Run, view: CampaignView) -> None:
+def _log_parent(
+    client: MlflowClient, parent: Run, view: CampaignView, say: Words | None
+) -> None:
     """Parameters, tags, description, and every closed round's metrics."""
     from mlflow.entities import Param
 
@@ -130,7 +135,7 @@ def _log_parent(client: MlflowClient, parent: Run, view: CampaignView) -> None:
     ]
     if params:
         client.log_batch(run_id, params=params)
-    _set_tags(client, parent, tags_of(view) | {NOTE_TAG: markdown_summary(view)})
+    _set_tags(client, parent, tags_of(view) | {NOTE_TAG: markdown_summary(view, say)})
     closed = view.closed_rounds()
     times = _times(closed, parent.info.start_time)
     calls = closed["n_evaluated"].astype(float).cumsum()

@@ -142,14 +142,28 @@ def words(language: str | None = None) -> Words:
 
 @cache
 def _words(language: str) -> Words:
+    from babel.messages.pofile import PoFileError
+
     path = CATALOGUES / f"{language}.po"
     if language == ENGLISH.language or not path.exists():
-        return Words(language, gettext.NullTranslations())
+        return Words(language, ENGLISH.catalogue)
+    try:
+        return Words(language, read_catalogue(path))
+    except (OSError, ValueError, LookupError, PoFileError):
+        return ENGLISH  # tests name the fault; a person gets the answer, if in English
+
+
+def read_catalogue(path: Path) -> gettext.GNUTranslations:
+    """What a ``.po`` file translates; fuzzy messages are not among it.
+
+    Raises:
+        OSError, ValueError, LookupError, babel.messages.pofile.PoFileError: it cannot be read.
+    """
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
     compiled = io.BytesIO()
     with path.open("rb") as stream:
-        write_mo(compiled, read_po(stream, locale=language))
+        write_mo(compiled, read_po(stream, locale=path.stem, abort_invalid=True))
     compiled.seek(0)
-    return Words(language, gettext.GNUTranslations(compiled))
+    return gettext.GNUTranslations(compiled)

@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-import campaigns.session
 import campaigns.rounds
+import campaigns.session
 from campaigns.ledger import Ledger
 from campaigns.loop import run_campaign
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery

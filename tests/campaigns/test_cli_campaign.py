@@ -45,7 +45,7 @@ def make_toy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     spec.write_text(SMALL)
     oracle = FakeOracle()
     monkeypatch.setattr(
-        "campaigns.loop.machinery_of",
+        "campaigns.session.machinery_of",
         lambda config, *_, **__: nullcontext(toy_machinery(config, oracle)),
     )
     return Toy(spec, folder / "runs" / "toy", oracle)

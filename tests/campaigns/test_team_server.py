@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,14 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 import tests.postgres
+from campaigns.folder import CampaignFolder
+from campaigns.publishing import sync
+from campaigns.results import open_view
+from campaigns.tracking import AwayError, Tracker, TrackingError
 from campaigns.tracking.store import for_mlflow
 from tests.campaigns.mlflow_servers import MlflowServer, running
 from tests.campaigns.small_model import save_small_model
 from tests.campaigns.stored import picture
+from tests.campaigns.views import empty_view, make_view
 from tests.postgres import PASSWORD, server
 
+PASSWORD_OF_ADMIN = "a-long-one-for-admins"
 ROUNDS, BATCH = 4, 2
 SPEC = """
 name: team
@@ -95,16 +101,6 @@ def postgres() -> Iterator[tests.postgres.Server]:
         yield running
 
 
-def galena(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "campaigns.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, "COLUMNS": "200", "LANGUAGE": "en"},
-    )
-
-
 def test_a_server_stopped_in_the_middle_loses_nothing(postgres, tmp_path):
     team = MlflowServer(for_mlflow(postgres.url), tmp_path)
     campaign = Campaign(tmp_path / "campaign", team.uri)
@@ -129,17 +125,13 @@ def test_a_server_stopped_in_the_middle_loses_nothing(postgres, tmp_path):
         assert warned.count("MLflow is up to date again.") == 1
         disturbed = picture(team.uri, "galena")
 
-        quiet = f"sqlite:///{tmp_path / 'quiet' / 'mlflow.db'}"
-        done = galena(
-            "campaign", "sync", campaign.folder, "--tracking-uri", quiet, "--json"
-        )
-        assert done.returncode == 0, done.stderr
-        assert disturbed == picture(quiet, "galena")
-        assert_complete(disturbed)
-
-        again = galena("campaign", "sync", campaign.folder, "--tracking-uri", team.uri)
-        assert again.returncode == 0, again.stderr
+        place = CampaignFolder(campaign.folder)
+        sync(place, open_view(place.path), team.uri)
         assert picture(team.uri, "galena") == disturbed
+    quiet = f"sqlite:///{tmp_path / 'quiet' / 'mlflow.db'}"
+    sync(place, open_view(place.path), quiet)  # as if nothing had happened
+    assert disturbed == picture(quiet, "galena")
+    assert_complete(disturbed)
     assert PASSWORD not in (said + warned)
 
 
@@ -158,33 +150,49 @@ def assert_complete(runs: list[dict]) -> None:
     assert {"known", "training"} <= {context for *_, context in parent["datasets"]}
 
 
-def test_a_campaign_that_ends_while_the_server_is_away_is_made_up_for(tmp_path):
-    """No server at all: the campaign waits for a while, ends well, and says what to do."""
-    campaign = Campaign(tmp_path / "campaign", "http://127.0.0.1:9")  # nobody is there
-    campaign.prepare()
-    done = subprocess.run(
-        [sys.executable, "-c", IMPATIENT, str(campaign.home / "team.yaml"),
-         str(campaign.folder), campaign.uri],
-        capture_output=True, text=True, timeout=200, env={**os.environ, "LANGUAGE": "en"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    command = f"galena campaign sync {campaign.folder} --tracking-uri {campaign.uri}"
-    assert done.stderr.count("no answer") == 2  # when it went away, and at the end
-    assert command in done.stderr
-    away = galena(*command.split()[1:])
-    assert away.returncode == 1
-    assert "no answer" in away.stderr
-    store = f"sqlite:///{tmp_path / 'late' / 'mlflow.db'}"
-    late = galena("campaign", "sync", campaign.folder, "--tracking-uri", store, "--json")
-    assert json.loads(late.stdout)["campaigns"][0]["rounds"] == ROUNDS
-    assert_complete(picture(store, "galena"))
+def test_mlflows_own_accounts_are_used_and_never_shown(tmp_path, monkeypatch):
+    settings = tmp_path / "accounts.ini"
+    settings.write_text(
+        "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
+        f"admin_password = {PASSWORD_OF_ADMIN}\n"
+        f"database_uri = sqlite:///{tmp_path / 'accounts.db'}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    team = MlflowServer(
+        f"sqlite:///{tmp_path / 'mlflow.db'}",
+        tmp_path,
+        options=("--app-name", "basic-auth"),
+        environment={
+            "MLFLOW_AUTH_CONFIG_PATH": str(settings),
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
+        },
+    )
+    tracker = Tracker(team.uri, "galena")
+    with running(team):
+        with pytest.raises(TrackingError, match="authenticated") as refused:
+            tracker.sync(empty_view())
+        assert not isinstance(refused.value, AwayError)  # no waiting mends it
+
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD_OF_ADMIN)
+        tracker.sync(make_view(calls=8, status="running"))
+        make_account(team.uri, "reader", "reading-is-enough")
+        assert picture(team.uri, "galena")[-1]["tags"]["mlflow.user"] == "admin"
+
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "reading-is-enough")
+        assert picture(team.uri, "galena")
+        with pytest.raises(TrackingError, match="Permission denied") as denied:
+            tracker.sync(make_view(calls=16, status="running"))
+        assert not isinstance(denied.value, AwayError)
+    assert "reading-is-enough" not in str(denied.value)
 
 
-IMPATIENT = """
-import sys
-import campaigns.publishing
-campaigns.publishing.PATIENCE = 2.0
-campaigns.publishing.PAUSE = 0.5
-from campaigns.cli.app import app
-app(["campaign", "run", sys.argv[1], "--folder", sys.argv[2], "--tracking-uri", sys.argv[3]])
-"""
+def make_account(uri: str, name: str, password: str) -> None:
+    made = requests.post(
+        f"{uri}/api/2.0/mlflow/users/create",
+        json={"username": name, "password": password},
+        auth=("admin", PASSWORD_OF_ADMIN),
+        timeout=30,
+    )
+    assert made.status_code == 200, made.text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.elements import SYMBOLS
+from campaigns.oracles.shipped import SHIPPED
 from campaigns.tracking import (
     PARENT_TAG,
     ROUND_TAG,
@@ -27,8 +30,12 @@ from campaigns.tracking import (
     ui_command,
     ui_environment,
 )
+from campaigns.tracking.datasets import tables_of
+from campaigns.tracking.facts import between_dashes, params_of
+from campaigns.versions import galena_version
+from materials.provenance import file_sha256
 from tests.campaigns import stored
-from tests.campaigns.views import SPEC, empty_view, make_view
+from tests.campaigns.views import SPEC, VERSIONS, empty_view, make_view
 
 WRITES = (
     *("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifacts"),
@@ -111,7 +118,7 @@ def test_tables_shortlist_and_specification_are_files_of_the_run(undisturbed, tm
 
 def test_the_description_holds_the_shortlist(undisturbed):
     note = undisturbed[-1]["tags"]["mlflow.note.content"]
-    assert "**10 hits** in 40 oracle calls (2 failed)" in note
+    assert "10 meet every target" in note
     assert "| 1 | NaZrSe2 | **new** | delafossite | 1.42 ± " in note
     assert "&lt;no&gt;" in note
 
@@ -282,3 +289,145 @@ def test_views_are_not_changed_by_being_tracked(tracker):
         value = getattr(view, field.name)
         if isinstance(value, pd.DataFrame):
             pd.testing.assert_frame_equal(value, getattr(same, field.name))
+
+
+def test_what_a_campaign_rests_on_is_named_by_hash(tracker):
+    sources = {
+        "training data": f"mp_train.parquet sha256:{'1' * 64}",
+        "known formulas": f"known_formulas.txt.xz sha256:{'2' * 64}; mine.csv sha256:{'3' * 64}",
+        "pool": f"pool.parquet sha256:{'4' * 64}",
+        "element facts": f"sha256:{'5' * 64}",
+    }
+    tracker.sync(make_view(), sources=sources)
+    tracker.sync(make_view(), sources=sources)
+    told = picture(tracker)[-1]["datasets"]
+    assert told == [
+        ("known_formulas.txt.xz", "2" * 32, "known"),
+        ("mine.csv", "3" * 32, "known"),
+        ("mp_train.parquet", "1" * 32, "training"),
+        ("pool.parquet", "4" * 32, "pool"),
+    ]
+
+
+def test_datasets_carry_source_and_licence_where_they_are_known():
+    view = dataclasses.replace(
+        make_view(), versions={**VERSIONS, "model": "accurate", "galena": galena_version()}
+    )
+    sources = {"training data": f"mp_train.parquet sha256:{'1' * 64}"}
+    tables = {table.name: table for table in tables_of(view, sources)}
+    assert tables["mp_train.parquet"].facts["licence"] == "CC-BY-4.0"
+    references = tables["reference_phases.jsonl"]
+    assert references.context == "references"
+    assert "CHGNet" in references.facts["source"]
+    assert references.sha256 == file_sha256(SHIPPED[1])
+    own = dataclasses.replace(view, versions={**view.versions, "model": "/my/model"})
+    (theirs, *_) = tables_of(own, sources)
+    assert "licence" not in theirs.facts
+
+
+def test_a_table_that_answers_is_a_dataset_by_its_own_name():
+    spec = {**SPEC, "oracle": {"kind": "lookup", "name": "lookup", "table": "a/gaps.csv"}}
+    versions = {**VERSIONS, "oracle lookup": f"sha256:{'6' * 64}"}
+    view = dataclasses.replace(make_view(), spec=spec, versions=versions)
+    (table,) = tables_of(view, {})
+    assert (table.name, table.context) == ("gaps.csv", "oracle")
+
+
+@given(wanted=st.sampled_from(SYMBOLS), there=st.sets(st.sampled_from(SYMBOLS), min_size=1))
+def test_an_element_is_found_in_the_tag_and_none_that_begins_like_it(wanted, there):
+    tag = between_dashes(list(there))
+    assert (f"-{wanted}-" in tag) == (wanted in there)
+
+
+FILTERS = {
+    "tags.`galena.elements` LIKE '%-Zn-%'": True,
+    "tags.`galena.elements` LIKE '%-Zr-%' and tags.`galena.elements` LIKE '%-N-%'": True,
+    "tags.`galena.elements` LIKE '%-I-%'": False,
+    "tags.`galena.found` LIKE '%-Na-%-Zr-%'": True,
+    "tags.`galena.target` LIKE '%band_gap 1.0-1.8 eV%'": True,
+    "tags.`galena.incumbent` = 'CdTe'": True,
+    "tags.`galena.incumbent` = 'GaAs'": False,
+    "tags.`galena.status` = 'finished'": True,
+    "tags.`galena.oracle` LIKE '%-potential-%'": True,
+    "tags.`galena.model` = 'galena-gated-1+ab12cd34'": True,
+    "params.`search.sampler` = 'tpe' and metrics.n_hits_total > 5": True,
+}
+"""As docs/teams.md has them."""
+
+
+def test_campaigns_are_found_by_what_they_sought_and_found(tracker):
+    spec = {**SPEC, "better_than": {"incumbent": "CdTe", "on": ["toxicity"]}}
+    place = tracker.sync(dataclasses.replace(make_view(), spec=spec))
+    client = client_of(tracker)
+    for wanted, there in FILTERS.items():
+        found = client.search_runs([place.experiment_id], wanted)
+        campaigns = [r for r in found if r.data.tags["galena.kind"] == "campaign"]
+        assert [run.info.run_id for run in campaigns] == [place.run_id] * there, wanted
+    written = Path(__file__).parents[2] / "docs" / "teams.md"
+    documented = set(
+        re.findall(r"^(?:tags|params|metrics)\.\S+ .*$", written.read_text(), re.MULTILINE)
+    )
+    assert documented
+    assert documented <= set(FILTERS)
+
+
+def test_few_parameters_tell_campaigns_apart():
+    params = params_of(SPEC)
+    assert params["targets.band_gap.min"] == "1.0"
+    assert params["search.sampler"] == "tpe"
+    assert "budget.oracle_calls" not in params  # not set
+    assert len(params) < 25
+
+
+def test_the_registered_predictor_is_linked(empty_database, tmp_path):
+    from tests.campaigns.registered import make_registry
+
+    registry = make_registry(tmp_path)
+    versions = {**VERSIONS, "model": registry.model.uri}
+    view = dataclasses.replace(make_view(calls=8), versions=versions)
+    place = Tracker(registry.uri, "discovery").sync(view)
+    run = client_of(Tracker(registry.uri, "discovery")).get_run(place.run_id)
+    (model,) = run.inputs.model_inputs
+    made = client_of(Tracker(registry.uri, "x")).get_model_version("galena", "1")
+    assert model.model_id == made.model_id
+    assert run.data.tags["galena.registered_model"] == "models:/galena/1"
+
+
+def test_a_model_of_another_store_is_not_missed(tracker):
+    versions = {**VERSIONS, "model": "models:/elsewhere/3"}
+    tracker.sync(dataclasses.replace(make_view(calls=8), versions=versions))
+    assert picture(tracker)[-1]["models"] == []
+
+
+def test_files_that_are_there_are_not_sent_again(tracker, monkeypatch):
+    from mlflow.tracking import MlflowClient
+
+    sent = []
+    send = MlflowClient.log_artifacts
+
+    def watched(self, run_id, folder, *rest):
+        sent.extend(path.name for path in Path(folder).rglob("*") if path.is_file())
+        return send(self, run_id, folder, *rest)
+
+    monkeypatch.setattr(MlflowClient, "log_artifacts", watched)
+    tracker.sync(make_view(calls=24, status="running"))
+    assert any(name.endswith(".cif") for name in sent)
+    sent.clear()
+    tracker.sync(make_view(calls=24, status="running"))
+    assert sent == []
+    tracker.sync(make_view())
+    first = make_view(calls=24).shortlist["candidate_id"].tolist()
+    assert not any(one in name for one in first for name in sent)
+
+
+def test_two_runs_of_one_campaign_are_not_taken_for_two_campaigns(tracker):
+    """Two processes may make a run at once; both then go on with the earlier one."""
+    client = client_of(tracker)
+    place = tracker.sync(empty_view(), campaign_id="one")
+    first = client.get_run(place.run_id)
+    client.create_run(
+        place.experiment_id,
+        start_time=first.info.start_time + 1000,
+        tags={"galena.kind": "campaign", "galena.campaign_id": "one"},
+    )
+    assert tracker.sync(make_view(calls=8), campaign_id="one") == place

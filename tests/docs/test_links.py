@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.check_links import ROOT, broken, links, pages, slug_of
+from tools.check_links import ROOT, answer, broken, links, pages, slug_of
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -62,6 +64,28 @@ def test_what_is_there_or_is_code_is_fine(tmp_path: Path, text: str) -> None:
 def test_anchors_are_those_of_code_hosts() -> None:
     assert slug_of("Kills, resuming and `--force`") == "kills-resuming-and---force"
     assert slug_of("`targets.band_gap` and [more](x.md)") == "targetsband_gap-and-more"
+
+
+class Site(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(int(self.path[1:]))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("status", "there"), [(200, True), (403, True), (404, False)])
+def test_other_sites_are_asked(status: int, there: bool) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    said = answer(f"http://127.0.0.1:{server.server_port}/{status}")
+    assert (said == "") is there
+    server.server_close()
+
+
+def test_a_site_that_does_not_answer_is_told() -> None:
+    assert answer("http://127.0.0.1:9/") == "ConnectionError"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))

@@ -3,11 +3,13 @@
 (async () => {
   const { crystals, words } = JSON.parse(document.getElementById("crystals").textContent);
   const view = document.getElementById("view");
+  let size = 1.7; /* corner to corner, in lengths of the longest side */
   let camera = home();
+  let shown = null;
 
-  /* Slightly from above; from further away where the view is narrow. */
+  /* Slightly from above; from further away for a crystal that is large, or a view that is narrow. */
   function home() {
-    const far = 1.75 / Math.min(1, (1.2 * view.clientWidth) / view.clientHeight);
+    const far = (0.95 + 0.62 * size) / Math.min(1, (1.2 * view.clientWidth) / view.clientHeight);
     return { eye: { x: 0.26 * far, y: -0.94 * far, z: 0.22 * far }, up: { x: 0, y: 0, z: 1 },
       center: { x: 0, y: 0, z: 0 } };
   }
@@ -108,6 +110,7 @@
     });
     const sides = ranges.map(([low, high]) => high - low);
     const longest = Math.max(...sides);
+    size = Math.hypot(...sides) / longest;
     const axes = ranges.map((range) => ({ visible: false, showspikes: false, range }));
     return { aspectmode: "manual", dragmode: "orbit", camera,
       aspectratio: { x: sides[0] / longest, y: sides[1] / longest, z: sides[2] / longest },
@@ -119,9 +122,12 @@
     const box = document.getElementById("supercell");
     box.disabled = !crystal.eight;
     const cells = box.checked && crystal.eight ? crystal.eight : crystal.one;
+    const scene = sceneOf(cells);
+    if (crystal !== shown) scene.camera = camera = home();
+    shown = crystal;
     await window.Plotly.react(view, tracesOf(crystal, cells), {
       margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, paper_bgcolor: "#ffffff",
-      scene: sceneOf(cells),
+      scene,
     }, { responsive: true, displayModeBar: false, scrollZoom: true });
     describe(crystal);
     view.dataset.shown = crystal.name;

@@ -237,7 +237,7 @@ class CrystalView:
 
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.name)}" '
-            'sandbox="allow-scripts" width="100%" height="480" style="border:0"></iframe>'
+            'sandbox="allow-scripts" width="100%" height="500" style="border:0"></iframe>'
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.loop import run_campaign
 from campaigns.oracles.sanity import nonsense
 from campaigns.protocols import Candidate, Verdict
 from campaigns.results import explain, open_view
@@ -31,7 +29,7 @@ from materials.screens.validity import (
     minimum_distance,
 )
 from materials.sustainability import COMPARABLE
-from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
+from tests.campaigns.fakes import toy_config
 from tests.campaigns.words.pseudo import PSEUDO
 from tests.strategies import ELEMENTS, structures
 
@@ -61,15 +59,6 @@ def test_whatever_a_filter_measures_is_recognised(crystal):
     for question in FILTERS:
         found = question.measure(crystal)
         assert not unknown(found.value, found.limit)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("recorded") / "campaign"
-    config = toy_config(better_than={"incumbent": "CdTe", "on": ["toxicity"]})
-    oracle = FakeOracle(failing=True)
-    run_campaign(config, place, machinery=toy_machinery(config, oracle))
-    return place
 
 
 def test_all_that_a_campaign_put_on_record_is_recognised(folder):
