@@ -163,11 +163,8 @@ def test_whatever_the_values_every_message_is_said_in_its_language(catalogue):
 
 
 GARBAGE = (
-    "msgid oops",
-    "",
-    "\x00\xff",
-    'msgid "a"\nmsgstr "b',
-    'msgid ""\nmsgstr "x: y"\n',
+    *("msgid oops", "", "\x00\xff", 'msgid "a"\nmsgstr "b', 'msgid "a"\nmsgtsr "b"\n'),
+    'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=nix\\n"\n',
 )
 
 

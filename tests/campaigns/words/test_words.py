@@ -64,6 +64,7 @@ def test_percentages_lists_and_dates_are_the_language_s_own(language):
 
 def test_digits_of_shares_and_numbers_are_as_asked():
     assert words("es").percent(0.1234, 1) == "12,3\u00a0%"
+    assert words("es").percent(0.1234, 2) == "12,34\u00a0%"
     assert words("eu").percent(0.1234, 1) == "%\u00a012,3"
     assert [ENGLISH.number(1234.5678, n) for n in (0, 2, 3)] == [
         *("1,235", "1,234.57", "1,234.568")
