@@ -205,7 +205,9 @@ def test_the_campaign_tells_what_was_sought_and_found(browser, shown):
     open_run(browser, shown, shown.parent)
     names = [run.info.run_name for run in shown.children]
     read(browser, shown.parent.info.run_name, "Finished", *names)
-    told = read(browser, "A band gap from", "Of the crystals judged", "targets.band_gap.max")
+    told = read(
+        browser, "A band gap from", "Of the crystals judged", "targets.band_gap.max"
+    )
     assert shown.parent.data.params["targets.band_gap.max"] in told
     assert f"{shown.parent.data.metrics['n_hits_total']:g}" in told
     keep(browser, shown, "2_campaign")
