@@ -173,7 +173,7 @@ def test_where_it_was_not_given_the_way_is_told() -> None:
 
 @pytest.mark.parametrize("thing", [7, lambda s: {}, partial(lambda s: {})])
 def test_what_has_no_name_or_cannot_be_called_is_refused(thing: object) -> None:
-    with pytest.raises(InputError, match="expected a function|goes on record by its name"):
+    with pytest.raises(InputError, match=r"expected a function|goes on record by its name"):
         Function.of(thing)
 
 
