@@ -18,7 +18,7 @@ from campaigns.questions import Question
 from campaigns.results import explain, open_view
 from campaigns.shown import Standing
 from campaigns.view import CampaignView
-from campaigns.words import Words, words
+from campaigns.words import ENGLISH, Words, words
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -136,7 +136,8 @@ class Held:
 
     def __repr__(self) -> str:
         view = self._view()
-        counts = f"{len(view.verdicts)} judged, {len(view.shortlist)} hits"
+        hits = ENGLISH.several("{n} hit", "{n} hits", len(view.shortlist))
+        counts = f"{len(view.verdicts)} judged, {hits}"
         return f"Campaign('{self.name}', {view.status}, {counts}, folder='{self.folder}')"
 
     def _repr_html_(self) -> str:

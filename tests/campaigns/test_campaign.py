@@ -382,6 +382,7 @@ def test_a_notebook_sees_status_question_counts_and_the_best(done: Campaign) -> 
     assert html.count("<tr>") == len(best) + 1
     assert "finished" in repr(done)
     assert "\n" not in repr(done)
+    assert f"12 judged, {len(done.shortlist())} hit" in repr(done)
 
 
 def test_what_people_wrote_is_escaped(tmp_path: Path) -> None:
