@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlflow.tracking._tracking_service.client import _artifact_repos_cache
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from typer.testing import CliRunner
 
 import campaigns.cli.ui
