@@ -63,7 +63,13 @@ def run(folder: Path) -> int:
     """Execute a copy of ``notebooks`` with nbmake; the copy keeps what came out."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    options = ["--nbmake", "--overwrite", f"--nbmake-timeout={LIMIT}", "--durations=0"]
+    options = [
+        "--nbmake",
+        "--overwrite",
+        f"--nbmake-timeout={LIMIT}",
+        "--durations=0",
+        "-n2",
+    ]
     command = [
         sys.executable,
         "-m",
@@ -81,7 +87,7 @@ def compare(folder: Path) -> int:
     faults = [
         f"{path.relative_to(HERE)}: {fault}"
         for path in notebooks()
-        for fault in differences(read(path), read(folder / path.relative_to(HERE)))
+        for fault in differences(read(path), clean(read(folder / path.relative_to(HERE))))
     ]
     for fault in faults:
         print(f"FAIL {fault}")
