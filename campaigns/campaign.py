@@ -330,6 +330,8 @@ class Campaign:
     def explain(self, candidate: str | None = None) -> Explanation:
         """Every decision on a candidate, by identifier or formula; without, the shortlist's.
 
+        Of a formula, those on the shortlist come first, then those that were judged.
+
         Raises:
             InputError: the campaign never saw it; names what is near.
         """
@@ -337,9 +339,13 @@ class Campaign:
             return Explanation(self._view().traces, self.say)
         ledger = self.place.open_existing()
         try:
-            return Explanation(tuple(explain(ledger, candidate)), self.say)
+            traces = explain(ledger, candidate)
         finally:
             ledger.close()
+        judged = dict.fromkeys([*self.shortlist()[ID], *self.verdicts()[ID]])
+        places = {name: place for place, name in enumerate(judged)}
+        traces.sort(key=lambda trace: places.get(trace.candidate_id, len(places)))
+        return Explanation(tuple(traces), self.say)
 
     def report(
         self, lang: str | None = None, folder: str | Path | None = None

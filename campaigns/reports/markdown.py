@@ -59,10 +59,11 @@ def _question(tell: Telling) -> list[str]:
 
 def _shortlist(tell: Telling) -> list[str]:
     say = tell.say
-    titles = [
-        *("#", say("formula"), say("known"), say("prototype")),
-        *(f"{say('band gap')}, eV", f"{say('above hull')}, eV/atom", say("score")),
-    ]
+    gap, above = say("Band gap"), say("Above hull")
+    titles = (
+        *("#", say("Formula"), say("Formula is"), say("Prototype")),
+        *(f"{gap}, eV", f"{above}, eV/atom", say("Score")),
+    )
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for row in tell.view.shortlist.head(N_LISTED).itertuples():
         cells = (

@@ -359,7 +359,7 @@ def test_a_notebook_sees_status_question_counts_and_the_best(done: Campaign) -> 
     assert "Sought: a gap of 1 to 2 eV. At most 0.1 eV/atom above the hull." in html
     assert "3 of 3 rounds, 12 oracle evaluations" in html
     best = done.shortlist()["formula"].head(5)
-    assert all(f"<td>{formula}</td>" in html for formula in best)
+    assert all(f">{formula}</td>" in html for formula in best)
     assert html.count("<tr>") == len(best) + 1
     assert "finished" in repr(done)
     assert "\n" not in repr(done)
@@ -385,7 +385,11 @@ def test_it_explains_a_formula_an_identifier_and_the_shortlist(done: Campaign) -
     assert best["candidate_id"] in {
         trace.candidate_id for trace in done.explain(best["formula"])
     }
+    assert done.explain(best["formula"])[0].candidate_id == best["candidate_id"]
     assert len(done.explain()) == len(done.shortlist())
+    lines = str(done.explain()).splitlines()
+    others = done.shortlist()["candidate_id"][1:]
+    assert [line.partition(":")[0] for line in lines[-len(others) - 1 : -1]] == list(others)
     tags = _Tags()
     tags.feed(done.explain()._repr_html_())
     assert not tags.open

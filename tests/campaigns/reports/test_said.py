@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gettext
+import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +18,13 @@ from campaigns.reports.content import Figure
 from campaigns.reports.crystals import hits_of
 from campaigns.reports.markdown import markdown_summary
 from campaigns.reports.page import render
+from campaigns.words import Words
 from tests.campaigns.reports.pages import Page
 from tests.campaigns.reports.told import told_view
 from tests.campaigns.views import empty_view, make_view
 from tests.campaigns.words.pseudo import PSEUDO
 
+TOOLS = Path(__file__).parents[3] / "tools"
 WORD = re.compile(r"[^\W\d_]{3,}")
 NAMES = {"galena", "gated", "sha", "GPAW", "CHGNet", "CdTe"}  # of software, of a material
 NAMES |= {"solar", "absorber"}  # the campaign's own
@@ -36,16 +41,16 @@ def tabled():
     return dataclasses.replace(view, spec=dict(view.spec) | {"oracle": oracle})
 
 
-def report_of(view):
+def report_of(view, say=PSEUDO):
     hits = hits_of(view)
     figures = {
-        name: Figure(name, b"\x89PNG", each.alt(view, PSEUDO), each.caption(view, PSEUDO))
+        name: Figure(name, b"\x89PNG", each.alt(view, say), each.caption(view, say))
         for name, each in PICTURES.items()
         if each.shown(view)
     }
     return build(
         view,
-        PSEUDO,
+        say,
         hits=hits,
         figures=figures,
         thumbnails={hit.candidate_id: b"\x89PNG" for hit in hits},
@@ -91,3 +96,38 @@ def test_a_report_is_in_the_language_it_was_asked_in(tmp_path, monkeypatch):
     view = told_view()
     html = write_report(view, tmp_path, PSEUDO, forms=(Form.HTML,)).html.read_text()
     assert Page(html).all("html") == [{"lang": "es"}]
+
+
+class Listening(gettext.NullTranslations):
+    """Remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def gettext(self, message):
+        self.asked.add(message)
+        return message
+
+    def ngettext(self, one, many, n):
+        self.asked |= {one, many}
+        return one if n == 1 else many
+
+
+def test_all_that_is_said_is_found_by_the_extraction():
+    catalogue = Listening()
+    say = Words("es", catalogue)
+    for view in (told_view(), make_view(), empty_view(), waiting(), tabled()):
+        report_of(view, say)
+        markdown_summary(view, say)
+    ids = [message.id for message in extraction().found()]
+    known = {each for one in ids for each in (one if isinstance(one, tuple) else (one,))}
+    assert catalogue.asked - known == set()
+    assert len(catalogue.asked) > 200
+
+
+def extraction():
+    spec = importlib.util.spec_from_file_location("messages", TOOLS / "messages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
