@@ -174,6 +174,7 @@ class Campaign:
                 rounds=rounds,
                 publish=self._publish(),
                 where=where,
+                say=self.say,
                 **self._at_work(watcher or bars),
             )
         except KeyboardInterrupt:
