@@ -14,7 +14,7 @@ from campaigns.oracles.command import safe_name
 from campaigns.oracles.specs import WORKSHEET_COLUMNS, Quantity
 from campaigns.protocols import Candidate
 from campaigns.reports.files import write_whole
-from campaigns.reports.markup import formula_html
+from campaigns.reports.page import formula_html
 from campaigns.words import ENGLISH, Words
 from materials.errors import InputError
 
