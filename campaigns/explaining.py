@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("candidate_id", "round", "stage", "outcome", "found", "wanted", "source")
+_SHOWN = 16
 _MARKS = {"passed": "✓", "failed": "✗", "noted": "·"}
 
 
@@ -54,17 +55,34 @@ class Explanation:
         return pd.DataFrame(rows, columns=list(_COLUMNS))
 
     def __str__(self) -> str:
+        """The first whole, the others in a line each."""
         if not self.traces:
             return self.say("Nothing is on the shortlist yet.")
-        return "\n\n".join(self._text(in_words(trace, self.say)) for trace in self.traces)
+        first, *others = self._told()
+        if not others:
+            return self._text(first)
+        lines = [f"{trace.candidate_id}: {trace.fate}" for trace in others]
+        hint = self.say("One of these whole: explain(candidate_id).")
+        return "\n".join([self._text(first), "", *lines, *self._more(), hint])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        """The first open, the others folded."""
         if not self.traces:
             return styled(f"<p>{escape(str(self))}</p>")
-        parts = [self._html(in_words(trace, self.say)) for trace in self.traces]
-        return styled("".join(parts))
+        parts = [self._html(trace, is_open=not n) for n, trace in enumerate(self._told())]
+        more = [f"<p>{escape(line)}</p>" for line in self._more()]
+        return styled("".join([*parts, *more]))
+
+    def _told(self) -> list[Trace]:
+        """As many as one looks at, in words."""
+        return [in_words(trace, self.say) for trace in self.traces[:_SHOWN]]
+
+    def _more(self) -> list[str]:
+        """How many there are beside."""
+        n = len(self.traces) - _SHOWN
+        return [self.say.several("… and {n} more", "… and {n} more", n)] if n > 0 else []
 
     def _text(self, trace: Trace) -> str:
         rows = [
@@ -80,7 +98,7 @@ class Explanation:
             lines.append(f"  {first}  {row[3]}{wanted}".rstrip())
         return "\n".join(lines)
 
-    def _html(self, trace: Trace) -> str:
+    def _html(self, trace: Trace, *, is_open: bool) -> str:
         """A candidate's steps, and what decided below, each named once."""
         sources = list(dict.fromkeys(s.source for s in trace.steps if s.source))
         rows = [
@@ -96,7 +114,10 @@ class Explanation:
         ]
         title = f"<b>{escape(trace.candidate_id)}</b>: {escape(trace.fate)}"
         by = "<br>".join(f"[{i}] {escape(text)}" for i, text in enumerate(sources, start=1))
-        return f"<p>{title}</p>{table_html(self._heads(), rows)}<p><small>{by}</small></p>"
+        return (
+            f"<details{' open' if is_open else ''}><summary>{title}</summary>"
+            f"{table_html(self._heads(), rows)}<p><small>{by}</small></p></details>"
+        )
 
     def _heads(self) -> Sequence[str]:
         say = self.say

@@ -178,7 +178,7 @@ def _check_origin(origin: str, config: CampaignConfig, machinery: Machinery) -> 
         raise InputError(
             f"the energies of this campaign so far are of {origin}, oracle "
             f"'{config.oracle.name}' would give those of {machinery.origin}; they are not "
-            "compared. Go on with answers of the former, or start in a new folder"
+            "compared. Go on with propose() and tell(), or start in a new folder"
         )
 
 

@@ -216,13 +216,16 @@ class Told:
 
 
 def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts, which are escaped."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    """A table of texts, which are escaped; to the left, as texts are."""
+    head = "".join(f'<th scope="col" {_LEFT}>{escape(text)}</th>' for text in heads)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>"
+        "<tr>" + "".join(f"<td {_LEFT}>{escape(text)}</td>" for text in row) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+_LEFT = 'style="text-align: left; vertical-align: top; padding: 0.1em 0.8em 0.1em 0"'
 
 
 def styled(html: str) -> str:

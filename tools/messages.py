@@ -174,7 +174,7 @@ def main() -> int:
     return int(bool(problems))
 
 
-def _complete(string: str | tuple[str, ...] | list[str]) -> bool:
+def _complete(string: str | tuple[str, ...] | list[str] | None) -> bool:
     return bool(string) if isinstance(string, str) else bool(string) and all(string)
 
 

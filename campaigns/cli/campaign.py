@@ -194,6 +194,7 @@ def _run(
                 ),
                 tracking_uri=tracking_uri,
                 where=where,
+                say=say,
             )
     except KeyboardInterrupt:
         stopped = say("Stopped. Nothing is lost: the same command goes on from here.")
@@ -244,12 +245,16 @@ _ROUND_TITLES = {
 
 
 def _print_rounds(view: CampaignView, say: Words) -> None:
-    titles = {name: say(title) for name, title in _ROUND_TITLES.items()}
-    titles["mean_abs_residual"] += "\neV/atom"
-    grid = show.table(list(titles.values()))
+    units = {"mean_abs_residual": "eV/atom"}
+    titles = [
+        show.titled(say(title), units.get(name, ""))
+        for name, title in _ROUND_TITLES.items()
+    ]
+    grid = show.table(titles)
     for row in view.rounds.to_dict("records"):
-        grid.add_row(*(_cell(row[name], say) for name in titles))
-    show.console().print(grid)
+        grid.add_row(*(_cell(row[name], say) for name in _ROUND_TITLES))
+    grid.columns[0].min_width, grid.columns[0].no_wrap = 0, True
+    show.print_table(grid)
 
 
 def _cell(value: Any, say: Words) -> str:
@@ -274,7 +279,7 @@ def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None
     )
     out.print(Text.assemble("\n", (view.name, "bold"), f": {', '.join(facts)}\n"))
     if n_hits:
-        out.print(_shortlist(view, say))
+        show.print_table(_shortlist(view, say))
     if n_hits > n_shown:
         more = say.several(
             "… and {n} more in the report", "… and {n} more in the report", n_hits - n_shown
@@ -304,11 +309,11 @@ def _shortlist(view: CampaignView, say: Words) -> Table:
     titles = [
         say("formula"),
         say("prototype"),
-        f"{say('above hull')}\neV/atom",
-        f"{say('gap')}\neV",
+        show.titled(say("above hull"), "eV/atom"),
+        show.titled(say("gap"), "eV"),
         say("known"),
         say("score"),
-        *([say("further oracles")] if tiers else []),
+        *([show.titled(say("further oracles"))] if tiers else []),
     ]
     grid = show.table(titles)
     for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from campaigns.cli import show
 from campaigns.cli.speech import Language
-from campaigns.words import Words, words
+from campaigns.words import ENGLISH, Words, words
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,9 +95,12 @@ def _print(trace: Trace, say: Words) -> None:
     out, told = show.console(), in_words(trace, say)
     out.print(Text.assemble((told.candidate_id, "bold"), f": {told.fate}"))
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    narrow = {say("round"): True, "": False, say("stage"): True}
-    for title in (*narrow, say("found"), say("wanted"), say("by")):
-        grid.add_column(title, overflow="fold", no_wrap=narrow.get(title, False))
+    grid.add_column(say("round"), no_wrap=True)
+    grid.add_column("")
+    identifiers = say.language == ENGLISH.language
+    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers)
+    for title in (say("found"), say("wanted"), say("by")):
+        grid.add_column(title, overflow="fold")
     sources = list(dict.fromkeys(step.source for step in told.steps if step.source))
     for step in told.steps:
         by = f"[{sources.index(step.source) + 1}]" if step.source else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -104,6 +105,15 @@ def table(columns: Sequence[str], *, title: str = "") -> Table:
     return grid
 
 
+def print_table(grid: Table) -> None:
+    """A table at its own width: what is too wide for the screen goes on below, none is lost."""
+    out = console()
+    width = max(
+        out.width, Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
+    )
+    out.print(grid, width=width, crop=False)
+
+
 def unit_of(target: str) -> str:
     """The unit of a property, empty for one that Galena does not know."""
     from models.training.targets import unit
@@ -128,10 +138,13 @@ def _is_aside(target: str, targets: Sequence[str]) -> bool:
 
 def heading(target: str) -> str:
     """A property's name and unit over a column: ``band gap`` above ``eV``."""
-    unit = unit_of(target)
-    name = target.removesuffix("_per_atom").replace("_", " ")
-    lines = textwrap.wrap(name, _HEADING_WIDTH) + [unit] * bool(unit)
-    return "\n".join(lines)
+    return titled(target.removesuffix("_per_atom").replace("_", " "), unit_of(target))
+
+
+def titled(title: str, unit: str = "") -> str:
+    """A column's title in lines about as wide as a number, its unit below."""
+    lines = textwrap.wrap(title, _HEADING_WIDTH, break_long_words=False)
+    return "\n".join([*lines, *([unit] if unit else [])])
 
 
 @contextmanager

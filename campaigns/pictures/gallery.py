@@ -113,7 +113,7 @@ def alt(view: CampaignView, say: Words) -> str:
 
 def _draw(axes: Axes, structure: Structure) -> None:
     """Seen slightly from above and from the left, what is far away drawn first."""
-    shape = shape_of(structure)
+    shape = shape_of(conventional(structure))
     atoms, edges = shape.positions @ _VIEW, shape.edges @ _VIEW  # x, y, towards the reader
     parts: list[tuple[float, Patch]] = [
         (float(place[2]), _ball(element, place))

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -22,6 +23,7 @@ MAP = "cividis"
 _MIDDLE = 0.179  # luminance on which black and white are read equally well, 4.6 to 1
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 _LONGEST = 3  # letters of a value that a cell holds; others are told by colour alone
+Colour = tuple[float, float, float, float]
 _F_BLOCK = 0.35  # of a cell, between the table and the rows of the f block
 
 
@@ -61,29 +63,21 @@ def draw_table(
     """
     known = {name: value for name, value in values.items() if np.isfinite(value)}
     low, high = limits or (0.0, max(known.values(), default=1.0) or 1.0)
-    scale = Normalize(low, high)
+    scale = ScalarMappable(Normalize(low, high), colormaps[map_name])
     mentioned = {*known, *framed, *crossed}
     with_f = any(places()[name][1] > 8 for name in mentioned if name in places())
-    for name, (column, row) in places().items():
-        if row > 8 and not with_f:
-            continue
-        value = known.get(name)
-        colour = _WHITE if value is None else colormaps[map_name](float(scale(value)))
-        _cell(axes, name, column, row, colour, strong=name in framed)
-        if value is not None:
-            text = say.number(value, digits)
-            if len(text) <= _LONGEST:
-                axes.text(
-                    *(column, row + 0.24, text),
-                    ha="center",
-                    va="center",
-                    fontsize=9,
-                    color=ink(colour),
-                )
+    drawn = [name for name, (_, row) in places().items() if row < 8 or with_f]
+    drawn.sort(key=lambda name: name in framed)  # strong frames over their neighbours'
+    colours = {name: _colour(known.get(name), scale) for name in drawn}
+    _draw_cells(axes, colours, framed)
+    for name, colour in colours.items():
+        text = say.number(known[name], digits) if name in known else ""
+        _write_cell(axes, name, text, ink(colour), strong=name in framed)
         if name in crossed:
+            column, row = places()[name]
             axes.plot(
                 *([column - 0.4, column + 0.4], [row + 0.4, row - 0.4]),
-                color=style.VERMILLION if value is None else ink(colour),
+                color=ink(colour) if name in known else style.VERMILLION,
                 linewidth=1.6,
             )
     style.leave_layout(axes)
@@ -94,40 +88,45 @@ def draw_table(
     axes.set_title(title, fontsize=12, loc="left", color=style.BLACK, fontweight="bold")
     if known:
         place = axes.inset_axes((0.15, 0.9, 0.42, 0.045))
-        bar = figure.colorbar(
-            ScalarMappable(scale, colormaps[map_name]), cax=place, orientation="horizontal"
-        )
+        bar = figure.colorbar(scale, cax=place, orientation="horizontal")
         bar.ax.tick_params(labelsize=9.5, colors=style.BLACK)
         style.numbers(bar.ax, say, whole="x" if digits == 0 else "")
 
 
-def _cell(
-    axes: Axes,
-    name: str,
-    column: int,
-    row: float,
-    colour: tuple[float, float, float, float],
-    *,
-    strong: bool,
-) -> None:
-    axes.add_patch(
-        Rectangle(
-            (column - 0.46, row - 0.46),
-            *(0.92, 0.92),
-            facecolor=colour,
-            edgecolor=style.BLACK if strong else style.PALE,
-            linewidth=1.6 if strong else 0.7,
-            zorder=2 if strong else 1,
+def _colour(value: float | None, scale: ScalarMappable) -> Colour:
+    if value is None:
+        return _WHITE
+    red, green, blue, alpha = scale.to_rgba(np.array([value]))[0]
+    return (float(red), float(green), float(blue), float(alpha))
+
+
+def _draw_cells(axes: Axes, colours: Mapping[str, Colour], framed: Collection[str]) -> None:
+    cells = [
+        Rectangle((column - 0.46, row - 0.46), 0.92, 0.92)
+        for column, row in (places()[name] for name in colours)
+    ]
+    axes.add_collection(
+        PatchCollection(
+            cells,
+            facecolors=list(colours.values()),
+            edgecolors=[style.BLACK if n in framed else style.PALE for n in colours],
+            linewidths=[1.6 if name in framed else 0.7 for name in colours],
         )
     )
-    axes.text(
-        *(column, row - 0.17, name),
-        ha="center",
-        va="center",
-        fontsize=9.5,
-        color=ink(colour),
-        fontweight="bold" if strong else "normal",
-    )
+
+
+def _write_cell(axes: Axes, name: str, text: str, colour: str, *, strong: bool) -> None:
+    column, row = places()[name]
+    shown = text if len(text) <= _LONGEST else ""
+    for up, line, size in ((-0.17, name, 9.5), (0.24, shown, 9.0)):
+        axes.text(
+            *(column, row + up, line),
+            ha="center",
+            va="center",
+            fontsize=size,
+            fontweight="bold" if strong and line == name else "normal",
+            color=colour,
+        )
 
 
 def ink(colour: tuple[float, ...]) -> str:

@@ -97,7 +97,7 @@ def _lines(text: str, width: float, size: float) -> str:
 
 def leave_layout(axes: Axes) -> None:
     """Let the layout not measure what is inside the axes: with hundreds of parts it is slow."""
-    for part in (*axes.patches, *axes.texts, *axes.lines):
+    for part in (*axes.patches, *axes.texts, *axes.lines, *axes.collections):
         part.set_in_layout(False)
 
 

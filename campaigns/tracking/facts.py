@@ -28,6 +28,12 @@ _PARAMS = (
 )
 """What campaigns differ in and are compared by; the rest is in campaign.yaml."""
 
+_FIRST = (
+    *("n_hits_total", "best_score", "n_hits", "n_evaluated", "n_failed"),
+    *("mean_abs_residual", "coverage", "seconds"),
+)
+"""MLflow lists and compares metrics in the order in which they were told."""
+
 _TAG_LENGTH = 5000
 
 
@@ -49,10 +55,11 @@ def params_of(spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def round_metrics(row: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of one round that are numbers, by name."""
+    """The numbers of one round that are numbers, by name; what matters most comes first."""
+    names = [*(name for name in _FIRST if name in row), *row]
     return {
         str(name): float(value)
-        for name, value in row.items()
+        for name, value in ((name, row[name]) for name in names)
         if name != "round"
         and isinstance(value, int | float | np.number)
         and np.isfinite(float(value))

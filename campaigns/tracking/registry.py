@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from campaigns.tracking.client import experiment_of, explained, open_client
-from campaigns.tracking.flavour import metrics_of, save_flavour
+from campaigns.tracking.facts import between_dashes
+from campaigns.tracking.flavour import ARTIFACT, metrics_of, save_flavour
 from campaigns.tracking.store import database_path, is_file, shown
 from materials.errors import InputError, did_you_mean
 
@@ -38,7 +39,12 @@ EXPERIMENT = "models"
 
 _NAME = re.compile(r"[\w -]{1,100}")  # what MLflow takes and every URI can hold
 _ALIAS = re.compile(r"(?![vV]\d+$)[\w-]{1,100}")
+_PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
+"""In Markdown; a description has no files to show."""
 _METADATA_TAG = "galena.metadata"
+_VERSIONS_TAG = "mlflow.modelVersions"
+_DESCRIPTION_LENGTH = 5000
+"""Longest description that MLflow's databases keep."""
 _PROBLEM = "the model registry could not be used"
 _ADVICE = "Nothing was changed in the model's own folder"
 
@@ -146,6 +152,32 @@ def describe_model(
     )
 
 
+def card_of(folder: Path, predictor: Predictor) -> str:
+    """The model's card as a version's description, its end left out where it is too long."""
+    from models.training.card import CARD
+
+    path = folder / CARD
+    first = f"{predictor.version}, trained on {predictor.manifest.training.file}"
+    if not path.is_file():
+        return first
+    text = _PICTURE.sub(r"\1", path.read_text(encoding="utf-8")).strip()
+    card = f"{first}\n\n{text}"
+    rest = f"\n\nThe whole card is the artifact `artifacts/{ARTIFACT}/{CARD}`."
+    if len(card) <= _DESCRIPTION_LENGTH:
+        return card
+    room = _DESCRIPTION_LENGTH - len(rest)
+    return card[: card.rfind("\n\n", 0, room)] + rest
+
+
+def _search_tags(predictor: Predictor) -> dict[str, str]:
+    """What versions are searched by, as campaigns are by ``galena.model``."""
+    return {
+        "galena.model": predictor.version,
+        "galena.targets": between_dashes(predictor.targets),
+        "galena.track": str(predictor.manifest.track),
+    }
+
+
 def _exists(tracking_uri: str) -> bool:
     return not is_file(tracking_uri) or database_path(tracking_uri).is_file()
 
@@ -171,9 +203,12 @@ def _add(
             source=logged.artifact_location,  # by its id MLflow would look in another store
             run_id=run.info.run_id,
             model_id=logged.model_id,
-            description=f"{predictor.version}, trained on {metadata['training']['file']}",
-            tags={_METADATA_TAG: json.dumps(metadata)},
+            description=card_of(folder, predictor),
+            tags={_METADATA_TAG: json.dumps(metadata), **_search_tags(predictor)},
         )
+        # Databases do not keep which logged model a version is; its page goes by this.
+        versions = json.dumps([{"name": name, "version": str(made.version)}])
+        client.set_logged_model_tags(logged.model_id, {_VERSIONS_TAG: versions})
         status = "FINISHED"
     finally:
         client.set_terminated(run.info.run_id, status)

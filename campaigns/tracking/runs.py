@@ -189,11 +189,15 @@ def _registered_model(
         return ()
     try:
         version = client.get_model_version(named["name"], named["version"])
+        run = client.get_run(
+            version.run_id or ""
+        )  # the version names no logged model itself
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return ()  # it was taken from another store
-    return (LoggedModelInput(version.model_id),) if version.model_id else ()
+    made = run.outputs.model_outputs if run.outputs else ()
+    return [LoggedModelInput(model.model_id) for model in made]
 
 
 def _log_rounds(client: MlflowClient, parent: Run, view: CampaignView) -> None:

@@ -13,7 +13,7 @@ NAMES: Mapping[str, str] = {
     "finished": noted("finished"),
     "confirmed": noted("confirmed"),
     "refuted": noted("refuted"),
-    "failed": noted("failed"),
+    "failed": noted("the call failed"),
     "nothing on targets": noted("nothing on targets"),
     "not asked": noted("not asked"),
     # Stages of a decision trace, filters among them.

@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -23,7 +23,7 @@ def new(*arguments: str) -> Result:
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20, phases=[Phase.explicit, Phase.generate])
 @given(
     name=NAMES,
     elements=st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=12, unique=True),

@@ -22,6 +22,7 @@ from campaigns.tracking import (
 )
 from campaigns.tracking.client import open_client
 from campaigns.tracking.flavour import REQUIREMENTS, SILICON, pinned, read_metadata
+from campaigns.tracking.registry import card_of
 from campaigns.tracking.resolve import registered
 from materials.errors import InputError
 from models.inference import Predictor
@@ -158,6 +159,32 @@ def test_the_run_holds_tables_metrics_and_the_model(registry: Registry) -> None:
         assert seen[context] == (table["file"], facts)
     assert run.data.metrics["band_gap.mae"] == manifest["metrics"]["band_gap"]["mae"]
     assert len(run.outputs.model_outputs) == 1
+
+
+def test_a_version_shows_its_card_and_is_found_by_tags(registry: Registry) -> None:
+    client = open_client(registry.uri)
+    version = client.get_model_version("galena", "1")
+    assert "# A toy" in version.description
+    assert registry.model.metadata["model"] in version.description
+    assert version.tags["galena.model"] == registry.model.metadata["model"]
+    assert "-band_gap-" in version.tags["galena.targets"]
+    (output,) = client.get_run(registry.model.run_id).outputs.model_outputs
+    logged = client.get_logged_model(output.model_id)
+    named = json.loads(logged.tags["mlflow.modelVersions"])
+    assert named == [{"name": "galena", "version": "1"}]
+
+
+def test_a_long_card_is_cut_between_paragraphs_and_says_where_the_rest_is(
+    registry: Registry, tmp_path: Path
+) -> None:
+    predictor = Predictor.load(registry.bundle)
+    paragraphs = [f"Paragraph {number}. {'x' * 300}" for number in range(40)]
+    (tmp_path / "MODEL_CARD.md").write_text("\n\n".join(paragraphs))
+    told = card_of(tmp_path, predictor)
+    assert len(told) <= 5000
+    *kept, last = told.split("\n\n")[1:]
+    assert kept == paragraphs[: len(kept)]
+    assert "artifacts/model/MODEL_CARD.md" in last
 
 
 def test_the_same_weights_are_one_version_and_others_are_the_next(

@@ -294,14 +294,16 @@ def test_views_are_not_changed_by_being_tracked(tracker):
 def test_what_a_campaign_rests_on_is_named_by_hash(tracker):
     sources = {
         "training data": f"mp_train.parquet sha256:{'1' * 64}",
-        "known formulas": f"known_formulas.txt.xz sha256:{'2' * 64}; mine.csv sha256:{'3' * 64}",
+        "known formulas": "; ".join(
+            [f"known_formulas.txt.xz sha256:{'2' * 64}", f"mine.csv sha256:{'3' * 64}"]
+        ),
         "pool": f"pool.parquet sha256:{'4' * 64}",
         "element facts": f"sha256:{'5' * 64}",
     }
     tracker.sync(make_view(), sources=sources)
     tracker.sync(make_view(), sources=sources)
     told = picture(tracker)[-1]["datasets"]
-    assert told == [
+    assert [one for one in told if one[2] != "references"] == [
         ("known_formulas.txt.xz", "2" * 32, "known"),
         ("mine.csv", "3" * 32, "known"),
         ("mp_train.parquet", "1" * 32, "training"),
@@ -365,7 +367,7 @@ def test_campaigns_are_found_by_what_they_sought_and_found(tracker):
         assert [run.info.run_id for run in campaigns] == [place.run_id] * there, wanted
     written = Path(__file__).parents[2] / "docs" / "teams.md"
     documented = set(
-        re.findall(r"^(?:tags|params|metrics)\.\S+ .*$", written.read_text(), re.MULTILINE)
+        re.findall(r"(?m)^(?:tags|params|metrics)\.\S+ .*$", written.read_text())
     )
     assert documented
     assert documented <= set(FILTERS)
@@ -388,8 +390,8 @@ def test_the_registered_predictor_is_linked(empty_database, tmp_path):
     place = Tracker(registry.uri, "discovery").sync(view)
     run = client_of(Tracker(registry.uri, "discovery")).get_run(place.run_id)
     (model,) = run.inputs.model_inputs
-    made = client_of(Tracker(registry.uri, "x")).get_model_version("galena", "1")
-    assert model.model_id == made.model_id
+    source = client_of(Tracker(registry.uri, "x")).get_model_version("galena", "1").source
+    assert model.model_id in source
     assert run.data.tags["galena.registered_model"] == "models:/galena/1"
 
 

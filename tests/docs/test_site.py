@@ -39,6 +39,7 @@ def test_links_out_of_docs_lead_to_what_they_named(site: Path) -> None:
     page = (site / "accuracy.html").read_text()
     assert 'href="repository/benchmarks/results/accuracy.json"' in page
     assert "models/weights" in page
+    assert 'href="repository/models/weights"' not in page  # a folder is no page
     assert 'href="../models' not in page
 
 

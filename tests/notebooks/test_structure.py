@@ -1,4 +1,4 @@
-"""The notebooks in the repository are whole: executed, clean, and their links lead somewhere."""
+"""The notebooks in the repository are whole: executed, clean, their links lead somewhere."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def test_keeping_drops_noise_and_gives_pictures_their_text() -> None:
         v4.new_output("display_data", {"image/png": "AAAA"}),
         v4.new_output("display_data", {"text/html": "x" * (LARGEST + 1)}),
         v4.new_output(
-            "display_data", {"application/vnd.jupyter.widget-view+json": {}, "text/plain": ""}
+            "display_data",
+            {"application/vnd.jupyter.widget-view+json": {}, "text/plain": ""},
         ),
     ]
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# Title"), cell])

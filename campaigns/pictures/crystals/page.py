@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -39,6 +39,16 @@ class Crystal:
     structure: Structure
     band_gap: float | None = None  # eV
     energy_above_hull: float | None = None  # eV/atom
+
+    @cached_property
+    def cell(self) -> Structure:
+        """The conventional cell."""
+        return conventional(self.structure)
+
+    @cached_property
+    def group(self) -> str:
+        """Its space group, ``R-3m``; empty where none can be found."""
+        return space_group(self.cell)
 
 
 def crystals_page(view: CampaignView, say: Words) -> str:
@@ -134,9 +144,9 @@ def _json(crystals: Sequence[Crystal], say: Words) -> str:
 
 
 def _drawn(crystal: Crystal, say: Words) -> dict[str, Any]:
-    one = shape_of(crystal.structure)
+    one = shape_of(crystal.cell)
     named = sorted(Element(symbol) for symbol in set(one.elements))
-    eight = shape_of(crystal.structure, 2) if 8 * len(one.elements) < _MOST_ATOMS else None
+    eight = shape_of(crystal.cell, 2) if 8 * len(one.elements) < _MOST_ATOMS else None
     return {
         "name": _summary(crystal, say),
         "text": _text(crystal, say),
@@ -176,10 +186,10 @@ def _columns(say: Words) -> list[str]:
 
 
 def _row(crystal: Crystal, say: Words) -> list[str]:
-    cell = conventional(crystal.structure)
+    cell = crystal.cell
     return [
         style.formula_plain(crystal.name),
-        space_group(crystal.structure) or "–",
+        crystal.group or "–",
         _number(crystal.band_gap, 2, say),
         _number(crystal.energy_above_hull, 3, say),
         say.number(len(cell), 0),
@@ -190,7 +200,7 @@ def _row(crystal: Crystal, say: Words) -> list[str]:
 
 def _summary(crystal: Crystal, say: Words) -> str:
     """``MgZrS₃ · R-3 · 1.31 eV · 0.039 eV/atom``, for the chooser."""
-    parts = [style.formula_plain(crystal.name), space_group(crystal.structure)]
+    parts = [style.formula_plain(crystal.name), crystal.group]
     if crystal.band_gap is not None:
         parts.append(f"{say.number(crystal.band_gap, 2)} eV")
     if crystal.energy_above_hull is not None:
@@ -200,11 +210,11 @@ def _summary(crystal: Crystal, say: Words) -> str:
 
 def _text(crystal: Crystal, say: Words) -> str:
     """The crystal in sentences, for those who cannot see it and beside the picture."""
-    cell = conventional(crystal.structure)
+    cell = crystal.cell
     told = say(
         "{formula}, space group {group}, {n} atoms in a cell of {edges} Å.",
         formula=style.formula_plain(crystal.name),
-        group=space_group(crystal.structure) or "–",
+        group=crystal.group or "–",
         n=len(cell),
         edges=" × ".join(say.number(edge, 2) for edge in cell.lattice.abc),
     )

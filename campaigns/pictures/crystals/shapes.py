@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core.structure import Structure
 
-from campaigns.symmetry import conventional
-
 _FACE = 0.02  # of a lattice vector: nearer to a face than this counts as on it
 _TOUCHING = 0.1  # Å; what is nearer than this is one atom on two places, not a bond
 
@@ -27,13 +25,12 @@ class Shape:
     edges: NDArray[np.float64]  # (12, 2, 3), Å, ends of the edges of one cell
 
 
-def shape_of(structure: Structure, repeats: int = 1) -> Shape:
-    """The conventional cell, ``repeats`` times along each of its vectors.
+def shape_of(cell: Structure, repeats: int = 1) -> Shape:
+    """A cell, ``repeats`` times along each of its vectors; people know the conventional one.
 
     Atoms on a face are drawn on the opposite face too. Bonds are those of VESTA: pairs of
     elements within the distances that pymatgen carries as ``vesta_2019``.
     """
-    cell = conventional(structure)
     whole = with_faces(cell * (repeats, repeats, repeats) if repeats > 1 else cell)
     middle = whole.lattice.matrix.sum(axis=0) / 2
     elements = tuple(_symbol(site) for site in whole)

@@ -40,7 +40,7 @@ def test_atoms_are_drawn_on_every_face():
 
 
 def test_bonds_join_neighbours_and_no_others():
-    shape = shape_of(zincblende("Zn", "S"))
+    shape = shape_of(zincblende("Zn", "S").to_conventional())
     assert len(shape.elements) == 18  # 14 on the faces, 4 inside
     assert len(shape.bonds) == 16  # four to each atom inside
     for i, j in shape.bonds:
