@@ -145,13 +145,13 @@ def test_what_comes_nearest_is_what_misses_the_targets_least():
         formula=["A", "B", "C"],
         hit=False,
         error=None,
-        band_gap=[1.9, 1.4, 0.2],  # wanted: 1.0 to 1.8
-        energy_above_hull=[0.05, 0.25, 0.0],  # wanted: 0.1 at most
+        band_gap=[0.2, 1.9, 1.4],  # wanted: 1.0 to 1.8
+        energy_above_hull=[0.0, 0.05, 0.25],  # wanted: 0.1 at most
     )
     none = dataclasses.replace(
         view, verdicts=verdicts, shortlist=ranked_shortlist(verdicts)
     )
-    assert "nearest comes A (" in answer_of(none)[0]
+    assert "nearest comes B (" in answer_of(none)[0]
 
 
 def test_the_answer_says_when_there_is_none_yet():
