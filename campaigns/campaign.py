@@ -162,6 +162,7 @@ class Campaign(Held):
                 rounds=rounds,
                 publish=self._publish(),
                 where=where,
+                say=self.say,
                 **self._at_work(watcher or bars),
             )
         except KeyboardInterrupt:

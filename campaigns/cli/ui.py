@@ -55,7 +55,8 @@ def ui(
     store = tracking_uri or default_store(folder / "any")
     if is_server(store):
         page = first_page(store, store, EXPERIMENT)
-        show.console().print(f"MLflow: {shown(page)}", soft_wrap=True, highlight=False)
+        told = page.replace(store.rstrip("/"), shown(store.rstrip("/")))
+        show.console().print(f"MLflow: {told}", soft_wrap=True, highlight=False)
         if open_page:
             typer.launch(page)
         return

@@ -189,7 +189,9 @@ def _registered_model(
         return ()
     try:
         version = client.get_model_version(named["name"], named["version"])
-        run = client.get_run(version.run_id)  # the version itself names no logged model
+        run = client.get_run(
+            version.run_id or ""
+        )  # the version names no logged model itself
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise

@@ -140,6 +140,21 @@ def see(browser, selector: str, *, patience: float = PATIENCE) -> WebElement:
     ).until(visible, f"nothing to see of {selector}")
 
 
+def click(browser, text: str) -> None:
+    """Click on the last visible place that says this: what opened last lies on top."""
+
+    def clicked(driver) -> bool:
+        found = driver.find_elements(By.XPATH, f"//*[contains(text(), '{text}')]")
+        shown = [element for element in found if element.is_displayed()]
+        if shown:
+            shown[-1].click()
+        return bool(shown)
+
+    WebDriverWait(
+        browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException]
+    ).until(clicked, f"nothing says {text}")
+
+
 def read(browser, *words: str) -> str:
     """Wait until the page says all of these, and return what it says."""
 

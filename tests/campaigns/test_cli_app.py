@@ -25,6 +25,7 @@ COMMANDS = (
     ("campaign", "report"),
     ("campaign", "answers"),
     ("campaign", "work"),
+    ("campaign", "sync"),
     ("backtest",),
     ("model", "register"),
     ("model", "list"),
