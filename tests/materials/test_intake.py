@@ -22,7 +22,17 @@ SALT = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
 )
 SILICON = bulk("Si", "diamond", a=5.43)
-WAYS = ("structure", "atoms", "dict", "file", "folder", "parquet", "table", "frame", "cells")
+WAYS = (
+    "structure",
+    "atoms",
+    "dict",
+    "file",
+    "folder",
+    "parquet",
+    "table",
+    "frame",
+    "cells",
+)
 
 
 def held(way: str, structure: Structure, folder: Path) -> object:
@@ -87,7 +97,9 @@ def test_what_is_none_is_named_and_costs_nobody_else() -> None:
     molecule = Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.1]])
     close = Structure(Lattice.cubic(4), ["Na", "Na"], [[0, 0, 0], [0.001, 0, 0]])
     mixed = Structure(Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]])
-    found = crystals_of([SALT, molecule, SILICON, close, mixed, 7, {"lattice": 1, "sites": 2}])
+    found = crystals_of(
+        [SALT, molecule, SILICON, close, mixed, 7, {"lattice": 1, "sites": 2}]
+    )
     assert list(found.good) == ["crystal-0", "crystal-2"]
     assert "molecule" in found.failures["crystal-1"]
     assert "apart" in found.failures["crystal-3"]
@@ -127,7 +139,10 @@ def test_blank_cells_of_a_frame_are_failures() -> None:
     [
         ("no/such.cif", "no such file"),
         ([], "no crystal in this list"),
-        (pd.DataFrame({"formula": ["NaCl"]}), "no crystals in a DataFrame with the columns"),
+        (
+            pd.DataFrame({"formula": ["NaCl"]}),
+            "no crystals in a DataFrame with the columns",
+        ),
     ],
 )
 def test_what_holds_no_crystal_at_all_is_an_error(thing: object, told: str) -> None:
