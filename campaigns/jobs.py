@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 Inputs = Literal["structure", "composition"]
 
 
-Inputs = Literal["structure", "composition"]
-
-
 def screen(
     spec: ScreenSpec | Mapping[str, Any] | Path | str,
     output: Path | str,

@@ -15,6 +15,7 @@ from campaigns.results import read_view
 from campaigns.rounds import Reached, confirm, run_round, spent
 from campaigns.session import Session, at_work, now
 from campaigns.view import CampaignView
+from campaigns.words import Words
 from campaigns.worksheets import write_worksheets
 from materials.errors import InputError
 
@@ -32,6 +33,7 @@ def run_campaign(
     tracking_uri: str | None = None,
     where: Where | None = None,
     equip: Equip = Equipment.load,
+    say: Words | None = None,
 ) -> CampaignView:
     """Run the campaign in ``folder``, or go on with it, and return its tables.
 
@@ -40,7 +42,8 @@ def run_campaign(
 
     ``publish`` is called after every round and at the end with the campaign as it stands, for
     tracking and reports. Running a finished campaign again changes nothing and returns it.
-    The rest is as for :func:`campaigns.session.at_work`.
+    ``say`` is the language of worksheets, the environment's if none is given. The rest is as
+    for :func:`campaigns.session.at_work`.
 
     Raises:
         InputError: ``rounds`` is below 1, the folder holds another campaign, or this one was
@@ -60,7 +63,7 @@ def run_campaign(
     ) as session:
         _warn(session)
         over = _run(session, rounds, publish)
-        if conclude(session, over=over):
+        if conclude(session, over=over, say=say):
             for evaluator in session.machinery.evaluators:
                 evaluator.finish()
         view = read_view(session.ledger)
@@ -93,11 +96,11 @@ def _run(session: Session, rounds: int | None, publish: Publish | None) -> bool:
     return True
 
 
-def conclude(session: Session, *, over: bool) -> bool:
+def conclude(session: Session, *, over: bool, say: Words | None = None) -> bool:
     """Finished, if there is nothing more to do or to hear; whether it is."""
     config, ledger = session.config, session.ledger
     waiting = open_questions(config, ledger)
-    write_worksheets(session.place.path, config, waiting)
+    write_worksheets(session.place.path, config, waiting, say)
     ledger.put("waiting", len(waiting))
     finished = over and not waiting
     if finished and ledger.get("finished") is None:

@@ -13,6 +13,7 @@ from campaigns.oracles.inbox.answers import read_answers
 from campaigns.oracles.inbox.worksheet import write_worksheet
 from campaigns.oracles.specs import InboxSpec
 from campaigns.questions import Question, all_questions, inboxes
+from campaigns.words import Words, words
 from materials.errors import InputError, did_you_mean
 
 __all__ = ["FOLDER", "Taken", "take_answers", "write_worksheets"]
@@ -21,12 +22,17 @@ FOLDER = "inbox"
 
 
 def write_worksheets(
-    folder: Path, config: CampaignConfig, questions: Sequence[Question]
+    folder: Path,
+    config: CampaignConfig,
+    questions: Sequence[Question],
+    say: Words | None = None,
 ) -> list[Path]:
     """A worksheet for every round and oracle with open questions, returned in that order.
 
-    One that exists is left alone: somebody may have begun to fill it in.
+    Pages are in the language of ``say``, the environment's if none is given. One that exists
+    is left alone: somebody may have begun to fill it in.
     """
+    say = say or words()
     by_sheet: dict[tuple[int, int], list[Question]] = defaultdict(list)
     for question in questions:
         by_sheet[question.tier, question.round].append(question)
@@ -40,8 +46,14 @@ def write_worksheets(
                 place,
                 [question.candidate.candidate for question in asked],
                 spec.wanted,
-                title=f"{config.name}: {spec.name}, round {number}",
+                title=say(
+                    "{campaign}: {oracle}, round {n}",
+                    campaign=config.name,
+                    oracle=spec.name,
+                    n=number,
+                ),
                 instructions=spec.instructions,
+                say=say,
             )
     return sheets
 

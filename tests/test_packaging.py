@@ -81,7 +81,8 @@ def test_wheel_brings_the_command_and_the_licence(wheel: zipfile.Path) -> None:
         ("materials", {"torch", "pymatgen", "ase", "pandas"}),
         ("materials.table", {"torch", "mlflow", "optuna"}),
         ("models", {"torch"}),
-        ("campaigns", {"torch", "mlflow", "optuna"}),
+        ("campaigns", {"torch", "mlflow", "optuna", "pandas", "pymatgen", "matplotlib"}),
+        ("materials.intake", {"torch", "mlflow", "pandas", "pymatgen", "ase"}),
         ("campaigns.config", {"torch", "mlflow", "optuna", "chgnet"}),
         (
             "campaigns.cli.app",

@@ -18,7 +18,14 @@ from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PLACES = ("*.md", "docs/**/*.md", "benchmarks/*.md", "models/**/*.md", "materials/**/*.md")
+PLACES = (
+    "*.md",
+    "docs/**/*.md",
+    "benchmarks/*.md",
+    "notebooks/*.md",
+    "models/**/*.md",
+    "materials/**/*.md",
+)
 
 EXAMPLES = re.compile(r"https?://(127\.0\.0\.1|localhost|HOST|[\w.-]*example\.(com|org))")
 """Addresses that stand for the reader's own."""

@@ -11,6 +11,9 @@ from typing import Any
 TRANSLATED = "notebooks/01-result-first.ipynb"
 """The notebook that is there in every language."""
 
+LEFT_OUT = "An interactive view: run this cell to see it."
+"""In the place of an output that is too large to keep."""
+
 _BLOCK = re.compile(r"(?P<mark>(?:#+|-|\d+\.) )?(?P<text>.+)", re.DOTALL)
 
 
@@ -23,6 +26,7 @@ def messages_of(path: Path) -> Iterator[str]:
             yield from (text for mark, text in pieces if mark is not None)
         elif "alt" in cell["metadata"]:
             yield cell["metadata"]["alt"]
+    yield LEFT_OUT
 
 
 def blocks(source: str) -> Iterator[tuple[str | None, str]]:

@@ -26,6 +26,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # so that tools find each other when run as scripts
+
+from campaigns.words import Words, words  # noqa: E402
+from campaigns.words.say import ENGLISH  # noqa: E402
+from tools.notebook_text import LEFT_OUT  # noqa: E402
+
 HERE = Path("notebooks")
 TOLERANCE = 0.01
 LIMIT = 300
@@ -36,7 +43,6 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _TEMPORARY = re.compile(r"(?:/tmp|/var/folders/\S+?)/tmp\w+")
 LARGEST = 200_000
 """Characters of HTML; what is larger, such as a view in three dimensions, is left out."""
-_LEFT_OUT = "<p><em>An interactive view: run this cell to see it.</em></p>"
 
 
 def main() -> int:
@@ -63,7 +69,13 @@ def run(folder: Path) -> int:
     """Execute a copy of ``notebooks`` with nbmake; the copy keeps what came out."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    options = ["--nbmake", "--overwrite", f"--nbmake-timeout={LIMIT}", "--durations=0"]
+    options = [
+        "--nbmake",
+        "--overwrite",
+        f"--nbmake-timeout={LIMIT}",
+        "--durations=0",
+        "-n2",
+    ]
     command = [
         sys.executable,
         "-m",
@@ -81,7 +93,7 @@ def compare(folder: Path) -> int:
     faults = [
         f"{path.relative_to(HERE)}: {fault}"
         for path in notebooks()
-        for fault in differences(read(path), read(folder / path.relative_to(HERE)))
+        for fault in differences(read(path), clean(read(folder / path.relative_to(HERE))))
     ]
     for fault in faults:
         print(f"FAIL {fault}")
@@ -137,6 +149,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         "language_info": {"name": "python"},
         **({"lang": notebook.metadata.lang} if "lang" in notebook.metadata else {}),
     }
+    say = words(notebook.metadata.get("lang", "en"))
     number = 0
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -149,10 +162,10 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             if "execution_count" in out:
                 out.execution_count = number
             if "text" in out:
-                out.text = _plain(out.text)
+                out.text = _plain(out.text, say)
             for kind, content in out.get("data", {}).items():
                 if isinstance(content, str) and kind.startswith("text/"):
-                    out.data[kind] = _plain(content)
+                    out.data[kind] = _plain(content, say)
             if "alt" in cell.metadata and "image/png" in out.get("data", {}):
                 out.metadata.setdefault("image/png", {}).setdefault(
                     "alt", cell.metadata.alt
@@ -160,10 +173,10 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, say: Words = ENGLISH) -> str:
     """Text without addresses in memory, folders of one machine, and pages too large to keep."""
     if len(text) > LARGEST:
-        return _LEFT_OUT
+        return f"<p><em>{say.catalogue.gettext(LEFT_OUT)}</em></p>"
     return _TEMPORARY.sub("work", _ADDRESS.sub("", text))
 
 

@@ -194,6 +194,7 @@ def _run(
                 ),
                 tracking_uri=tracking_uri,
                 where=where,
+                say=say,
             )
     except KeyboardInterrupt:
         stopped = say("Stopped. Nothing is lost: the same command goes on from here.")

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from campaigns.reports.content import Block, Report
-from campaigns.reports.marks import Mark, Span, bare, spans
+from campaigns.reports.marks import Mark, Span, bare, formula, spans
 
 _TAGS = {
     Mark.LOW: ("<sub>", "</sub>"),
@@ -48,6 +48,11 @@ def data_uri(content: bytes, kind: str) -> str:
 def marked_html(text: str) -> Markup:
     """Marked text as HTML."""
     return Markup("").join(_span_html(span) for span in spans(text))
+
+
+def formula_html(text: str) -> Markup:
+    """``SnO2`` with its number set low."""
+    return marked_html(formula(text))
 
 
 def _span_html(span: Span) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,13 +12,17 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from campaigns import predict
 from campaigns.campaign import Campaign
+from campaigns.cli.app import app
 from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.loop import run_campaign
 from campaigns.machinery import Machinery
 from campaigns.oracles.guard import Guard
 from campaigns.protocols import Candidate, Verdict
+from campaigns.tracking import Tracker
 from campaigns.view import CampaignView
 from materials.errors import InputError
 from tests.campaigns.fakes import SPEC, FakeOracle, FakePredictor, toy_config, toy_machinery
@@ -103,6 +108,23 @@ def test_in_pieces_by_whomever_it_comes_out_the_same(
     done = campaign(folder).run()
     assert done.status == "finished"
     same(done._view(), at_once)
+
+
+def test_begun_here_finished_by_the_command_looked_at_here(
+    tmp_path: Path, at_once: CampaignView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = toy_config(), tmp_path / "toy"
+    campaign(folder).run(rounds=1).propose()
+    monkeypatch.setattr(
+        "campaigns.session.machinery_of",
+        lambda *_, **__: nullcontext(toy_machinery(config)),
+    )
+    monkeypatch.setattr(Tracker, "sync", lambda *_, **__: None)
+    (tmp_path / "toy.yaml").write_text(SPEC)
+    command = ["campaign", "run", str(tmp_path / "toy.yaml"), "--folder", str(folder)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    same(Campaign.resume(folder)._view(), at_once)
 
 
 def test_rounds_are_counted_one_by_one(tmp_path: Path, at_once: CampaignView) -> None:
@@ -220,9 +242,6 @@ def test_people_are_handed_candidates_and_tell(tmp_path: Path) -> None:
         }
     )
     assert (len(told.taken), told.still_open) == (2, 2)
-    assert set(lab.verdicts()["oracle"] if "oracle" in lab.verdicts() else {"lab"}) == {
-        "lab"
-    }
     more = lab.propose(3)  # half is enough
     assert set(more["round"]) == {2}
     assert len(lab.waiting()) == 2 + 3
@@ -363,6 +382,7 @@ def test_a_notebook_sees_status_question_counts_and_the_best(done: Campaign) -> 
     assert html.count("<tr>") == len(best) + 1
     assert "finished" in repr(done)
     assert "\n" not in repr(done)
+    assert f"12 judged, {len(done.shortlist())} hit" in repr(done)
 
 
 def test_what_people_wrote_is_escaped(tmp_path: Path) -> None:
@@ -405,7 +425,7 @@ def test_pictures_are_listed_drawn_and_given_as_data(done: Campaign) -> None:
     figure = done.plot.discovery()
     assert figure.axes
     assert len(done.plot.discovery.data()) == len(done.plot.data("discovery")) > 0
-    with pytest.raises(AttributeError, match="no picture 'parto'.*Did you mean 'pareto'"):
+    with pytest.raises(AttributeError, match=r"no picture 'parto'.*Did you mean 'pareto'"):
         done.plot.parto()
 
 
@@ -527,3 +547,24 @@ def test_the_guard_is_the_oracles_own() -> None:
         r"function my_oracle sha256:[0-9a-f]{16}$", Function.of(my_oracle).fingerprint
     )
     assert Verdict("x").cost == 0.0
+
+
+# --- predictions
+
+
+def test_predictions_are_rows_of_whatever_was_given(
+    monkeypatch: pytest.MonkeyPatch, at_once: CampaignView
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "models.loading.load_predictor", lambda folder: asked.append(folder)
+    )
+    monkeypatch.setattr(
+        "models.measured.predictor.with_measured_gap", lambda _: FakePredictor()
+    )
+    crystal = at_once.structure(at_once.candidates["candidate_id"][0])
+    table = predict([crystal, "pyproject.toml", crystal.as_dict()])
+    assert table["name"].tolist() == ["crystal-0", "pyproject.toml", "crystal-2"]
+    assert table["error"].isna().tolist() == [True, False, True]
+    assert table["band_gap"][0] == table["band_gap"][2] > 0
+    assert len(asked) == 1

@@ -114,7 +114,8 @@ def test_whatever_is_told_each_row_counts_or_is_named(
     try:
         result = toy.tell(table)
     except InputError as error:
-        assert "results need a column" in str(error)
+        if "results need a column" not in str(error):
+            raise
         return
     verdicts = toy.verdicts()
     assert set(result.taken) == set(verdicts["candidate_id"])
@@ -248,7 +249,7 @@ def test_an_oracle_of_another_origin_is_not_asked_at_all(toy: Campaign) -> None:
     other = campaign(toy.folder, oracle=oracle)
     other._machinery = changed(other._machinery, origin="potential x")
     with pytest.raises(
-        InputError, match="so far are of PBE.*would give those of potential x"
+        InputError, match=r"so far are of PBE.*would give those of potential x"
     ):
         other.run()
     assert oracle.calls == []
@@ -322,7 +323,7 @@ def test_people_of_a_further_tier_are_told_by_name(tmp_path: Path) -> None:
     toy.propose()
     with pytest.raises(InputError, match="oracle='potential' or oracle='lab'"):
         toy.tell([{"candidate_id": asked, "band_gap": 1.2}])
-    with pytest.raises(InputError, match="'lob' is told nothing.*Did you mean 'lab'"):
+    with pytest.raises(InputError, match=r"'lob' is told nothing.*Did you mean 'lab'"):
         toy.tell([{"candidate_id": asked, "band_gap": 1.2}], oracle="lob")
     assert toy.tell([{"candidate_id": asked, "band_gap": 1.2}], oracle="lab").taken == (
         asked,

@@ -14,7 +14,8 @@ from campaigns.oracles.command import safe_name
 from campaigns.oracles.specs import WORKSHEET_COLUMNS, Quantity
 from campaigns.protocols import Candidate
 from campaigns.reports.files import write_whole
-from campaigns.reports.markup import formula_html
+from campaigns.reports.page import formula_html
+from campaigns.words import ENGLISH, Words
 from materials.errors import InputError
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
@@ -40,8 +41,11 @@ def write_worksheet(
     *,
     title: str = "worksheet",
     instructions: str = "",
+    say: Words = ENGLISH,
 ) -> Worksheet:
     """Write ``worksheet.csv``, ``worksheet.html`` and ``structures/*.cif`` into ``folder``.
+
+    The page is in the language of ``say``; the table, which is read again, always the same.
 
     Raises:
         InputError: nothing is asked, or a candidate twice.
@@ -59,7 +63,7 @@ def write_worksheet(
         for name, candidate in zip(names, asked, strict=True)
     ]
     rows = list(zip(asked, names, strict=True))
-    page = _page(rows, wanted, title, instructions)
+    page = _page(rows, wanted, title, instructions, say)
     table = _table(rows, wanted)
     return Worksheet(
         write_whole(folder / "worksheet.csv", table.encode("utf-8-sig")),
@@ -92,6 +96,7 @@ def _page(
     wanted: Sequence[Quantity],
     title: str,
     instructions: str,
+    say: Words,
 ) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -102,5 +107,5 @@ def _page(
     )
     environment.filters["formula"] = formula_html
     return environment.get_template("worksheet.html").render(
-        title=title, instructions=instructions, rows=rows, wanted=wanted
+        title=title, instructions=instructions, rows=rows, wanted=wanted, say=say
     )

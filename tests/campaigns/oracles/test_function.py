@@ -173,7 +173,7 @@ def test_where_it_was_not_given_the_way_is_told() -> None:
 
 @pytest.mark.parametrize("thing", [7, lambda s: {}, partial(lambda s: {})])
 def test_what_has_no_name_or_cannot_be_called_is_refused(thing: object) -> None:
-    with pytest.raises(InputError, match="expected a function|goes on record by its name"):
+    with pytest.raises(InputError, match=r"expected a function|goes on record by its name"):
         Function.of(thing)
 
 
@@ -210,6 +210,13 @@ def made(offset: float):
     return inner
 
 
+def defaulted(value: float):
+    def inner(structure, more: float = value) -> dict:
+        return {"band_gap": more}
+
+    return inner
+
+
 def test_the_same_function_has_the_same_fingerprint() -> None:
     assert fingerprint(plain) == fingerprint(plain)
     assert fingerprint(made(1.0)) == fingerprint(made(1.0))
@@ -220,6 +227,7 @@ def test_the_same_function_has_the_same_fingerprint() -> None:
 def test_others_have_others() -> None:
     some = [plain, shifted, made(1.0), made(2.0), Scale(1.0), Scale(2.0)]
     some += [partial(made(1.0), more=2.0), partial(made(1.0), more=3.0)]
+    some += [defaulted(1.0), defaulted(2.0)]
     assert len({fingerprint(function) for function in some}) == len(some)
 
 

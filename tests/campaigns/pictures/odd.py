@@ -89,14 +89,13 @@ def odd_views(draw: st.DrawFn) -> CampaignView:
 def all_views() -> dict[str, CampaignView]:
     """Views worth a look at every picture of."""
     whole = make_view()
+    incumbent = {"incumbent": "CdTe", "on": ["toxicity", "supply_risk"]}
     return {
         "empty": empty_view(),
         "one call": make_view(calls=1, status="running"),
         "whole": whole,
-        "confirmed": with_confirmations(whole, [1.31, None, 2.02]),
-        "incumbent": dataclasses.replace(
-            whole,
-            spec=dict(whole.spec)
-            | {"better_than": {"incumbent": "CdTe", "on": ["toxicity", "supply_risk"]}},
+        "full": dataclasses.replace(
+            with_confirmations(whole, [1.31, None, 2.02]),
+            spec=dict(whole.spec) | {"better_than": incumbent},
         ),
     }

@@ -77,7 +77,7 @@ def test_no_text_leaves_the_figure(name):
 
 
 @pytest.mark.parametrize("name", ["pareto", "ternary"])
-@pytest.mark.parametrize("view", ["whole", "confirmed"])
+@pytest.mark.parametrize("view", ["whole", "full"])
 def test_names_cover_neither_each_other_nor_more_than_paper(name, view):
     figure = drawn(name, view)
     boxes = [a.get_window_extent() for a in figure.findobj(Annotation) if a.get_text()]
@@ -94,7 +94,7 @@ def test_what_colour_tells_is_told_in_grey_too(name):
 
     Elements are not asked: any of them may meet, and their colours are those people know.
     """
-    for axes in drawn(name, "confirmed").axes:
+    for axes in drawn(name, "full").axes:
         handles, labels = axes.get_legend_handles_labels()
         looks = [
             (

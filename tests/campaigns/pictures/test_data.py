@@ -156,6 +156,10 @@ def test_gaps_say_where_they_are_from():
 def test_the_least_that_was_chosen_is_the_cutoff():
     frame = data("acquisition")
     assert (frame["cutoff"] == 0.8).all()
+    worth = VIEW.candidates.assign(acquisition=np.linspace(0.1, 0.9, len(VIEW.candidates)))
+    frame = data("acquisition", dataclasses.replace(VIEW, candidates=worth))
+    least = worth[worth["chosen"] & (worth["round"] == 2)]["acquisition"].min()
+    assert set(frame.loc[frame["round"] == 2, "cutoff"]) == {least}
     assert "candidates: 80, of which chosen: 40." in PICTURES["acquisition"].alt(VIEW, EN)
     nobody = dataclasses.replace(VIEW, candidates=VIEW.candidates.assign(chosen=False))
     assert data("acquisition", nobody)["cutoff"].isna().all()
@@ -238,6 +242,10 @@ def test_a_triangle_takes_what_its_corners_make():
     shares = of_elements.loc["Na2ZnS2", ["share_1", "share_2", "share_3"]]
     np.testing.assert_allclose(shares.to_numpy(dtype=float), [0.4, 0.2, 0.4])
     assert ternary.busiest_system(view) == ("Na", "S", "Zn")
+    beyond = small(formula=["MgS", "MgS3"], energy_above_hull=[0.0, 0.0])  # past a corner
+    beyond = dataclasses.replace(beyond, candidates=view.candidates)
+    inside = ternary.triangle_data(beyond, ("Mg2S", "MgS2", "O"))
+    assert inside["formula"].tolist() == ["MgS"]
     assert ternary.triangle(view, ("Na2S", "ZnS", "SnS2"), EN).axes
 
 

@@ -160,7 +160,7 @@ def no_hits():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("make", [empty_view, all_failed, no_hits])
-def test_a_campaign_without_hits_is_reported(make, tmp_path):
+def test_a_campaign_without_hits_is_reported(make, tmp_path, quick):
     written = write_report(make(), tmp_path, forms=(Form.HTML, Form.PDF))
     page = Page(written.html.read_text())
     assert "No candidate has met every target yet" in page.text

@@ -169,6 +169,18 @@ def test_what_nobody_knows_stays_english_and_says_so():
     assert words("ca").recorded("").language == "ca"
 
 
+def test_several_axes_are_told_apart():
+    said = PSEUDO.recorded(
+        "toxicity 0 against 0.601 0–1 (better); supply_risk 0.168 (82% of the mass) against "
+        "0.374 burden 0–1 (not better); cost unknown (data for 12% of the mass)"
+    )
+    assert said == (
+        "⟦⟦toxicity⟧ 0 against 0,601 0–1 (better)⟧; "
+        "⟦⟦supply risk⟧ ⟦0,168 (82\u00a0% of the mass)⟧ against 0,374 ⟦burden 0–1⟧ "
+        "(not better)⟧; ⟦⟦cost⟧ unknown (data for 12\u00a0% of the mass)⟧"
+    )
+
+
 def test_what_decided_is_said_by_kind_and_names_are_left():
     text = "training data mp train.parquet sha256:ab, corrected by 3 verdicts, CHGNet 0.3"
     assert PSEUDO.source(text) == (

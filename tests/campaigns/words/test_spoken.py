@@ -11,11 +11,14 @@ import matplotlib.pyplot as plt
 import pytest
 from babel.messages.pofile import read_po
 from matplotlib.text import Text
+from pymatgen.core import Lattice, Structure
 from rich.console import Console
 from typer.testing import CliRunner
 
 from campaigns.cli.app import app
 from campaigns.grids import grid_of
+from campaigns.oracles.inbox.worksheet import write_worksheet
+from campaigns.oracles.specs import Quantity
 from campaigns.pictures.registry import PICTURES
 from campaigns.progress import Live
 from campaigns.protocols import Candidate, Verdict
@@ -230,3 +233,19 @@ def test_progress_is_told_in_the_language():
     told = console.export_text()
     assert unsaid(told.replace("no such sentence here", "")) == []
     assert "⟦−0,012 eV/atom above hull⟧, ⟦gap 1,50 eV⟧, ⟦7 steps⟧, 1 min 1 s" in told
+
+
+def test_a_worksheet_is_written_in_the_language_and_its_table_is_not(tmp_path):
+    cell = Structure(Lattice.cubic(5.4), ["Zn", "S"], [[0, 0, 0], [0.25] * 3])
+    asked = [Candidate("ZnS-1", "ZnS", "zincblende", ("Zn", "S"), cell)]
+    wanted = [Quantity(name="band_gap", unit="eV", min=0.5, max=1.5)]
+    folders = [tmp_path / "en", tmp_path / "pseudo"]
+    english, told = (
+        write_worksheet(folder, asked, wanted, title="1", say=say)
+        for folder, say in zip(folders, (words("en"), PSEUDO), strict=True)
+    )
+    reader = Readable()
+    reader.feed(told.page.read_text(encoding="utf-8"))
+    assert unsaid(reader.text.replace("structures/", "")) == []
+    assert "0,5" in reader.text
+    assert told.table.read_bytes() == english.table.read_bytes()

@@ -57,7 +57,8 @@ def test_the_worksheet_holds_all_that_is_needed(tmp_path: Path) -> None:
         "Round 3",
         "At 300 K.",
         "by absorption",
-        "0.0 and 20.0",
+        "<td>0</td>",
+        "<td>20</td>",
         "Si-1",
         "structures/",
     ):
