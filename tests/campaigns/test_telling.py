@@ -59,7 +59,9 @@ def test_every_number_arrives_as_it_was_told(toy: Campaign) -> None:
         {"band_gap": 1.4, "energy_above_hull": 0.1 + 0.2, "hardness": 7, "seconds": 3.5},
         {"band_gap": np.float32(1.5), "energy_above_hull": np.float64(1e-7), "hardness": 8},
     ]
-    assert len(told(toy, rows, origin="PBE").taken) == 2
+    result = told(toy, rows, origin="PBE")
+    assert len(result.taken) == 2
+    assert result.problems.empty  # a number that is not there is no bad one
     verdicts = toy.verdicts()
     assert verdicts["energy_above_hull"].tolist() == [0.1 + 0.2, 1e-7]
     assert verdicts["band_gap"].tolist() == [1.4, float(np.float32(1.5))]
