@@ -98,7 +98,8 @@ def _print(trace: Trace, say: Words) -> None:
     grid.add_column(say("round"), no_wrap=True)
     grid.add_column("")
     identifiers = say.language == ENGLISH.language
-    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers)
+    word = max((len(w) for step in told.steps for w in step.stage.split()), default=0)
+    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers, min_width=word)
     for title in (say("found"), say("wanted"), say("by")):
         grid.add_column(title, overflow="fold")
     sources = list(dict.fromkeys(step.source for step in told.steps if step.source))
