@@ -19,6 +19,8 @@ from materials.errors import InputError
 if TYPE_CHECKING:
     from campaigns.trace import Trace
 
+_STAGE = 18
+"""Columns of a terminal for a stage in words, unless one of the words is longer."""
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "noted": ("·", "dim")}
 
 
@@ -98,10 +100,12 @@ def _print(trace: Trace, say: Words) -> None:
     grid.add_column(say("round"), no_wrap=True)
     grid.add_column("")
     identifiers = say.language == ENGLISH.language
-    word = max((len(w) for step in told.steps for w in step.stage.split()), default=0)
-    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers, min_width=word)
-    for title in (say("found"), say("wanted"), say("by")):
+    longest = max((len(w) for step in told.steps for w in step.stage.split()), default=0)
+    width = None if identifiers else max(longest, _STAGE)
+    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers, width=width)
+    for title in (say("found"), say("wanted")):
         grid.add_column(title, overflow="fold")
+    grid.add_column(say("by"), no_wrap=True)
     sources = list(dict.fromkeys(step.source for step in told.steps if step.source))
     for step in told.steps:
         by = f"[{sources.index(step.source) + 1}]" if step.source else ""
