@@ -94,11 +94,18 @@ def _print(trace: Trace, say: Words) -> None:
 
     out, told = show.console(), in_words(trace, say)
     out.print(Text.assemble((told.candidate_id, "bold"), f": {told.fate}"))
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    identifiers = say.language == ENGLISH.language
+    padding = (0, 1) if identifiers else (0, 1, 0, 0)  # long words need the room
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     grid.add_column(say("round"), no_wrap=True)
     grid.add_column("")
-    identifiers = say.language == ENGLISH.language
-    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers)
+    names = [word for step in told.steps for word in step.stage.split()]
+    grid.add_column(  # as wide as its longest word, so that none is broken
+        say("stage"),
+        overflow="fold",
+        no_wrap=identifiers,
+        width=None if identifiers else max(map(len, [say("stage"), *names])),
+    )
     for title in (say("found"), say("wanted"), say("by")):
         grid.add_column(title, overflow="fold")
     sources = list(dict.fromkeys(step.source for step in told.steps if step.source))
