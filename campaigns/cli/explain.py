@@ -96,10 +96,11 @@ def _print(trace: Trace, say: Words) -> None:
 
     out, told = show.console(), in_words(trace, say)
     out.print(Text.assemble((told.candidate_id, "bold"), f": {told.fate}"))
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    identifiers = say.language == ENGLISH.language
+    padding = (0, 1) if identifiers else (0, 1, 0, 0)  # long words need the room
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     grid.add_column(say("round"), no_wrap=True)
     grid.add_column("")
-    identifiers = say.language == ENGLISH.language
     longest = max((len(w) for step in told.steps for w in step.stage.split()), default=0)
     width = None if identifiers else max(longest, _STAGE)
     grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers, width=width)
