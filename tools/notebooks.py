@@ -238,7 +238,7 @@ def _agree(then: str, now: str, tolerance: Mapping[str, float]) -> bool:
     digits = min(_digits(then), _digits(now))
     if not tolerance and digits == 0:
         return value(then) == value(now)
-    unit = 0.0 if digits == 0 else 10.0**-digits
+    unit = 0.0 if digits == 0 else float(f"1e-{digits}")
     width = tolerance.get("absolute", ABSOLUTE)
     width += tolerance.get("relative", RELATIVE) * abs(value(then))
     return abs(value(now) - value(then)) <= max(width, unit) * (1 + 1e-9)
