@@ -135,6 +135,7 @@ def quiet() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]),
         "PYTHONWARNINGS": "ignore",
+        "OMP_NUM_THREADS": "1",  # two run at a time; sums do not depend on the number of cores
         "TQDM_DISABLE": "1",
         "LANGUAGE": "en",
     }
