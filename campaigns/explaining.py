@@ -25,6 +25,8 @@ class Explanation:
 
     traces: tuple[Trace, ...]
     say: Words
+    failures: str = ""
+    """Why evaluations failed, where many did."""
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self.traces)
@@ -57,7 +59,8 @@ class Explanation:
     def __str__(self) -> str:
         """The first whole, the others in a line each."""
         if not self.traces:
-            return self.say("Nothing is on the shortlist yet.")
+            nothing = self.say("Nothing is on the shortlist yet.")
+            return f"{nothing} {self.failures}".rstrip()
         first, *others = self._told()
         if not others:
             return self._text(first)

@@ -101,7 +101,7 @@ class Held:
             InputError: the campaign never saw it; names what is near.
         """
         if candidate is None:
-            return Explanation(self._view().traces, self.say)
+            return Explanation(self._view().traces, self.say, self._standing().failures())
         ledger = self.place.open_existing()
         try:
             traces = explain(ledger, candidate)

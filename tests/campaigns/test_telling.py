@@ -175,7 +175,7 @@ def _parts(formula: str) -> list[str]:
 def test_a_formula_of_two_open_candidates_is_no_name(
     toy: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.telling._reduced", lambda formula: "AB")
+    monkeypatch.setattr("campaigns.told_rows._reduced", lambda formula: "AB")
     from dataclasses import replace as changed
 
     from campaigns import telling
