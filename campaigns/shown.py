@@ -6,6 +6,7 @@ dark; no scripts; everything that comes from people or files is escaped.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -206,13 +207,21 @@ class Told:
                 ),
                 "column": [problem.field for problem in self.result.problems],
                 "value": [problem.value for problem in self.result.problems],
-                "reason": [problem.reason for problem in self.result.problems],
+                "reason": list(map(self._reason, self.result.problems)),
             }
         )
 
     def _label(self, problem: Problem) -> object:
         """Of the row, as the table has it; None for the table as a whole."""
         return self.labels[problem.row - 1] if problem.row else None
+
+    def _reason(self, problem: Problem) -> str:
+        """Why, in the language, another row by its label."""
+
+        def labelled(found: re.Match[str]) -> str:
+            return f"row {self.labels[int(found[1]) - 1]} says"
+
+        return self.say.recorded(re.sub(r"^row (\d+) says", labelled, problem.reason))
 
     def __str__(self) -> str:
         say, lines = self.say, [self._counts()]
@@ -221,7 +230,7 @@ class Told:
             where = say("table") if label is None else say("row {n}", n=str(label))
             what = f", {problem.field}" if problem.field else ""
             value = f" '{problem.value:.60}'" if problem.value else ""
-            told = f"{where}{what}{value}: {say.recorded(problem.reason)}"
+            told = f"{where}{what}{value}: {self._reason(problem)}"
             lines.append(say("not taken: {what}", what=told))
         if self.unused:
             columns = ", ".join(self.unused)

@@ -135,7 +135,9 @@ def _of_function(function: Any, seen: set[int], home: str) -> Iterator[str]:
     wrapped = getattr(function, "__wrapped__", None)
     yield from _parts([function.__defaults__, function.__kwdefaults__, wrapped], seen, home)
     named = {name: function.__globals__.get(name, _MISSING) for name in _names(code)}
-    named |= dict(zip(code.co_freevars, map(_content, function.__closure__ or ())))
+    named |= dict(
+        zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True)
+    )
     for name, value in sorted(named.items()):
         own = getattr(value, "__module__", None) == function.__module__
         if own or _counts(value):
