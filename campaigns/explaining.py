@@ -12,8 +12,9 @@ from campaigns.trace import Trace, in_words
 from campaigns.words import Words
 
 if TYPE_CHECKING:
-    from campaigns.view import CampaignView
     import pandas as pd
+
+    from campaigns.view import CampaignView
 
 _COLUMNS = ("candidate_id", "round", "stage", "outcome", "found", "wanted", "source")
 _SHOWN = 16

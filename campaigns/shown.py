@@ -56,7 +56,7 @@ class Standing:
         calls = say.several("{n} oracle evaluation", "{n} oracle evaluations", n_calls)
         parts = [done, calls]
         if n_failed := len(self._reasons()):
-            parts.append(say.several("{n} of them failed", "{n} of them failed", n_failed))
+            parts.append(say.several("{n} failure", "{n} failures", n_failed))
         return ", ".join([*parts, say.several("{n} hit", "{n} hits", n_hits)])
 
     def failures(self) -> str:

@@ -205,7 +205,8 @@ def _is_crystal(thing: Any) -> bool:
 
 def _is_no_collection(thing: Any) -> bool:
     """Whether a thing that can be iterated holds no crystals: numbers, a site."""
-    return hasattr(thing, "specie") or getattr(thing, "dtype", object) != object
+    numbers = hasattr(thing, "dtype") and not getattr(thing.dtype, "hasobject", False)
+    return numbers or hasattr(thing, "specie")
 
 
 def _is_empty(value: Any) -> bool:

@@ -238,6 +238,7 @@ ANSWERS = (
     noted("row {label} says that it failed; neither is taken until one is gone"),
     noted("row {label} says '{text}'; neither is taken until one is gone"),
     noted("earlier it was {text}; give replace=True to take the new one"),
+    noted("earlier it was another; give replace=True to take the new one"),
     noted("earlier it had values; give replace=True to take the new one"),
     noted("earlier it had 'failed: {text}'; give replace=True to take the new one"),
     noted("oracle '{text}' has judged it, and that stays"),
