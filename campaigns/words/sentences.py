@@ -51,7 +51,6 @@ FILTERS = (
     noted("{formula} is open"),
     noted("no verdict that settles the formula"),
     noted("verdicts on {formula} suffice"),
-    noted("table {file}, row {n}"),
     noted("{identifier} at another volume"),
     noted("equals none of {n}"),
     noted("not proposed before"),
@@ -125,7 +124,7 @@ FAILURES = (
     noted("the worker process ended with status {n}"),
     noted("lost its worker {n} times, most lately: {why}"),
     noted(
-        "its energy above hull is of {origin}, those of this campaign are of {other}; they "
+        "its energy above hull is of {text}, those of this campaign are of {origin}; they "
         "are not compared"
     ),
 )
@@ -247,10 +246,6 @@ ANSWERS = (
     noted("it is a text, expected a Structure"),
     noted("it is no crystal, expected a Structure"),
     noted("would be a property of its own.{near}"),
-    noted(
-        "its energy above hull is of {text}, those of this campaign are of {origin}; they "
-        "are not compared"
-    ),
     noted("{why}. If it is of the same method, say so: {command}"),
     noted(
         "{why}. If those are of it too, tell them again with origin='{text}' and replace=True"

@@ -181,7 +181,7 @@ def test_a_crystal_table_as_a_frame_needs_no_provenance() -> None:
 
 @pytest.mark.parametrize("text", [SALT.to(fmt="cif"), "a" * 5000])
 def test_a_text_in_the_place_of_a_path_is_told_so(text: str) -> None:
-    with pytest.raises(InputError, match="is the text of a file|is no path"):
+    with pytest.raises(InputError, match=r"is the text of a file|is no path"):
         crystals_of(text)
 
 
