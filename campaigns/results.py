@@ -141,6 +141,8 @@ def _verdict_rows(
             "hit": judgement.hit(config),
             "standing": judgement.standing(config),
             "cost": judgement.cost,
+            "oracle": judgement.first.oracle or config.oracle.name,
+            "origin": judgement.first.origin,
             "score": np.nan if worth is None else float(np.exp(worth)),
         }
         for name in VERDICT_COLUMNS:
