@@ -305,7 +305,7 @@ def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None
 
 def _shortlist(view: CampaignView, say: Words) -> Table:
     """The best hits, what further oracles made of them in the last column, if there were."""
-    tiers = not view.confirmations.empty
+    tiers = bool(view.spec.get("tiers"))
     titles = [
         say("formula"),
         say("prototype"),
