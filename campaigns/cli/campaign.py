@@ -316,7 +316,7 @@ class Layout(Enum):
 
 def _shortlist(view: CampaignView, say: Words, layout: Layout) -> Table:
     """The best hits, what further oracles made of them in the last column, if there were."""
-    tiers = not view.confirmations.empty
+    tiers = bool(view.spec.get("tiers"))
     titles = [
         *_named(say("formula"), say("prototype"), layout),
         show.titled(say("above hull"), "eV/atom"),

@@ -16,6 +16,7 @@ NAMES: Mapping[str, str] = {
     "failed": noted("the call failed"),
     "nothing on targets": noted("nothing on targets"),
     "not asked": noted("not asked"),
+    "asked": noted("asked, no answer yet"),
     # Stages of a decision trace, filters among them.
     "proposal": noted("proposal"),
     "distinct_elements": noted("distinct elements"),
