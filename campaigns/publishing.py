@@ -208,7 +208,8 @@ class _Copy:
             self.told = problem
             self.tell(
                 self.say(
-                    "{problem}\nThe campaign goes on; MLflow stays behind until that is mended.",
+                    "{problem}\n"
+                    "The campaign goes on; MLflow stays behind until that is mended.",
                     problem=problem,
                 )
             )
