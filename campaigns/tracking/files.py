@@ -120,12 +120,12 @@ def _write_crystals(folder: Path, view: CampaignView) -> None:
     folder.mkdir()
     for row in view.shortlist.itertuples():
         name = (
-            _safe(f"{row.formula}_{row.candidate_id}") + ".cif"
+            safe_name(f"{row.formula}_{row.candidate_id}") + ".cif"
         )  # ranks change, ids do not
         (folder / name).write_text(cif(view.structure(row.candidate_id)), encoding="utf-8")
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """The name as a file's, still unlike every other: ids of a pool may be anything."""
     plain = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)[:120]
     if plain == name and not plain.startswith("."):
