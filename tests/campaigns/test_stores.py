@@ -105,9 +105,9 @@ def test_whatever_is_raised_is_one_error_for_people(error):
 
 
 def test_an_empty_address_is_not_taken_for_none():
-    for given in ("", " "):
+    for empty in ("", " "):
         with pytest.raises(TrackingError, match="is empty"):
-            model_store(given)
+            model_store(empty)
 
 
 def test_a_deleted_experiment_is_said_to_be(tmp_path):

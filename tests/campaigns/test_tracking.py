@@ -84,6 +84,13 @@ def undisturbed(empty_database, tmp_path_factory) -> list[dict[str, Any]]:
     return picture(tracker)
 
 
+@pytest.fixture(scope="module")
+def two_rounds(empty_database, tmp_path_factory) -> list[dict[str, Any]]:
+    tracker = fresh(empty_database, tmp_path_factory.mktemp("two_rounds"))
+    tracker.sync(make_view(calls=16))
+    return picture(tracker)
+
+
 def test_a_campaign_is_a_run_and_its_rounds_are_runs_inside(undisturbed):
     assert [run["name"] for run in undisturbed] == [
         *(f"round {number}" for number in range(1, 6)),
@@ -147,8 +154,8 @@ def test_an_open_round_is_not_told_as_if_it_were_over(tracker):
     assert runs[-1]["status"] == "RUNNING"
 
 
-@pytest.mark.parametrize("cut", [0, 1, 4, 12, 33, 37])
-def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut):
+@pytest.mark.parametrize("cut", [0, 1, 4, 9, 17, 20])
+def test_cut_off_anywhere_it_is_completed(tracker, two_rounds, monkeypatch, cut):
     """The connection is lost at the ``cut``-th write, and for good."""
     from mlflow.tracking import MlflowClient
 
@@ -170,13 +177,13 @@ def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut
         with pytest.raises(
             TrackingError, match=r"No space left on device.*safe in its ledger"
         ):
-            tracker.sync(make_view())
-    tracker.sync(make_view())
-    assert picture(tracker) == undisturbed
+            tracker.sync(make_view(calls=16))
+    tracker.sync(make_view(calls=16))
+    assert picture(tracker) == two_rounds
 
 
 def test_a_round_cut_off_between_its_numbers_and_its_tables_is_completed(
-    tracker, undisturbed, monkeypatch
+    tracker, two_rounds, monkeypatch
 ):
     from mlflow.tracking import MlflowClient
 
@@ -186,13 +193,13 @@ def test_a_round_cut_off_between_its_numbers_and_its_tables_is_completed(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_artifacts", refuse)
         with pytest.raises(TrackingError):
-            tracker.sync(make_view())
+            tracker.sync(make_view(calls=16))
     half = picture(tracker)[0]
     assert half["status"] == "RUNNING"
     assert half["metrics"]
     assert not half["files"]
-    tracker.sync(make_view())
-    assert picture(tracker) == undisturbed
+    tracker.sync(make_view(calls=16))
+    assert picture(tracker) == two_rounds
 
 
 def at(minute: int) -> tuple[str, int]:
