@@ -42,6 +42,7 @@ CLOSED_TAG = "galena.closed"
 STATUS_TAG = "galena.status"
 PARENT_TAG = "mlflow.parentRunId"
 NOTE_TAG = "mlflow.note.content"
+_NOTE_LENGTH = 8000  # the longest that MLflow keeps
 _PLAIN_ID = re.compile(r"[\w.-]+")
 _REGISTERED = re.compile(r"models:/(?P<name>[^/]+)/(?P<version>\d+)")
 _NO_SOURCES: Mapping[str, str] = MappingProxyType({})
@@ -167,7 +168,10 @@ def _log_parent(
     ]
     if params:
         client.log_batch(run_id, params=params)
-    _set_tags(client, parent, tags_of(view) | {NOTE_TAG: markdown_summary(view, say)})
+    note = markdown_summary(view, say)
+    if len(note) > _NOTE_LENGTH:
+        note = f"{note[: _NOTE_LENGTH - 1]}…"
+    _set_tags(client, parent, tags_of(view) | {NOTE_TAG: note})
     closed = view.closed_rounds()
     calls = closed["n_evaluated"].astype(float).cumsum()
     logged = {

@@ -285,6 +285,16 @@ def test_a_campaign_that_has_only_begun_is_there(tracker):
     assert not run["metrics"]
 
 
+def test_a_question_of_many_pages_is_cut_where_mlflow_would(tracker):
+    view = dataclasses.replace(
+        empty_view(), spec={**SPEC, "description": "Why so? " * 4000}
+    )
+    tracker.sync(view)
+    note = picture(tracker)[0]["tags"]["mlflow.note.content"]
+    assert len(note) == 8000
+    assert note.endswith("…")
+
+
 def test_the_report_is_kept_with_the_run(tracker, tmp_path):
     folder = tmp_path / "report"
     folder.mkdir()
