@@ -191,6 +191,13 @@ class Ledger:
         rows = self._db.execute("SELECT round, summary, closed FROM rounds ORDER BY round")
         return [(n, json.loads(summary), closed is not None) for n, summary, closed in rows]
 
+    def closing_times(self) -> dict[int, str]:
+        """When each closed round was closed, ISO 8601."""
+        rows = self._db.execute(
+            "SELECT round, closed FROM rounds WHERE closed IS NOT NULL ORDER BY round"
+        )
+        return dict(rows.fetchall())
+
     def asks(self, *, named: str | None = None) -> Iterator[tuple[int, int, Ask]]:
         """Every proposal: round, position, what became of it.
 
