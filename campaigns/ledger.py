@@ -183,6 +183,11 @@ class Ledger:
         rows = self._db.execute("SELECT round, summary, closed FROM rounds ORDER BY round")
         return [(n, json.loads(summary), closed is not None) for n, summary, closed in rows]
 
+    def last_closed(self) -> str:
+        """When a round was closed last, ISO 8601; empty where none was."""
+        (when,) = self._db.execute("SELECT MAX(closed) FROM rounds").fetchone()
+        return str(when or "")
+
     def asks(self, *, named: str | None = None) -> Iterator[tuple[int, int, Ask]]:
         """Every proposal: round, position, what became of it.
 
