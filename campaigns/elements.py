@@ -16,9 +16,9 @@ SYMBOLS = tuple(chemical_symbols[1:])
 
 def _element(symbol: str) -> str:
     if symbol not in SYMBOLS:
-        raise ValueError(
-            f"'{symbol}' is not an element symbol.{did_you_mean(symbol, SYMBOLS)}"
-        )
+        written = symbol.capitalize()  # zn, ZN
+        near = did_you_mean(written if written in SYMBOLS else symbol, SYMBOLS)
+        raise ValueError(f"'{symbol}' is not an element symbol.{near}")
     return symbol
 
 

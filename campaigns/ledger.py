@@ -178,15 +178,25 @@ class Ledger:
                 (json.dumps(summary), when, number),
             )
 
+    def put_summary(self, number: int, summary: dict[str, float]) -> None:
+        """Give a round other figures; whether it is closed stays as it is."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE rounds SET summary = ? WHERE round = ?",
+                (json.dumps(summary), number),
+            )
+
     def rounds(self) -> list[tuple[int, dict[str, float], bool]]:
         """Number, figures and whether closed, of every round proposed so far."""
         rows = self._db.execute("SELECT round, summary, closed FROM rounds ORDER BY round")
         return [(n, json.loads(summary), closed is not None) for n, summary, closed in rows]
 
-    def last_closed(self) -> str:
-        """When a round was closed last, ISO 8601; empty where none was."""
-        (when,) = self._db.execute("SELECT MAX(closed) FROM rounds").fetchone()
-        return str(when or "")
+    def closing_times(self) -> dict[int, str]:
+        """When each closed round was closed, ISO 8601."""
+        rows = self._db.execute(
+            "SELECT round, closed FROM rounds WHERE closed IS NOT NULL ORDER BY round"
+        )
+        return dict(rows.fetchall())
 
     def asks(self, *, named: str | None = None) -> Iterator[tuple[int, int, Ask]]:
         """Every proposal: round, position, what became of it.

@@ -6,6 +6,7 @@ for the next time; only at the end is it waited for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ PATIENCE = 120.0
 """s that a finished campaign waits for a store that does not answer."""
 PAUSE = 3.0
 """s between two tries."""
+_LANGUAGE = "language"
+"""What the ledger keeps the campaign's language under."""
+_OF_PAGE = re.compile(r'<html lang="(\w+)"')
 
 
 def publisher(
@@ -36,15 +40,24 @@ def publisher(
     """Brings report and MLflow up to date; a campaign does not die of either.
 
     ``store`` is MLflow's; None for a campaign that is not to be seen there.
-    ``tell`` gets what could not be done, in words for people, and that MLflow is back.
+    ``tell`` gets what could not be done, in words for people, and that MLflow is back. The
+    language is the campaign's from now on.
+
+    Raises:
+        TrackingError: ``store`` is no address of a store, so that the campaign need not begin.
     """
     from campaigns.reports import write_report
+    from campaigns.tracking.store import check_store
+
+    if store is not None:
+        check_store(store)
 
     say = say or words()
     copy = None if store is None else _Copy(place, store, tell, say)
 
     def publish(view: CampaignView) -> None:
         try:
+            keep_language(place, say)
             write_report(view, place.report, say)
         except GalenaError as error:
             tell(say("{problem}\nThe campaign goes on.", problem=str(error)))
@@ -59,7 +72,7 @@ def sync(
 ) -> Tracked:
     """Bring MLflow to the state of a campaign, with the report that is in its folder.
 
-    ``say`` is the language of the description, the environment's if none is given.
+    ``say`` is the language of the description, the campaign's own if none is given.
 
     Raises:
         AwayError: the store does not answer.
@@ -70,12 +83,48 @@ def sync(
     ledger = place.open_existing()
     try:
         sources = ledger.sources(len(view.rounds))
+        closed = ledger.closing_times()
         campaign_id = str(ledger.get("campaign_id"))
     finally:
         ledger.close()
     return Tracker(store, EXPERIMENT).sync(
-        view, campaign_id=campaign_id, report_folder=place.report, sources=sources, say=say
+        view,
+        campaign_id=campaign_id,
+        report_folder=place.report,
+        sources=sources,
+        closed=closed,
+        say=say or own_words(place),
     )
+
+
+def own_words(place: CampaignFolder) -> Words:
+    """The campaign's language: as on record, or of its report, or else the environment's."""
+    ledger = place.open_existing()
+    try:
+        recorded = ledger.get(_LANGUAGE)
+    finally:
+        ledger.close()
+    return words(recorded or report_language(place))
+
+
+def report_language(place: CampaignFolder) -> str | None:
+    """The language that the report in the folder is written in; None if there is none."""
+    try:
+        with (place.report / "report.html").open(encoding="utf-8") as page:
+            found = _OF_PAGE.search(page.read(2000))
+    except OSError:
+        return None
+    return found[1] if found else None
+
+
+def keep_language(place: CampaignFolder, say: Words) -> None:
+    """Put on record what language the campaign speaks, where that is new."""
+    ledger = place.open_existing()
+    try:
+        if ledger.get(_LANGUAGE) != say.language:
+            ledger.put(_LANGUAGE, say.language)
+    finally:
+        ledger.close()
 
 
 def wait_for(call: Callable[[], Tracked], *, seconds: float) -> Tracked:
@@ -116,11 +165,11 @@ class _Copy:
         try:
             self._sync(view)
         except AwayError as error:
-            self._warn("away", str(error))
+            self._away(str(error))
             if view.status == "finished":
                 self._wait(view)
         except GalenaError as error:
-            self._warn(str(error), str(error))
+            self._refused(str(error))
             if view.status == "finished":
                 self.tell(self._later())
         else:
@@ -143,12 +192,24 @@ class _Copy:
         else:
             self._back()
 
-    def _warn(self, trouble: str, problem: str) -> None:
-        if trouble != self.told:
-            self.told = trouble
+    def _away(self, problem: str) -> None:
+        if self.told != "away":
+            self.told = "away"
             self.tell(
                 self.say(
                     "{problem}\nThe campaign goes on; MLflow is brought up to date later.",
+                    problem=problem,
+                )
+            )
+
+    def _refused(self, problem: str) -> None:
+        """What no waiting mends."""
+        if problem != self.told:
+            self.told = problem
+            self.tell(
+                self.say(
+                    "{problem}\n"
+                    "The campaign goes on; MLflow stays behind until that is mended.",
                     problem=problem,
                 )
             )

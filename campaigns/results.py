@@ -83,7 +83,7 @@ def read_view(ledger: Ledger) -> CampaignView:
         n_waiting=ledger.get("waiting") or 0,
         started=ledger.get("started") or "",
         finished=ledger.get("finished") or "",
-        latest=ledger.last_closed(),
+        latest=max(ledger.closing_times().values(), default=""),
         sources=ledger.sources(max((n for n, _, _ in ledger.rounds()), default=0)),
         load_structure=_loader(candidates, relaxed),
         traces=tuple(teller.traces(shortlisted, list(ranks))),
@@ -150,6 +150,8 @@ def _verdict_rows(
             "hit": judgement.hit(config),
             "standing": standing,
             "cost": judgement.cost,
+            "oracle": judgement.first.oracle or config.oracle.name,
+            "origin": judgement.first.origin,
             "score": np.nan if worth is None else float(np.exp(worth)),
         }
         for name in VERDICT_COLUMNS:

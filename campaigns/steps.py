@@ -8,6 +8,7 @@ from enum import Enum
 from campaigns.config import CampaignConfig, GapWindow, OracleConfig, Targets
 from campaigns.judgements import outside
 from campaigns.oracles.specs import DftSpec
+from campaigns.origins import TOLD
 from campaigns.protocols import Verdict
 from campaigns.view import decomposition_text
 
@@ -49,7 +50,9 @@ def first_steps(
     origin = v.origin or potential
     stage, force = spec.name, ""
     told = "answered"
-    if isinstance(spec, OracleConfig):
+    if v.oracle == TOLD:
+        stage, predictor = TOLD, ""  # no program found it
+    elif isinstance(spec, OracleConfig):
         stage, force = "relaxation", f"force below {spec.relaxation.max_force:g} eV/Å"
         told = f"{v.n_steps} steps, {'converged' if v.converged else 'not converged'}"
     if v.error is not None:

@@ -41,8 +41,12 @@ def new(
         typer.Option(help="A material in use that candidates must beat: CdTe, CIGS, GaAs."),
     ] = None,
     on: Annotated[
-        str, typer.Option(help="Axes of sustainability on which they must beat it.")
-    ] = "toxicity,supply_risk",
+        str | None,
+        typer.Option(
+            help="Axes of sustainability on which they must beat it; toxicity,supply_risk if "
+            "not given."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file; NAME.yaml if not given."),
@@ -64,6 +68,14 @@ def new(
     from campaigns.config import CampaignConfig
 
     say = words(lang)
+    if on is not None and better_than is None:
+        raise InputError(
+            say(
+                "{option} says on what candidates must beat a material; name it with {other}",
+                option="--on",
+                other="--better-than",
+            )
+        )
     path = output or Path(f"{name}.yaml")
     wish = Wish(
         name=name,
@@ -72,10 +84,19 @@ def new(
         gap=_window(gap, say),
         hull=hull,
         incumbent=better_than,
-        axes=_listed(on),
+        axes=_listed(on or "toxicity,supply_risk"),
     )
     text = "\n".join(_lines(wish, path, say)) + "\n"
     config = CampaignConfig.parse(text, name=str(path))
+    _write(path, text, say)
+    for warning in _warnings(config, say):
+        show.warn(say("Warning: {message}", message=warning))
+    for line in _told(config, path, say):
+        show.console().print(line, soft_wrap=True, highlight=False)
+
+
+def _write(path: Path, text: str, say: Words) -> None:
+    """Make the file; raises :class:`InputError` where it cannot be made."""
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
@@ -91,8 +112,14 @@ def new(
         raise InputError(
             say("{folder}: there is no such folder; make it first", folder=path.parent)
         ) from None
-    for line in _told(config, path, say):
-        show.console().print(line, soft_wrap=True, highlight=False)
+    except OSError as error:  # no permission, a file in the folder's place, a full disk
+        raise InputError(
+            say(
+                "{file} cannot be written: {reason}",
+                file=path,
+                reason=error.strerror or type(error).__name__,
+            )
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,14 +212,35 @@ def _lines(wish: Wish, path: Path, say: Words) -> Iterator[str]:
     yield "seed: 1"
 
 
+def _warnings(config: CampaignConfig, say: Words) -> Iterator[str]:
+    """What is no error, and will hardly lead to a hit."""
+    from materials.screens.validity import OxidationStates, oxidation_states
+
+    allowed = config.elements.allowed
+    if len(allowed) == 1:
+        yield say(
+            "with {symbol} alone, only the pure element can be proposed; few elements have a "
+            "gap.",
+            symbol=allowed[0],
+        )
+    inert = [s for s in allowed if not oxidation_states(s, OxidationStates.COMMON)]
+    if inert:
+        yield say(
+            "no usual oxidation states are known of {symbols}; compounds with them are turned "
+            "down.",
+            symbols=", ".join(inert),
+        )
+
+
 def _told(config: CampaignConfig, path: Path, say: Words) -> Iterator[str]:
     """What there is now, what it may cost, and what to do next."""
     from campaigns.oracles.shipped import Coverage, shipped_records
 
-    yield say(
-        "{file} is written: {elements} elements, at most {calls} relaxations.",
+    yield say.several(
+        "{file} is written: {n} element, at most {calls} relaxations.",
+        "{file} is written: {n} elements, at most {calls} relaxations.",
+        len(config.elements.allowed),
         file=path,
-        elements=len(config.elements.allowed),
         calls=config.rounds * config.batch_size,
     )
     missing = Coverage.of(shipped_records()).missing(config.elements.allowed)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import show
-from campaigns.tracking.store import default_store, is_server, shown
+from campaigns.tracking.store import default_store, is_server, model_store
 
 
 def ui(
@@ -52,11 +52,12 @@ def ui(
         ui_environment,
     )
 
-    store = tracking_uri or default_store(folder / "any")
+    store = default_store(folder / "any")
+    if tracking_uri is not None:
+        store = model_store(tracking_uri)
     if is_server(store):
         page = first_page(store, store, EXPERIMENT)
-        told = page.replace(store.rstrip("/"), shown(store.rstrip("/")))
-        show.console().print(f"MLflow: {told}", soft_wrap=True, highlight=False)
+        show.console().print(f"MLflow: {page}", soft_wrap=True, highlight=False)
         if open_page:
             typer.launch(page)
         return

@@ -110,7 +110,11 @@ class Address:
 
 
 def masked(url: str) -> str:
-    """A URL for people: its password, wherever it stands, is ``***``; never raises."""
+    """A URL for people: its password, wherever it stands, is ``***``; never raises.
+
+    So is a user's name without a password, but for a database that has users: elsewhere it is
+    a token.
+    """
     try:
         parsed = _url(url)
     except InputError:
@@ -119,8 +123,15 @@ def masked(url: str) -> str:
         name: "***" if _SECRET.search(name) else value
         for name, value in parsed.query.items()
     }
-    shown = parsed.set(query=query).render_as_string(hide_password=True)
+    user = "***" if _token(parsed) else parsed.username
+    shown = parsed.set(username=user, query=query).render_as_string(hide_password=True)
     return shown.replace("%2A%2A%2A", "***")
+
+
+def _token(url: URL) -> str | None:
+    """A user's name that must be a secret, since it has no password."""
+    users = url.drivername.partition("+")[0] in ("postgres", "postgresql")
+    return None if users or url.password is not None else url.username
 
 
 @dataclass(frozen=True)
@@ -220,7 +231,7 @@ def _passwords(url: str) -> list[str]:
     except InputError:
         found += [value for _, value in _IN_FRONT.findall(url)]
     else:
-        found.append(parsed.password and str(parsed.password))
+        found += [parsed.password and str(parsed.password), _token(parsed)]
         for name, value in parsed.query.items():
             if _SECRET.search(name):
                 found += [value] if isinstance(value, str) else value

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
         free_port,
         is_loopback,
         open_when_ready,
+        run_page,
         ui_command,
         ui_environment,
     )
     from campaigns.tracking.store import (
         AwayError,
         TrackingError,
+        check_store,
         database_path,
         default_store,
         model_store,
@@ -46,12 +48,12 @@ _HOMES = {
     "resolve": ("LocalModel", "local_model"),
     "runs": ("KIND_TAG", "PARENT_TAG", "ROUND_TAG", "Tracked", "Tracker"),
     "server": (
-        *("first_page", "free_port", "is_loopback", "open_when_ready"),
+        *("first_page", "free_port", "is_loopback", "open_when_ready", "run_page"),
         *("ui_command", "ui_environment"),
     ),
     "store": (
         *("AwayError", "TrackingError", "database_path", "default_store", "model_store"),
-        "shown",
+        *("check_store", "shown"),
     ),
 }
 
@@ -65,6 +67,7 @@ __all__ = [
     "Tracked",
     "Tracker",
     "TrackingError",
+    "check_store",
     "database_path",
     "default_store",
     "describe_model",
@@ -78,6 +81,7 @@ __all__ = [
     "open_when_ready",
     "register_model",
     "round_metrics",
+    "run_page",
     "shown",
     "ui_command",
     "ui_environment",

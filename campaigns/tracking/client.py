@@ -12,11 +12,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import EACCES
 from typing import TYPE_CHECKING
 
 from campaigns.tracking.moved import follow_artifacts
 from campaigns.tracking.store import (
     AwayError,
+    LoginError,
     TrackingError,
     artifact_folder,
     database_path,
@@ -26,7 +28,7 @@ from campaigns.tracking.store import (
     scrubbed,
     shown,
 )
-from materials.errors import MissingExtraError
+from materials.errors import GalenaError, MissingExtraError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -49,17 +51,25 @@ _CAUSE = re.compile(
 )
 
 
+_NO_MLFLOW = re.compile(
+    r"not in a valid JSON format|failed with error code (?:404|405|30\d) "
+    r"|^[A-Z_]+: Response: \{'detail'|No host supplied|Exceeded \d+ redirects"
+)
+"""What MLflow says of answers that no MLflow server gives."""
+
+
 def open_client(uri: str) -> MlflowClient:
     """A client that says nothing, calls no one else, and leaves MLflow's global state alone.
 
     Raises:
-        TrackingError: the URI names no store of a kind that Galena writes to.
+        TrackingError: the URI names no store of a kind that Galena writes to, or a file that
+            cannot be opened.
         AwayError: a database does not take the connection.
     """
     place = for_mlflow(uri)
     quiet_mlflow()
     if is_file(uri):
-        database_path(uri).parent.mkdir(parents=True, exist_ok=True)
+        _try_file(uri)
         follow_artifacts(database_path(uri))
     elif not is_server(uri):
         _knock(uri, place)
@@ -86,6 +96,12 @@ def experiment_of(client: MlflowClient, uri: str, name: str) -> str:
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"{shown(uri)}: the experiment '{name}' was deleted in MLflow and takes no runs. "
+            "Restore it: MLFLOW_TRACKING_URI=... mlflow experiments restore --experiment-id "
+            f"{found.experiment_id}"
+        )
     if found is not None:
         return str(found.experiment_id)
     place = None
@@ -107,28 +123,29 @@ def experiment_of(client: MlflowClient, uri: str, name: str) -> str:
 def explained(uri: str, *, problem: str, advice: str) -> Iterator[None]:
     """Turn what MLflow, its database or the disk raise into one error for people.
 
-    Within, a server is asked once and not for long.
+    Within, a server is asked once and not for long. Libraries below MLflow raise almost
+    anything for an answer that they did not expect, so all of it is turned.
 
     Raises:
         AwayError: the store does not answer, and may do so later.
+        LoginError: it wants another account or password.
         TrackingError: it refused.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     quiet_mlflow()
-    from mlflow.exceptions import MlflowException
 
     try:
         with _asked_once():
             yield
+    except GalenaError:  # was said already
+        raise
     except ImportError as error:  # a driver or a store's own library
         raise TrackingError(
             f"{shown(uri)}: {problem}: {error}; install what is missing. {advice}"
         ) from error
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        kind = AwayError if not is_file(uri) and _may_pass(error) else TrackingError
-        reason = scrubbed(uri, _reason(error))
-        raise kind(f"{shown(uri)}: {problem}: {reason}. {advice}") from None
+    except Exception as error:  # noqa: BLE001
+        kind, reason = _understood(uri, error)
+        told = f"{shown(uri)}: {problem}: {scrubbed(uri, reason)}. {advice}"
+        raise kind(told.strip()) from None
 
 
 @contextmanager
@@ -140,6 +157,36 @@ def _asked_once() -> Iterator[None]:
     finally:
         for name in ours:
             os.environ.pop(name, None)
+
+
+def _understood(uri: str, error: Exception) -> tuple[type[TrackingError], str]:
+    """What kind of trouble it is, and the reason in one line."""
+    reason = _reason(error)
+    if is_file(uri):
+        return TrackingError, reason
+    if _unknown_account(error, reason):
+        return LoginError, (
+            "not authenticated: the account or its password is missing or wrong; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    if _NO_MLFLOW.search(str(error)):
+        return TrackingError, (
+            "what answers there is no MLflow server, or not at this path; open the address in "
+            "a browser to see what it is"
+        )
+    return (AwayError if _may_pass(error) else TrackingError), reason
+
+
+def _unknown_account(error: Exception, reason: str) -> bool:
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+
+    if isinstance(error, MlflowException):
+        code: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        return code == 401 or "failed with error code 401" in reason
+    if isinstance(error, RequestException):
+        return error.response is not None and error.response.status_code == 401
+    return False
 
 
 def _may_pass(error: Exception) -> bool:
@@ -157,10 +204,27 @@ def _may_pass(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     """The first line of what was said; of a long tale of retries, its cause."""
-    told = str(error).strip()
+    told = str(error).strip() or type(error).__name__
     if cause := _CAUSE.search(told):
         return f"no answer ({cause[1]})"
     return told.partition("\n")[0].rstrip(".")
+
+
+def _try_file(uri: str) -> None:
+    """Begin to write once: MLflow would try a file that cannot be opened for minutes."""
+    file = database_path(uri)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            with file.open("r+b"):
+                pass
+        if not os.access(file.parent, os.W_OK | os.X_OK):  # SQLite keeps its journal there
+            raise PermissionError(EACCES, "the folder cannot be written")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise TrackingError(
+            f"{shown(uri)}: this file cannot be opened for writing: {reason}"
+        ) from None
 
 
 def _knock(uri: str, place: str) -> None:

@@ -20,19 +20,26 @@ _PARAMS = (
     *("targets.band_gap.min", "targets.band_gap.max", "targets.band_gap.weight"),
     *("targets.energy_above_hull.max", "targets.energy_above_hull.weight"),
     *("targets.simplicity.weight", "targets.sustainability.weight"),
-    *("better_than.incumbent", "better_than.on"),
     *("search.sampler", "search.n_species", "search.max_sites", "search.asks"),
     *("search.explore", "pool.table", "rounds", "batch_size"),
-    *("budget.oracle_calls", "budget.cost", "budget.hours"),
     *("model", "oracle.kind", "oracle.name", "oracle.potential", "oracle.table", "seed"),
 )
-"""What campaigns differ in and are compared by; the rest is in campaign.yaml."""
+"""What campaigns differ in and are compared by; the rest is in campaign.yaml.
+
+MLflow compares by the first, in the order of the alphabet, in which runs differ, and draws an
+axis of "unknown" for what only some have: what few campaigns say is a tag, or not here.
+"""
 
 _FIRST = (
     *("n_hits_total", "best_score", "n_hits", "n_evaluated", "n_failed"),
     *("mean_abs_residual", "coverage", "seconds"),
 )
 """MLflow lists and compares metrics in the order in which they were told."""
+
+_CAMPAIGN = frozenset({*_FIRST, "n_asked", "n_valid", "n_rejected", "n_duplicate"})
+"""Of a campaign's own run; the counts of every filter are in its rounds."""
+_DIGITS = 6
+"""As many as people read; more only fill MLflow's tables."""
 
 _TAG_LENGTH = 5000
 
@@ -58,12 +65,17 @@ def round_metrics(row: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of one round that are numbers, by name; what matters most comes first."""
     names = [*(name for name in _FIRST if name in row), *row]
     return {
-        str(name): float(value)
+        str(name): float(f"{value:.{_DIGITS}g}")
         for name, value in ((name, row[name]) for name in names)
         if name != "round"
         and isinstance(value, int | float | np.number)
         and np.isfinite(float(value))
     }
+
+
+def campaign_metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a round's numbers that are followed over rounds."""
+    return {name: x for name, x in round_metrics(row).items() if name in _CAMPAIGN}
 
 
 def tags_of(view: CampaignView) -> dict[str, str]:

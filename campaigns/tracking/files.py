@@ -7,6 +7,7 @@ sent again, and neither are crystals, which do not change.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from hashlib import sha256
@@ -118,8 +119,18 @@ def _write_shown(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 def _write_crystals(folder: Path, view: CampaignView) -> None:
     folder.mkdir()
     for row in view.shortlist.itertuples():
-        name = f"{row.formula}_{row.candidate_id}.cif"  # ranks change, ids do not
+        name = (
+            safe_name(f"{row.formula}_{row.candidate_id}") + ".cif"
+        )  # ranks change, ids do not
         (folder / name).write_text(cif(view.structure(row.candidate_id)), encoding="utf-8")
+
+
+def safe_name(name: str) -> str:
+    """The name as a file's, still unlike every other: ids of a pool may be anything."""
+    plain = re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)[:120]
+    if plain == name and not plain.startswith("."):
+        return name
+    return f"{plain.lstrip('.')}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _tag_tables(client: MlflowClient, run_id: str, names: Mapping[str, object]) -> None:

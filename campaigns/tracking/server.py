@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from campaigns.tracking.client import explained, open_client
 from campaigns.tracking.moved import follow_artifacts
 from campaigns.tracking.store import (
+    LoginError,
     TrackingError,
     artifact_folder,
     database_path,
@@ -18,9 +20,15 @@ from campaigns.tracking.store import (
     is_file,
     is_server,
     shown,
+    without_account,
 )
 
+if TYPE_CHECKING:
+    from campaigns.tracking.runs import Tracked
+
 LOOPBACK = "127.0.0.1"
+_AS_TRAINING = "?workflowType=machine_learning"
+"""Has MLflow show its pages as those of model training; its own are for language models."""
 
 
 def ui_command(uri: str, port: int, *, host: str = LOOPBACK) -> list[str]:
@@ -95,17 +103,27 @@ def free_port(preferred: int, *, host: str = LOOPBACK) -> int:
 def first_page(uri: str, address: str, experiment: str) -> str:
     """Where to begin looking: the experiment's runs, or the list of experiments.
 
-    Both are asked for as MLflow's model training shows them; its home page is laid out for
-    language models.
+    Both are asked for as MLflow's model training shows them. What stands before an ``@`` of
+    the address, a name and a password, is left out.
+
+    Raises:
+        AwayError: the store does not answer.
+        TrackingError: it is no store of MLflow, or of another version.
     """
-    view = "?workflowType=machine_learning"
+    advice = "Look whether it runs, and whether the address is right"
     try:
-        with explained(uri, problem="MLflow could not be read", advice=""):
+        with explained(uri, problem="MLflow could not be read", advice=advice):
             found = open_client(uri).get_experiment_by_name(experiment)
-    except TrackingError:  # the page itself says what is wrong
+    except LoginError:  # the page itself asks for name and password
         found = None
     place = f"/{found.experiment_id}/runs" if found else ""
-    return f"{address.rstrip('/')}/#/experiments{place}{view}"
+    return f"{without_account(address).rstrip('/')}/#/experiments{place}{_AS_TRAINING}"
+
+
+def run_page(address: str, run: Tracked) -> str:
+    """Where a server shows a campaign's run."""
+    place = f"experiments/{run.experiment_id}/runs/{run.run_id}"
+    return f"{without_account(address).rstrip('/')}/#/{place}{_AS_TRAINING}"
 
 
 def open_when_ready(page: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from campaigns.evaluation.storage import Address
 from materials.errors import GalenaError
@@ -29,6 +30,10 @@ class AwayError(TrackingError):
     """The store does not answer, and may do so later."""
 
 
+class LoginError(TrackingError):
+    """The server wants an account that it knows, and got none."""
+
+
 def default_store(folder: Path) -> str:
     """MLflow's database for a campaign: one for all campaigns of the same parent folder."""
     return f"{_SQLITE}{folder.resolve().parent / 'mlflow.db'}"
@@ -38,7 +43,12 @@ def model_store(given: str | None, *, beside: Path = Path("runs/any")) -> str:
     """The store to use: as given, as MLflow is set, or by default.
 
     ``beside`` is the campaign's folder, whose store is taken if nothing else is said.
+
+    Raises:
+        TrackingError: what was given is empty, as an unset variable of a script is.
     """
+    if given is not None and not given.strip():
+        raise TrackingError(f"the tracking URI is empty; give one such as {_FORMS}")
     return given or os.environ.get(URI_VARIABLE) or default_store(beside)
 
 
@@ -53,7 +63,7 @@ def is_server(uri: str) -> bool:
 
 
 def check_store(uri: str) -> str:
-    """The URI, if it names a store of a kind that Galena writes to.
+    """The URI, if it names a store of a kind that Galena writes to, at a possible address.
 
     Raises:
         TrackingError: it does not.
@@ -62,7 +72,37 @@ def check_store(uri: str) -> str:
         database_path(uri)
     elif not is_server(uri) and not _DATABASE.match(uri):
         raise TrackingError(f"tracking needs a URI such as {_FORMS}; got '{shown(uri)}'")
+    else:
+        _check_address(uri)
     return uri
+
+
+def _check_address(uri: str) -> None:
+    """Refuse what no waiting makes an address; what a parser says may hold a password."""
+    if not (_possible_server(uri) if is_server(uri) else _possible_database(uri)):
+        raise TrackingError(
+            f"'{shown(uri)}' is no possible address: a tracking URI has a host, a port from "
+            f"1 to 65535 if any, and no spaces, such as {_FORMS}"
+        )
+
+
+def _possible_server(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and parts.port != 0 and re.search(r"\s", uri) is None
+    except ValueError:
+        return False
+
+
+def _possible_database(uri: str) -> bool:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        return False
+    return "@" not in (url.host or "") and (url.port is None or 0 < url.port < 65_536)
 
 
 def database_path(uri: str) -> Path:
@@ -102,8 +142,16 @@ def for_mlflow(uri: str) -> str:
 
 
 def shown(uri: str) -> str:
-    """The URI for people: a password in it is ``***``; never raises."""
+    """The URI for people: a password in it is ``***``; never raises.
+
+    So is a name without a password before a server's ``@``, which may be a token.
+    """
     return str(Address(uri))
+
+
+def without_account(uri: str) -> str:
+    """A server's URI without what stands before its ``@``."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", uri)
 
 
 def scrubbed(uri: str, message: str) -> str:
@@ -112,4 +160,4 @@ def scrubbed(uri: str, message: str) -> str:
     Addresses in it are shown without what stands before their ``@``.
     """
     cleaned = Address(uri).scrub(message)
-    return re.sub(r"(?<=://)[^/\s@:]*:[^/\s@]*@", "***@", cleaned)
+    return re.sub(r"(?<=://)[^/\s@]+@", "***@", cleaned)

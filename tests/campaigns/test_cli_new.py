@@ -80,6 +80,24 @@ def test_it_tells_when_competing_phases_are_to_be_computed(
     assert ("do not come with Galena" in done.stdout) is told
 
 
+@pytest.mark.parametrize(
+    ("elements", "told"),
+    [
+        ("Zn,S", ""),
+        ("Si", "with Si alone"),
+        ("Zn,He,S", "oxidation states are known of He"),
+    ],
+)
+def test_it_warns_of_what_will_hardly_lead_to_a_hit(
+    tmp_path: Path, elements: str, told: str
+) -> None:
+    done = new("x", "--elements", elements, "--gap", "1:2", "-o", str(tmp_path / "x.yaml"))
+    assert done.exit_code == ExitCode.OK
+    assert told in done.stderr
+    assert bool(done.stderr) == bool(told)
+    assert "1 elements" not in done.stdout
+
+
 def test_another_file_is_never_replaced(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("years of work")
@@ -103,6 +121,13 @@ def test_another_file_is_never_replaced(tmp_path: Path) -> None:
             "better_than",
         ),
         (["x", "--elements", "Zn,S", "--gap", "1:2", "-o", "no/x.yaml"], "no such folder"),
+        (["x", "--elements", "zn,S", "--gap", "1:2"], "Did you mean 'Zn'"),
+        (["x", "--elements", "Zn,s", "--gap", "1:2"], "Did you mean 'S'"),
+        (["x", "--elements", "Zn,S", "--gap", "1:2", "--on", "toxicity"], "--better-than"),
+        (
+            ["x", "--elements", "Zn,S", "--gap", "1:2", "-o", "/dev/null/x.yaml"],
+            "cannot be written: Not a directory",
+        ),
     ],
     ids=[
         "element",
@@ -113,6 +138,10 @@ def test_another_file_is_never_replaced(tmp_path: Path) -> None:
         "both",
         "incumbent",
         "folder",
+        "case",
+        "case of one letter",
+        "axes of nothing",
+        "unwritable",
     ],
 )
 def test_what_cannot_be_is_told_and_nothing_is_written(

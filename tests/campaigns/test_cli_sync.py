@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -19,8 +20,12 @@ from tests.campaigns.stored import picture
 NOBODY = "http://127.0.0.1:9"
 
 
-def galena(*arguments: object) -> Result:
-    environment = {"COLUMNS": "200", "LANGUAGE": "en", "MLFLOW_TRACKING_URI": ""}
+def report(folder: Path) -> str:
+    return (folder / "report" / "report.html").read_text()
+
+
+def galena(*arguments: object, language: str = "en") -> Result:
+    environment = {"COLUMNS": "200", "LANGUAGE": language, "MLFLOW_TRACKING_URI": ""}
     return CliRunner().invoke(app, [str(a) for a in arguments], env=environment)
 
 
@@ -46,9 +51,16 @@ def test_a_campaign_made_elsewhere_is_there_afterwards_and_only_once(folder: Pat
     store = f"sqlite:///{folder.parent / 'mlflow.db'}"
     before = picture(store, "galena")
     assert [run["name"] for run in before] == ["round 1", "round 2", "toy"]
-    again = galena("campaign", "sync", folder, "--json")
+    seen = re.search(r'<html lang="(\w+)"', report(folder))
+    assert seen[1] == "en"
+    again = galena("campaign", "sync", folder, "--json", language="eu")
     assert json.loads(again.stdout)["campaigns"][0]["status"] == "finished"
     assert picture(store, "galena") == before
+    galena("campaign", "sync", folder, "--lang", "es")
+    galena("campaign", "sync", folder)
+    assert '<html lang="es"' in report(folder)
+    note = picture(store, "galena")[-1]["tags"]["mlflow.note.content"]
+    assert note != before[-1]["tags"]["mlflow.note.content"]
 
 
 def test_one_folder_that_fails_does_not_keep_the_others(folder: Path, tmp_path) -> None:

@@ -91,11 +91,17 @@ def test_in_the_end_it_names_the_command_that_catches_up(run):
     assert len(told) == 3
 
 
+def test_what_is_no_address_is_refused_before_the_campaign_begins(tmp_path):
+    with pytest.raises(TrackingError, match="no possible address"):
+        publisher(CampaignFolder(tmp_path), "postgresql://a:hush@db:nn/d", print)
+
+
 def test_who_is_refused_is_not_asked_again_and_again(run):
     copy = Copy(*[TrackingError("http://team: Permission denied")] * 9)
     told = run(copy)
     assert len(copy.seen) == 4
     assert "Permission denied" in told[0]
+    assert "stays behind until that is mended" in told[0]
     assert "galena campaign sync" in told[-1]
     assert len(told) == 2
 

@@ -62,6 +62,65 @@ def test_what_is_no_store_is_refused_before_anything_is_done(uri):
         Tracker(uri, "x")
 
 
+@pytest.mark.parametrize(
+    "uri",
+    ["http://team:99999", "http://team:0", "http://ada:hush@", "http://a team", "http://[x",
+     "postgresql://ada:hush@db:notaport/mlflow", "postgresql://ada:hush@db:70000/mlflow"],
+)  # fmt: skip
+def test_what_can_be_no_address_is_refused_before_anything_is_done(uri):
+    with pytest.raises(TrackingError, match=r"is no possible address") as refused:
+        Tracker(uri, "x")
+    assert "hush" not in str(refused.value)
+
+
+def test_a_token_in_a_users_place_is_never_shown():
+    uri = "http://TOKEN123@team:5000"
+    assert shown(uri) == "http://***@team:5000"
+    assert "TOKEN123" not in scrubbed(uri, f"TOKEN123 at {uri}/api")
+    assert shown("postgresql://ada@db/mlflow") == "postgresql://ada@db/mlflow"
+
+
+@pytest.mark.parametrize("place", ["folder", "file/below.db", "unwritable.db"])
+def test_a_file_that_cannot_be_opened_is_told_at_once(tmp_path, monkeypatch, place):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    if place == "unwritable.db":
+        monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    monkeypatch.setattr(
+        "mlflow.tracking.MlflowClient", None
+    )  # nothing is tried for minutes
+    with pytest.raises(TrackingError, match="cannot be opened for writing"):
+        open_client(f"sqlite:///{tmp_path / place}")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("notaport"), TypeError("None"), KeyError("x")]
+)
+def test_whatever_is_raised_is_one_error_for_people(error):
+    with (
+        pytest.raises(TrackingError, match="could not be done"),
+        explained("http://team", problem="It could not be done", advice="Wait"),
+    ):
+        raise error
+
+
+def test_an_empty_address_is_not_taken_for_none():
+    for empty in ("", " "):
+        with pytest.raises(TrackingError, match="is empty"):
+            model_store(empty)
+
+
+def test_a_deleted_experiment_is_said_to_be(tmp_path):
+    uri = tracked(tmp_path)
+    client = open_client(uri)
+    place = client.get_experiment_by_name("galena").experiment_id
+    client.delete_experiment(place)
+    with pytest.raises(TrackingError, match=f"deleted in MLflow.*--experiment-id {place}"):
+        Tracker(uri, "galena").sync(make_view(calls=8), campaign_id="one")
+    client.restore_experiment(place)
+    Tracker(uri, "galena").sync(make_view(calls=8), campaign_id="one")
+
+
 def test_postgresql_gets_its_driver_and_limits_to_waiting():
     told = for_mlflow("postgresql://ada:a%2Fb@db/mlflow?connect_timeout=2")
     assert told.startswith("postgresql+psycopg://ada:a%2Fb@db/mlflow?")
@@ -80,12 +139,12 @@ def test_the_store_is_the_one_named_then_the_environments_then_beside(monkeypatc
 class Answering(http.server.BaseHTTPRequestHandler):
     """A server that says the same to everything."""
 
-    code = 503
+    code, text = 503, b"no"
 
     def do_GET(self) -> None:
         self.send_response(self.code)
         self.end_headers()
-        self.wfile.write(b"no")
+        self.wfile.write(self.text)
 
     do_POST = do_GET
 
@@ -111,6 +170,26 @@ def test_what_may_pass_is_told_from_what_will_not(unwilling, monkeypatch, code, 
     with pytest.raises(TrackingError) as refused:
         Tracker(unwilling, "x").sync(make_view(calls=8))
     assert isinstance(refused.value, AwayError) == away
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "told"),
+    [
+        (401, b"no", "MLFLOW_TRACKING_USERNAME"),
+        (200, b"<html>", "no MLflow server"),
+        (404, b"no", "no MLflow server"),
+        (404, b'{"detail": "Not Found"}', "no MLflow server"),
+    ],
+    ids=["account", "page", "path", "json"],
+)
+def test_a_wrong_account_and_a_wrong_server_are_said_to_be(
+    unwilling, monkeypatch, code, text, told
+):
+    monkeypatch.setattr(Answering, "code", code)
+    monkeypatch.setattr(Answering, "text", text)
+    with pytest.raises(TrackingError, match=told) as refused:
+        Tracker(unwilling, "x").sync(make_view(calls=8))
+    assert not isinstance(refused.value, AwayError)
 
 
 def test_a_database_that_is_away_is_given_up_at_once():
@@ -200,7 +279,7 @@ def test_a_servers_page_is_told_without_its_password(monkeypatch):
     done = CliRunner().invoke(app, ["ui", "--tracking-uri", uri, "--open"])
     assert done.exit_code == ExitCode.OK, done.output
     assert "hush" not in done.output
-    assert "#/experiments?workflowType=machine_learning" in done.stdout
+    assert "http://team:5000/#/experiments?workflowType=machine_learning" in done.stdout
     assert len(opened) == 1
 
 
@@ -232,9 +311,14 @@ def test_the_server_is_named_its_store_where_nobody_reads_it(tmp_path):
         ui_command("http://team:5000", 5000)
 
 
-def test_the_first_page_is_there_also_if_the_store_is_not(tmp_path):
-    page = first_page("http://127.0.0.1:9", "http://127.0.0.1:9/", "galena")
-    assert page == "http://127.0.0.1:9/#/experiments?workflowType=machine_learning"
+def test_a_page_that_does_not_answer_is_not_told(unwilling, monkeypatch):
+    done = CliRunner().invoke(app, ["ui", "--tracking-uri", "http://127.0.0.1:9"])
+    assert done.exit_code == ExitCode.ERROR
+    assert "no answer" in done.stderr
+    assert "#/experiments" not in done.output
+    monkeypatch.setattr(Answering, "code", 401)  # its page asks who one is
+    page = first_page(unwilling, f"{unwilling}/", "galena")
+    assert page == f"{unwilling}/#/experiments?workflowType=machine_learning"
 
 
 @pytest.mark.parametrize(

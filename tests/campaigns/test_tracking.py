@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from campaigns.tracking import (
 )
 from campaigns.tracking.datasets import tables_of
 from campaigns.tracking.facts import between_dashes, params_of
+from campaigns.tracking.files import safe_name
 from campaigns.versions import galena_version
 from materials.provenance import file_sha256
 from tests.campaigns import stored
@@ -78,6 +81,13 @@ def picture(tracker: Tracker) -> list[dict[str, Any]]:
 def undisturbed(empty_database, tmp_path_factory) -> list[dict[str, Any]]:
     tracker = fresh(empty_database, tmp_path_factory.mktemp("undisturbed"))
     tracker.sync(make_view())
+    return picture(tracker)
+
+
+@pytest.fixture(scope="module")
+def two_rounds(empty_database, tmp_path_factory) -> list[dict[str, Any]]:
+    tracker = fresh(empty_database, tmp_path_factory.mktemp("two_rounds"))
+    tracker.sync(make_view(calls=16))
     return picture(tracker)
 
 
@@ -144,8 +154,8 @@ def test_an_open_round_is_not_told_as_if_it_were_over(tracker):
     assert runs[-1]["status"] == "RUNNING"
 
 
-@pytest.mark.parametrize("cut", [0, 1, 4, 12, 33, 37])
-def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut):
+@pytest.mark.parametrize("cut", [0, 1, 4, 9, 17, 20])
+def test_cut_off_anywhere_it_is_completed(tracker, two_rounds, monkeypatch, cut):
     """The connection is lost at the ``cut``-th write, and for good."""
     from mlflow.tracking import MlflowClient
 
@@ -167,13 +177,13 @@ def test_cut_off_anywhere_it_is_completed(tracker, undisturbed, monkeypatch, cut
         with pytest.raises(
             TrackingError, match=r"No space left on device.*safe in its ledger"
         ):
-            tracker.sync(make_view())
-    tracker.sync(make_view())
-    assert picture(tracker) == undisturbed
+            tracker.sync(make_view(calls=16))
+    tracker.sync(make_view(calls=16))
+    assert picture(tracker) == two_rounds
 
 
 def test_a_round_cut_off_between_its_numbers_and_its_tables_is_completed(
-    tracker, undisturbed, monkeypatch
+    tracker, two_rounds, monkeypatch
 ):
     from mlflow.tracking import MlflowClient
 
@@ -183,13 +193,80 @@ def test_a_round_cut_off_between_its_numbers_and_its_tables_is_completed(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_artifacts", refuse)
         with pytest.raises(TrackingError):
-            tracker.sync(make_view())
+            tracker.sync(make_view(calls=16))
     half = picture(tracker)[0]
     assert half["status"] == "RUNNING"
     assert half["metrics"]
     assert not half["files"]
-    tracker.sync(make_view())
-    assert picture(tracker) == undisturbed
+    tracker.sync(make_view(calls=16))
+    assert picture(tracker) == two_rounds
+
+
+def at(minute: int) -> tuple[str, int]:
+    """A time on record, and in ms since 1970."""
+    moment = datetime(2025, 3, 1, 12, minute, tzinfo=UTC)
+    return moment.isoformat(timespec="seconds"), round(1000 * moment.timestamp())
+
+
+def test_runs_have_the_times_on_record(tracker):
+    (begun, start), (first, one), (second, two) = at(0), at(5), at(7)
+    view = dataclasses.replace(make_view(calls=16), started=begun)
+    closed = {1: first, 2: second}
+    place = tracker.sync(view, closed=closed)
+    assert tracker.sync(view, closed=closed) == place
+    client = client_of(tracker)
+    runs = {run.info.run_name: run for run in client.search_runs([place.experiment_id])}
+    spans = {n: (run.info.start_time, run.info.end_time) for n, run in runs.items()}
+    assert spans == {
+        "solar-absorber": (start, two), "round 1": (start, one), "round 2": (one, two)
+    }  # fmt: skip
+    points = client.get_metric_history(place.run_id, "n_hits_total")
+    assert [point.timestamp for point in points] == [one, two]
+
+
+def test_what_is_brought_in_without_times_does_not_end_in_the_future(tracker):
+    place = tracker.sync(make_view(calls=16))
+    run = client_of(tracker).get_run(place.run_id)
+    assert run.info.start_time < run.info.end_time <= 1000 * time.time()
+
+
+def test_a_copy_that_went_its_own_way_does_not_write_into_the_same_run(tracker):
+    tracker.sync(make_view(calls=8), closed={1: at(1)[0]})
+    before = picture(tracker)
+    with pytest.raises(TrackingError, match="one is a copy of the other"):
+        tracker.sync(make_view(calls=16), closed={1: at(2)[0], 2: at(3)[0]})
+    assert picture(tracker) == before
+
+
+def test_rounds_are_compared_by_their_number_and_campaigns_by_what_matters(undisturbed):
+    assert [run["params"] for run in undisturbed[:2]] == [{"round": "1"}, {"round": "2"}]
+    parent = undisturbed[-1]
+    assert len(parent["metrics"]) < 15
+    assert not [name for name in parent["params"] if name < "batch_size"]
+    residuals = [value for _, value, _ in parent["metrics"]["mean_abs_residual"]]
+    assert residuals == [float(f"{value:.6g}") for value in residuals]
+
+
+@given(st.lists(st.text(), min_size=2, max_size=2, unique=True))
+def test_crystals_have_safe_names_of_their_own(ids):
+    names = [safe_name(f"NaCl_{one}") for one in ids]
+    assert len(set(names)) == 2
+    for name in names:
+        assert re.fullmatch(r"[\w+-][\w.+-]*", name, re.ASCII)
+        assert len(name) < 200
+    assert safe_name("NaCl_mp-22862") == "NaCl_mp-22862"
+
+
+def test_a_pools_ids_may_be_paths(tracker):
+    view = make_view(calls=8)
+    odd = view.shortlist.assign(
+        candidate_id=[f"../a/{one}.cif" for one in view.shortlist["candidate_id"]]
+    )
+    load = lambda name: view.structure(name.removeprefix("../a/").removesuffix(".cif"))  # noqa: E731
+    tracker.sync(dataclasses.replace(view, shortlist=odd, load_structure=load))
+    files = [name for name in picture(tracker)[-1]["files"] if name.endswith(".cif")]
+    assert len(files) == len(odd) > 0
+    assert all(name.count("/") == 1 and name.startswith("structures/") for name in files)
 
 
 def test_campaigns_of_one_name_are_told_apart(tracker):
@@ -206,6 +283,16 @@ def test_a_campaign_that_has_only_begun_is_there(tracker):
     (run,) = picture(tracker)
     assert run["status"] == "RUNNING"
     assert not run["metrics"]
+
+
+def test_a_question_of_many_pages_is_cut_where_mlflow_would(tracker):
+    view = dataclasses.replace(
+        empty_view(), spec={**SPEC, "description": "Why so? " * 4000}
+    )
+    tracker.sync(view)
+    note = picture(tracker)[0]["tags"]["mlflow.note.content"]
+    assert len(note) == 8000
+    assert note.endswith("…")
 
 
 def test_the_report_is_kept_with_the_run(tracker, tmp_path):
