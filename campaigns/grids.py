@@ -123,6 +123,6 @@ def grid_of(asked: str | None = None, environment: Mapping[str, str] = os.enviro
         raise InputError(
             f"grid '{asked}': neither the code of a country that is known here nor grams of "
             f"CO₂ per kWh from 0 to {MOST:g}; give a code such as ES or FR, a number, or "
-            f"'{WORLD}'.{did_you_mean(code, [*INTENSITY, WORLD])}"
+            f"'{WORLD}'.{did_you_mean(asked.lower(), [WORLD])}"
         )
     return Grid("", own, own, own)

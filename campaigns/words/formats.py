@@ -60,6 +60,8 @@ def percent(share: float, digits: int, language: str) -> str:
 
     if not math.isfinite(share):
         return NOTHING
+    if abs(100 * share) < 0.5 * 10.0**-digits:
+        share = 0.0  # what rounds to nothing has no sign
     pattern = None
     if digits:
         from babel import Locale
