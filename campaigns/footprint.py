@@ -24,6 +24,7 @@ from campaigns.config import CampaignConfig
 from campaigns.grids import Grid
 from campaigns.oracles.specs import DftSpec, InboxSpec, OracleSpec
 from campaigns.view import CampaignView
+from campaigns.words import noted
 from materials.errors import InputError
 
 
@@ -35,6 +36,9 @@ class Factor:
     low: float
     high: float
     source: str
+    """Its name, the same in every language."""
+    note: str = "{source}"
+    """What was taken from there; ``{low}`` and ``{high}`` are the range."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.low <= self.value <= self.high:
@@ -45,16 +49,19 @@ CORE_POWER = Factor(
     12.0,
     3.8,
     23.8,
-    "Green Algorithms 1.1 (2020): its default, and the least and most of the processors that "
-    "it lists",
+    "Green Algorithms 1.1 (2020)",
+    noted("{source}: its default, and the least and most of the processors that it lists"),
 )
 """W per busy core."""
 OVERHEAD = Factor(
     1.56,
     1.0,
     1.67,
-    "Uptime Institute, Global Data Center Survey 2024; 1.0: a computer on a desk; 1.67: the "
-    "survey of 2019, as in Green Algorithms",
+    "Uptime Institute, Global Data Center Survey 2024",
+    noted(
+        "{source}; {low}: a computer on a desk; {high}: the same survey of 2019, which Green "
+        "Algorithms took"
+    ),
 )
 """Power usage effectiveness: energy of the building over energy of the computers."""
 
@@ -80,7 +87,8 @@ class Footprint:
     proposing_hours: float
     """Making, filtering and predicting candidates, and learning."""
     elapsed_hours: float | None
-    """From its first run to its last verdict or now; None where that is not on record."""
+    """From its first run to its end, or to its last closed round as long as it goes on; None
+    where that is not on record."""
     grid: Grid
     power: Factor = CORE_POWER
     overhead: Factor = OVERHEAD
@@ -150,9 +158,9 @@ def _proposing(view: CampaignView) -> float:
 
 
 def _elapsed(view: CampaignView) -> float | None:
-    if not view.started or not view.finished:
+    if not view.started or not (last := view.finished or view.latest):
         return None
-    began, ended = (datetime.fromisoformat(t) for t in (view.started, view.finished))
+    began, ended = (datetime.fromisoformat(t) for t in (view.started, last))
     return max(0.0, (ended - began).total_seconds() / 3600.0)
 
 

@@ -108,7 +108,7 @@ def grid_of(asked: str | None = None, environment: Mapping[str, str] = os.enviro
     Raises:
         InputError: neither a country that is known here nor a number from 0 to 2000.
     """
-    asked = asked or environment.get(VARIABLE) or WORLD
+    asked = (asked or environment.get(VARIABLE) or WORLD).strip() or WORLD
     if asked.lower() == WORLD:
         values = INTENSITY.values()
         return Grid(WORLD, WORLD_INTENSITY, float(min(values)), float(max(values)))
@@ -116,13 +116,13 @@ def grid_of(asked: str | None = None, environment: Mapping[str, str] = os.enviro
         found = float(INTENSITY[code])
         return Grid(code, found, found, found)
     try:
-        own = float(asked)
+        own = float(asked.replace(",", "."))
     except ValueError:
         own = -1.0
     if not 0.0 <= own <= MOST:
         raise InputError(
-            f"grid '{asked}': neither a country nor grams of CO₂ per kWh from 0 to {MOST:g}; "
-            f"give a number, 'world' or one of {', '.join(INTENSITY)}."
-            f"{did_you_mean(code, list(INTENSITY))}"
+            f"grid '{asked}': neither the code of a country that is known here nor grams of "
+            f"CO₂ per kWh from 0 to {MOST:g}; give a code such as ES or FR, a number, or "
+            f"'{WORLD}'.{did_you_mean(asked.lower(), [WORLD])}"
         )
     return Grid("", own, own, own)

@@ -83,6 +83,7 @@ def read_view(ledger: Ledger) -> CampaignView:
         n_waiting=ledger.get("waiting") or 0,
         started=ledger.get("started") or "",
         finished=ledger.get("finished") or "",
+        latest=max(ledger.closing_times().values(), default=""),
         sources=ledger.sources(max((n for n, _, _ in ledger.rounds()), default=0)),
         load_structure=_loader(candidates, relaxed),
         traces=tuple(teller.traces(shortlisted, list(ranks))),

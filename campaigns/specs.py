@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
@@ -13,6 +14,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from materials.errors import InputError, did_you_mean
+
+_REASONS = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.EACCES: "it may not be read",
+    errno.EISDIR: "it is a folder",
+}
+"""Why a file cannot be read, for people."""
 
 _BOOL = "tag:yaml.org,2002:bool"
 
@@ -58,8 +66,11 @@ def read_text(path: Path) -> str:
     """A file's text; raises :class:`InputError` for one that cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read: it is no text in UTF-8") from error
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, str(error))
+        raise InputError(f"{path}: cannot be read: {reason}") from error
 
 
 def parse_spec(kind: type[M], text: str, *, name: str, keys: str) -> M:
@@ -95,7 +106,7 @@ def validated(kind: type[M], content: dict[str, Any], *, name: str) -> M:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(kind, problem) for problem in error.errors()]
+        lines = [_explain(kind, problem) for problem in _causes(error.errors())]
         raise InputError(f"{name}: " + "\n  ".join(["cannot be used:", *lines])) from error
 
 
@@ -115,6 +126,20 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: begun with {old!r}, now {new!r}"
 
 
+def _causes(problems: Sequence[Any]) -> list[Any]:
+    """Without those that others bring about: a list is too short for its bad entries."""
+    return [
+        each
+        for each in problems
+        if each["type"] != "too_short"
+        or not any(
+            len(other["loc"]) > len(each["loc"])
+            and other["loc"][: len(each["loc"])] == each["loc"]
+            for other in problems
+        )
+    ]
+
+
 def _explain(kind: type[BaseModel], problem: Any) -> str:
     """One line for one pydantic problem: where, what, and the near name if a key is unknown."""
     path, parent = _place(kind, problem["loc"])
@@ -127,10 +152,30 @@ def _explain(kind: type[BaseModel], problem: Any) -> str:
         )
     if problem["type"] == "missing":
         return f"{where}: required, but not given"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = _message(problem)
     got = problem.get("input")
     shown = f" (got {got!r})" if isinstance(got, str | int | float) else ""
     return f"{where}: {message}{shown}"
+
+
+def _message(problem: Any) -> str:
+    """What is wrong, in our words where pydantic speaks of its own types."""
+    given = problem.get("ctx", {})
+    match problem["type"]:
+        case "too_short":
+            least, found = given["min_length"], given["actual_length"]
+            return f"at least {least} needed, given are {found}"
+        case "string_too_short":
+            return f"at least {given['min_length']} characters needed"
+        case "string_too_long":
+            return f"at most {given['max_length']} characters allowed"
+        case "string_pattern_mismatch":
+            return f"not of the form {given['pattern']}"
+        case "literal_error":
+            return f"one of {given['expected']} is expected"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "a mapping of keys and values is expected"
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _place(kind: type[BaseModel], loc: Any) -> tuple[list[str], type[BaseModel] | None]:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from campaigns.config import CampaignConfig, GapWindow, OracleConfig, Targets
 from campaigns.judgements import outside
+from campaigns.oracles.specs import DftSpec
 from campaigns.origins import TOLD
 from campaigns.protocols import Verdict
 from campaigns.view import decomposition_text
@@ -71,7 +72,7 @@ def first_steps(
         )
     if (gap := v.band_gap) is not None:
         window = targets.band_gap
-        relaxed = ", relaxed" if v.structure is not None else ""
+        relaxed = ", relaxed" if _relaxed(config, v) else ""
         deviation = f" ± {v.band_gap_std:.2f}" if v.band_gap_std is not None else ""
         steps.append(
             Step(
@@ -105,6 +106,15 @@ def wanted(targets: Targets) -> str:
     if hull.weight > 0:
         parts.append(f"at most {hull.max:g} eV/atom above the hull")
     return ", ".join(parts)
+
+
+def _relaxed(config: CampaignConfig, v: Verdict) -> bool:
+    """Whether the oracle moved the atoms; a table or a laboratory may have a crystal too."""
+    spec = config.oracle
+    moves = isinstance(spec, DftSpec) and spec.geometry != "as-given"
+    return v.structure is not None and (
+        isinstance(spec, OracleConfig) or moves or v.n_steps > 0
+    )
 
 
 def _inside(gap: float, window: GapWindow) -> bool:

@@ -83,6 +83,8 @@ class CampaignView:
     """When the campaign began, ISO 8601; empty where that is not on record."""
     finished: str = ""
     """When it was over, ISO 8601; empty as long as it is not."""
+    latest: str = ""
+    """When a round was closed last, ISO 8601; empty where none was."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """What decided in the last round, with version or hash (:mod:`campaigns.sources`)."""
 

@@ -182,7 +182,11 @@ def volume_fault(volume: float, first_volume: float) -> str | None:
         return "positions or cell are no longer numbers"
     change = volume / first_volume
     if not 1.0 / _LARGEST_CHANGE <= change <= _LARGEST_CHANGE:
-        return f"volume changed {change:.2f}-fold, allowed is {_LARGEST_CHANGE:g}-fold"
+        most = _LARGEST_CHANGE
+        return (
+            f"volume is {change:.2f} times what it was, allowed is {1 / most:.2f} to "
+            f"{most:g} times"
+        )
     return None
 
 

@@ -68,6 +68,7 @@ def draw(view: CampaignView, say: Words) -> Figure:
     axes.set_yscale("log")
     axes.set_ylim(LOWEST / 2, max(1.5, 2 * float(frame["drawn"].max())))
     style.numbers(axes, say, whole="x")
+    style.rounds(axes, frame["round"])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _power(y, say)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
     axes.grid(visible=False, axis="x")

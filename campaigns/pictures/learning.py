@@ -82,8 +82,8 @@ def draw(view: CampaignView, say: Words) -> Figure:
     coverage.set_ylim(0.0, 1.0)
     for axes in (residual, coverage):
         style.numbers(axes, say, whole="x")
+        style.rounds(axes, rounds["round"])
         axes.grid(visible=False, axis="x")
-        axes.set_xlim(rounds["round"].min() - 0.6, rounds["round"].max() + 0.6)
     return figure
 
 

@@ -167,6 +167,14 @@ def numbers(axes: Axes, say: Words, *, whole: str = "") -> None:
             axis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
 
+def rounds(axes: Axes, numbers: ArrayLike) -> None:
+    """A horizontal axis of rounds: whole ones alone, also where there is but one."""
+    found = np.asarray(numbers, dtype=float)
+    first, last = int(found.min()), int(found.max())
+    axes.set_xlim(first - 0.6, last + 0.6)
+    axes.set_xticks(range(first, last + 1, 1 + (last - first) // 8))
+
+
 def counts_by_decade(axes: Axes, say: Words) -> None:
     """A horizontal axis of counts that span orders of magnitude: 1, 10, 100, 1,000."""
     axes.set_xscale("log")

@@ -97,4 +97,9 @@ def _labels(say: Words) -> Labels:
         contents=say("Contents"),
         page=say("Page {page} of {pages}", page="{page}", pages="{pages}"),
         table_of=say("Table: {caption}", caption="{caption}"),
+        missing=say(
+            "Signs that this document's fonts do not have are given by their Unicode numbers, "
+            "as {example}; the page has them.",
+            example="[U+1F680]",
+        ),
     )

@@ -157,6 +157,8 @@ class Labels:
     """With ``{page}`` and ``{pages}``."""
     table_of: str
     """What a scrolling table is announced as, with ``{caption}``."""
+    missing: str = ""
+    """What ``[U+1F680]`` means in print."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import json
 import re
 import struct
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import fields
 from enum import Enum
@@ -21,12 +22,16 @@ from campaigns.reports.files import ReportError
 from campaigns.reports.marks import Mark, bare, spans
 
 _UNPRINTABLE = re.compile(r"could not be displayed|not.{0,40}(glyph|font)", re.IGNORECASE)
+_NO_FONT = re.compile(r'the text `"((?:[^"\\]|\\.)*)"` could not be displayed')
+_ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 _MOST_WIDE, _MOST_HIGH = 12.0, 14.5  # cm
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def render_pdf(report: Report) -> bytes:
-    """The PDF, the same bytes for the same report; PDF/UA-1 where the fonts have every sign.
+    """The PDF (PDF/UA-1), the same bytes for the same report.
+
+    What no font has is set by its number, ``[U+1F680]``, and a note says so.
 
     Raises:
         ReportError: it could not be set.
@@ -45,12 +50,46 @@ def render_pdf(report: Report) -> bytes:
         try:
             return _compiled(compiler, ["ua-1"])
         except typst.TypstError as error:
+            missing = unprintable(str(error.diagnostic))
+            if not missing and not _UNPRINTABLE.search(str(error)):
+                raise _failed(error) from error
+        content = substituted(content, missing) | {"note": report.labels.missing}
+        (root / "content.json").write_text(
+            json.dumps(content, ensure_ascii=False), encoding="utf-8"
+        )
+        try:
+            return _compiled(compiler, ["ua-1"])
+        except typst.TypstError as error:
             if not _UNPRINTABLE.search(str(error)):
                 raise _failed(error) from error
         try:
             return _compiled(compiler, [])
         except typst.TypstError as error:
             raise _failed(error) from error
+
+
+def unprintable(diagnostic: str) -> frozenset[str]:
+    """The signs that no font has, as the typesetter names them."""
+    found = "".join(_NO_FONT.findall(diagnostic))
+    plain = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), found)
+    return frozenset(plain) - {" "}
+
+
+def substituted(content: Any, missing: frozenset[str]) -> Any:
+    """The content with ``[U+1F680]`` for each sign that no font has; joiners go."""
+    if isinstance(content, str):
+        return "".join(_in_place(sign) if sign in missing else sign for sign in content)
+    if isinstance(content, list):
+        return [substituted(each, missing) for each in content]
+    if isinstance(content, dict):
+        return {key: substituted(each, missing) for key, each in content.items()}
+    return content
+
+
+def _in_place(sign: str) -> str:
+    if unicodedata.category(sign) in {"Cf", "Mn"}:
+        return ""
+    return f"[U+{ord(sign):04X}]"
 
 
 def _compiled(compiler: Any, standards: list[str]) -> bytes:

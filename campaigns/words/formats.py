@@ -37,6 +37,8 @@ def number(value: float, digits: int | None, language: str) -> str:
     pattern = None
     if digits is not None:
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    if digits is not None and abs(value) < 0.5 * 10.0**-digits:
+        value = 0.0  # what rounds to nothing has no sign
     text = format_decimal(
         value,
         format=pattern,
@@ -58,6 +60,8 @@ def percent(share: float, digits: int, language: str) -> str:
 
     if not math.isfinite(share):
         return NOTHING
+    if abs(100 * share) < 0.5 * 10.0**-digits:
+        share = 0.0  # what rounds to nothing has no sign
     pattern = None
     if digits:
         from babel import Locale

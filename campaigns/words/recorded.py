@@ -31,7 +31,7 @@ _PATTERNS: Mapping[str, str] = {
     "identifier": r"\S+",
     "unit": r"[^;()]+",
     "phases": r"\d.*",
-    "settings": r"\w+ [^,]+(?:, \w+ [^,]+)*",
+    "settings": r"\w+ [^,:']+(?:, \w+ [^,:']+)*",
     "value": rf"{_NUMBER}(?: \(\d+% of the mass\))?",
     "other": rf"{_NUMBER}(?: \(\d+% of the mass\))?|\S+",
     "near": r"(?: Did you mean '[^']*'\?)?",

@@ -102,6 +102,7 @@ FAILURES = (
     noted("no convergence in {n} steps: {x} eV/Å left"),
     noted("stopped at the time limit of {x} s"),
     noted("positions or cell are no longer numbers"),
+    noted("volume is {x} times what it was, allowed is {low} to {high} times"),
     noted("volume changed {x}-fold, allowed is {limit}-fold"),
     noted("two atoms are {x} Å apart, allowed is {limit} Å"),
     noted("two atoms are {x} Å apart, expected at least {limit}"),
@@ -140,6 +141,29 @@ ERRORS = (
     noted("{key}: {why} (got {text})"),
     noted("{key}: {why}"),
     noted("{key}: begun with {text}, now {now}"),
+    noted("at least {n} needed, given are {total}"),
+    noted("at least {n} characters needed"),
+    noted("at most {n} characters allowed"),
+    noted("not of the form {text}"),
+    noted("one of {text} is expected"),
+    noted("a mapping of keys and values is expected"),
+    noted("'{text}' is no kind of oracle; there are {list}.{near}"),
+    noted(
+        "oracle '{text}' does not answer {field}, which is a target: let it answer, set "
+        "targets.{key}.weight to 0, or make it one of tiers"
+    ),
+    noted("two oracles are called '{text}'; give one of them another name"),
+    noted(
+        "batch_size {n} exceeds the {total} proposals of a round (search.asks, "
+        "search.per_generator, pool.per_round); a batch is chosen among them"
+    ),
+    noted("'{text}' is asked for twice"),
+    noted("'{text}' is a column of every worksheet already"),
+    noted("recipe {text} needs its settings: give the key {key}"),
+    noted("there is no such file or folder"),
+    noted("it may not be read"),
+    noted("it is a folder"),
+    noted("it is no text in UTF-8"),
     noted("Input should be a valid number"),
     noted("Input should be a valid integer"),
     noted("Input should be a valid string"),
@@ -198,6 +222,10 @@ ERRORS = (
     noted("{file}: name a row of this screening, or a formula"),
     noted("campaign {text} asks nobody: none of its oracles is an inbox"),
     noted("say whose answers these are: --oracle {text}"),
+    noted(
+        "grid '{text}': neither the code of a country that is known here nor grams of CO₂ per "
+        "kWh from {low} to {high}; give a code such as ES or FR, a number, or 'world'.{near}"
+    ),
     noted("'{text}' is asked nothing; there are {list}.{near}"),
     noted("{text} is not installed; it comes with: {command}"),
     noted("{why}\nThe campaign goes on; it is brought up to date later."),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,14 @@ from campaigns.footprint import (
     footprint,
 )
 from campaigns.grids import INTENSITY, WORLD_INTENSITY, grid_of
+from campaigns.reports.marks import Mark, spans
+from campaigns.reports.sections.cost import cost
+from campaigns.reports.telling import Telling
+from campaigns.words import words
 from materials.errors import InputError
 from tests.campaigns.reports.told import told_view
 from tests.campaigns.views import empty_view, make_view
+from tests.campaigns.words.pseudo import PSEUDO
 
 HOURS = st.floats(0.0, 1e6)
 
@@ -100,5 +106,37 @@ def test_the_grid_is_asked_for_or_the_environment_s_or_the_world_s():
 
 @pytest.mark.parametrize("asked", ["XX", "-1", "2001", "nan", "inf", "es es", "Spain"])
 def test_a_grid_that_nobody_knows_is_refused_with_a_way_out(asked):
-    with pytest.raises(InputError, match="give a number, 'world' or one of AR, AT"):
+    with pytest.raises(
+        InputError, match="give a code such as ES or FR, a number, or 'world'"
+    ):
         grid_of(asked, {})
+
+
+def test_the_clock_of_an_unfinished_campaign_stops_at_its_last_closed_round():
+    view = told_view(finished="", status="running", latest="2026-11-01T09:15:00+00:00")
+    assert footprint(view, grid_of("world")).elapsed_hours == pytest.approx(1.25)
+    never = dataclasses.replace(view, latest="")
+    assert footprint(never, grid_of("world")).elapsed_hours is None
+
+
+def test_a_grid_is_taken_as_people_write_it():
+    assert grid_of(" es ").place == "ES"
+    assert grid_of("174,5").intensity == 174.5
+    with pytest.raises(InputError) as caught:
+        grid_of("wrold")
+    assert "Did you mean" in str(caught.value)
+    assert len(str(caught.value)) < 250
+    for language in ("es", "ca", "eu", "gl"):
+        assert words(language).recorded(str(caught.value)).language == language
+
+
+def test_notes_on_factors_are_said_in_the_language():
+    view = told_view()
+    table = cost(Telling(view, PSEUDO), footprint(view, grid_of("ES"))).blocks[3]
+    for row in table.rows:
+        english = [s.text for s in spans(row[3]) if Mark.ENGLISH not in s.marks]
+        outside = re.sub(r"⟦.*⟧", "", "".join(english))
+        assert not re.search("[a-z]{3}", outside)
+    assert any("a computer on a desk" in row[3] for row in table.rows)
+    own = [s.text for row in table.rows for s in spans(row[3]) if Mark.ENGLISH in s.marks]
+    assert not any("its default" in text or "a desk" in text for text in own)

@@ -14,6 +14,7 @@ from campaigns.config import CampaignConfig
 from campaigns.evaluation.elsewhere import Elsewhere
 from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.folder import CampaignFolder
+from campaigns.judgements import ASKED, NOT_ASKED
 from campaigns.loop import Machinery, run_campaign
 from campaigns.results import open_view
 from campaigns.worksheets import take_answers
@@ -148,6 +149,8 @@ def test_people_as_a_further_oracle_never_hold_the_campaign_up(tmp_path: Path) -
     assert len(view.verdicts) == 12
     assert view.status == "waiting"
     assert view.n_waiting == 3
+    standings = view.verdicts["standing"].value_counts().to_dict()
+    assert standings == {ASKED: 3, NOT_ASKED: 9}
     asked = [sheet(folder, n).read_text(encoding="utf-8-sig") for n in (1, 2, 3)]
     assert len(set(asked)) == 3
     for number in (1, 2, 3):

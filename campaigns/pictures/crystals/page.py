@@ -62,11 +62,29 @@ def crystals_page(view: CampaignView, say: Words) -> str:
         )
         for row in view.shortlist.head(N_CRYSTALS).itertuples()
     ]
-    return page(crystals, title=say("{name}: crystals", name=view.name), say=say)
+    note = ""
+    if (n_hits := len(view.shortlist)) > len(crystals):
+        note = say(
+            "Here are the first {n} of {total} hits; the files of all are beside the report.",
+            n=len(crystals),
+            total=n_hits,
+        )
+    title = say("{name}: crystals", name=view.name)
+    return page(crystals, title=title, say=say, note=note)
 
 
-def page(crystals: Sequence[Crystal], *, title: str, say: Words, bare: bool = False) -> str:
-    """Any crystals as a page; ``bare`` leaves out heading and table, for notebooks."""
+def page(
+    crystals: Sequence[Crystal],
+    *,
+    title: str,
+    say: Words,
+    bare: bool = False,
+    note: str = "",
+) -> str:
+    """Any crystals as a page; ``bare`` leaves out heading and table, for notebooks.
+
+    ``note`` stands under the heading.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -79,6 +97,7 @@ def page(crystals: Sequence[Crystal], *, title: str, say: Words, bare: bool = Fa
     return environment.get_template("page.html").render(
         lang=say.language,
         title=title,
+        note=note,
         small=bare,
         say=say,
         policy=_policy(script, library.digest),

@@ -67,12 +67,15 @@ def _hours(tell: Telling, spent: Footprint) -> Table:
         Column(say("What for"), weight=2.5),
         Column(say("Duration"), kind=Kind.NUMBER),
     )
+    ended = noted("From beginning to end, by the clock")
+    if not tell.view.finished and tell.view.started:
+        ended = noted("From the beginning to the last round closed, by the clock")
     waiting, elapsed = spent.waiting_hours, spent.elapsed_hours
     rows = (
         (say("Proposing, predicting, learning"), tell.duration(spent.proposing_hours)),
         (say("Oracles, all processes together"), tell.duration(judging)),
         (say("Waiting: for answers, restarts, other work"), tell.duration(waiting)),
-        (say("From beginning to end, by the clock"), tell.duration(elapsed)),
+        (say(ended), tell.duration(elapsed)),
     )
     return Table(say("Where the time went"), columns, rows)
 
@@ -99,8 +102,11 @@ def _factors(tell: Telling, spent: Footprint) -> Table:
     source = (
         say("Given by whoever ran this report")
         if not grid.place
-        else english(
-            "Ember and Energy Institute by way of Our World in Data, generation of 2023"
+        else say(
+            "{source}, by way of {carrier}; generation of {year}",
+            source=english("Ember and Energy Institute"),
+            carrier=english("Our World in Data"),
+            year="2023",
         )
     )
     columns = (
@@ -139,7 +145,12 @@ def _factor(tell: Telling, title: str, factor: Factor, unit: str) -> tuple[str, 
         title,
         f"{value}\u00a0{name(unit)}" if unit else value,
         f"{written(factor.low)}–{written(factor.high)}",
-        english(factor.source),
+        tell.say(
+            factor.note,
+            source=english(factor.source),
+            low=written(factor.low),
+            high=written(factor.high),
+        ),
     )
 
 

@@ -53,6 +53,17 @@ def shortlist(
         ),
         Cards(tuple(_card(tell, hit, thumbnails.get(hit.candidate_id)) for hit in hits)),
     ]
+    if 0 < len(thumbnails) < len(hits):
+        blocks.append(
+            Paragraph(
+                say(
+                    "Only the first {n} of {total} hits are drawn; the files of all are there.",
+                    n=len(thumbnails),
+                    total=len(hits),
+                ),
+                is_note=True,
+            )
+        )
     if has_viewer:
         turn = link(VIEWER, say("Turn these crystals in three dimensions"))
         blocks.append(Paragraph(turn))

@@ -27,10 +27,12 @@ def sustainability(tell: Telling, figures: tuple[Figure, ...]) -> Section | None
     if table.k:
         blocks.append(
             Paragraph(
-                say(
-                    "“In the top {k}”: in how many of {draws} random weightings of the axes it "
-                    "is among the {k} least burdensome of the shortlist.",
-                    k=table.k,
+                say.several(
+                    "“Least of all”: in how many of {draws} random weightings of the axes it "
+                    "is the least burdensome of the shortlist.",
+                    "“In the top {n}”: in how many of {draws} random weightings of the axes it "
+                    "is among the {n} least burdensome of the shortlist.",
+                    table.k,
                     draws=DRAWS,
                 ),
                 is_note=True,
@@ -46,11 +48,15 @@ def _table(table: BurdenTable, tell: Telling) -> Table:
         Column(say("Formula"), kind=Kind.NAME, weight=1.3),
         Column(say("Index"), kind=Kind.NUMBER, weight=2.0),
         Column(say("Coverage"), kind=Kind.NUMBER),
-        *([Column(say("In the top {k}", k=table.k), kind=Kind.NUMBER)] if table.k else []),
+        *([Column(_top(table.k, tell), kind=Kind.NUMBER)] if table.k else []),
         *(Column(headed(say.name(axis)), kind=Kind.NUMBER) for axis in AXES),
     )
     caption = say("Burdens of the hits, 0 to 1, less is better")
     return Table(caption, columns, tuple(_row(row, table.k, tell) for row in table.rows))
+
+
+def _top(k: int, tell: Telling) -> str:
+    return tell.say.several("Least of all", "In the top {n}", k)
 
 
 def _row(row: BurdenRow, k: int, tell: Telling) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ LEAST = {
     "command": "{kind: command, argv: [run, '{structure}']}",
     "dft": "{kind: dft}",
     "inbox": "{kind: inbox}",
+    "function": "{kind: function}",
 }
 
 

@@ -175,3 +175,11 @@ def test_formulas_have_low_numbers():
     assert formula_plain("Ca(NO3)2") == "Ca(NO₃)₂"
     assert formula_plain("MgZrS3") == "MgZrS₃"
     assert formula_text("SnO2$") == "SnO$_{2}$"
+
+
+def test_a_page_says_how_many_hits_it_leaves_out(monkeypatch):
+    view = make_view()
+    assert "Here are the first" not in crystals_page(view, EN)
+    monkeypatch.setattr("campaigns.pictures.crystals.page.N_CRYSTALS", 2)
+    told = f"Here are the first 2 of {len(view.shortlist)} hits"
+    assert told in crystals_page(view, EN)

@@ -279,3 +279,12 @@ def test_crystals_are_told_by_cell_and_symmetry():
     assert "a (Å)" in PICTURES["crystals"].csv(VIEW).decode().splitlines()[0]
     for formula in frame["formula"]:
         assert formula in PICTURES["crystals"].alt(VIEW, EN)
+
+
+@pytest.mark.parametrize("name", ["acquisition", "learning"])
+def test_an_axis_of_rounds_has_whole_ones_alone(name):
+    figure = PICTURES[name].draw(make_view(calls=4), EN)
+    named = [axes for axes in figure.axes if axes.get_xlabel() == EN("Round")]
+    assert named
+    for axes in named:
+        assert all(tick == int(tick) for tick in axes.get_xticks())

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from campaigns.grids import grid_of
+from campaigns.reports.content import Paragraph
+from campaigns.reports.crystals import hits_of
 from campaigns.reports.marks import bare
 from campaigns.reports.sections.answer import answer, footing, found, newness
+from campaigns.reports.sections.shortlist import shortlist
 from campaigns.reports.sections.sources import sources
+from campaigns.reports.sections.sustainability import sustainability
 from campaigns.reports.sections.trust import _drift
 from campaigns.reports.telling import Telling
 from campaigns.view import ranked_shortlist
-from campaigns.words import ENGLISH
+from campaigns.words import ENGLISH, words
 from tests.campaigns.reports.told import told_view
 from tests.campaigns.views import empty_view, make_view
 
@@ -147,3 +151,30 @@ def test_every_file_of_the_specification_is_among_the_sources():
         assert file in text
     assert "not on record" in text
     assert "not on record" not in owed(view)
+
+
+@pytest.mark.parametrize("language", ["en", "es", "ca", "eu", "gl"])
+def test_the_best_one_is_not_the_best_ones(language):
+    say = words(language)
+    view = make_view()
+    two = dataclasses.replace(
+        view, shortlist=view.shortlist.drop_duplicates("formula").head(2)
+    )
+    section = sustainability(Telling(two, say), ())
+    text = bare(" ".join(block.text for block in section.blocks[:2]))
+    titles = [bare(column.title) for column in section.blocks[2].columns]
+    assert say.several("Least of all", "In the top {n}", 1) in titles
+    assert say.several("Least of all", "In the top {n}", 1) in text
+    assert not any("1" in title for title in titles)
+
+
+def test_hits_that_are_not_drawn_are_counted():
+    view = make_view()
+    hits = hits_of(view)
+    few = {hit.candidate_id: b"\x89PNG" for hit in hits[:2]}
+    everyone = {hit.candidate_id: b"\x89PNG" for hit in hits}
+    tell = told(view)
+    for images, is_said in ((few, True), (everyone, False)):
+        section = shortlist(tell, hits, images, has_viewer=False)
+        texts = [block.text for block in section.blocks if isinstance(block, Paragraph)]
+        assert any("Only the first 2 of" in text for text in texts) == is_said

@@ -76,7 +76,7 @@ def test_the_grid_changes_the_estimate(galena, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--grid", "Atlantis"], "neither a country nor grams"),
+        (["--grid", "Atlantis"], "neither the code of a country"),
         (["--format", "docx"], "cannot be written as 'docx', only as html or pdf"),
         (["--format", "html,pfd"], "Did you mean 'pdf'?"),
         (["--format", ","], "say at least one of html, pdf"),
@@ -119,10 +119,10 @@ def test_the_answer_does_not_call_known_formulas_new():
     assert "known already" in answer_of(known)[1]
 
 
-def test_the_answer_tells_confirmed_from_waiting():
+def test_the_answer_tells_confirmed_from_not_asked():
     view = told_view()
-    waiting = len(view.shortlist) - 1
-    assert f"has confirmed 1 of them and {waiting} still wait" in answer_of(view)[2]
+    others = len(view.shortlist) - 1
+    assert f"have confirmed 1 of them ({others} not asked)" in answer_of(view)[2]
 
 
 def test_the_answer_is_honest_where_nothing_was_found():

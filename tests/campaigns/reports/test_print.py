@@ -20,7 +20,7 @@ from campaigns.reports.content import (
 )
 from campaigns.reports.files import ReportError
 from campaigns.reports.marks import english, formula, link, space_group, strong
-from campaigns.reports.print import render_pdf
+from campaigns.reports.print import render_pdf, substituted, unprintable
 from campaigns.words import LANGUAGES, words
 from materials.errors import InputError
 from tests.campaigns.reports.told import told_view
@@ -84,10 +84,17 @@ def test_every_letter_of_every_language_can_be_set():
     assert b"pdfuaid:part>1<" in streams(pdf)  # which is refused where a sign is missing
 
 
-def test_what_no_font_has_is_set_without_the_promise():
-    pdf = render_pdf(report(Paragraph(english("結晶 🧪")), title="結晶"))
-    assert pdf.startswith(b"%PDF-")
-    assert b"pdfuaid:part>1<" not in streams(pdf)
+def test_what_no_font_has_is_given_by_its_number_and_keeps_the_promise():
+    pdf = render_pdf(report(Paragraph(english("結晶 🧪\u200d")), title="結晶"))
+    assert b"pdfuaid:part>1<" in streams(pdf)
+    diagnostic = (
+        'error: the text `"🧪"` could not be displayed with font `"x"`\n'
+        'error: the text `"\\u{200d}"` could not be displayed with font `"x"`'
+    )
+    missing = unprintable(diagnostic)
+    assert missing == {"🧪", "\u200d"}
+    content = {"a": [{"text": "a 🧪\u200d b"}], "n": 1.5}
+    assert substituted(content, missing) == {"a": [{"text": "a [U+1F9EA] b"}], "n": 1.5}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from campaigns.trace import in_words
 from campaigns.words import ENGLISH, words
 from campaigns.words.sentences import SENTENCES
 from materials.errors import InputError
+from materials.relaxation import volume_fault
 from materials.screens.incumbent import better_than_filter
 from materials.screens.validity import (
     Alloys,
@@ -151,6 +152,12 @@ def toy_crystal() -> Candidate:
         {"target": {}},
         {"batch_sise": 3},
         {"search": {"asks": -1}},
+        {"oracle": {"kind": "potentia"}},
+        {"oracle": {"kind": "inbox", "wanted": [{"name": "thickness"}]}},
+        {"tiers": [{"oracle": {"kind": "command", "argv": []}}]},
+        {"batch_size": 10**6},
+        {"name": "a b"},
+        {"name": "a", "elements": 3},
     ],
 )
 def test_common_mistakes_in_a_specification_are_recognised(changes):
@@ -160,6 +167,40 @@ def test_common_mistakes_in_a_specification_are_recognised(changes):
     said = PSEUDO.recorded(str(caught.value))
     assert said.language == "es"
     assert unknown(*str(caught.value).split("\n  ")[1:]) == []
+
+
+def test_files_that_cannot_be_read_are_told_in_the_language(tmp_path):
+    (tmp_path / "latin.yaml").write_bytes("año".encode("latin-1"))
+    for path in (tmp_path, tmp_path / "none.yaml", tmp_path / "latin.yaml"):
+        with pytest.raises(InputError) as caught:
+            CampaignConfig.load(path)
+        assert "Errno" not in str(caught.value)
+        assert "could" not in PSEUDO.recorded(str(caught.value)).lower()
+        reason = str(caught.value).rpartition("cannot be read: ")[2]
+        assert words("es").recorded(reason).language == "es"
+
+
+def test_a_list_is_not_called_too_short_for_its_bad_entries():
+    content = toy_config().model_dump(mode="json") | {"elements": {"allowed": ["Xx"]}}
+    with pytest.raises(InputError) as caught:
+        CampaignConfig.parse(repr(content).replace("None", "null"), name="my.yaml")
+    assert "at least" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [0.32, 3.4])
+def test_volumes_of_old_and_new_ledgers_are_recognised(change):
+    said = volume_fault(100 * change, 100.0)
+    assert "0.33 to 3 times" in said
+    assert not unknown(said, f"volume changed {change:.2f}-fold, allowed is 3-fold")
+
+
+def test_only_what_an_oracle_moved_is_called_relaxed():
+    verdict = Verdict("ZnS-1", band_gap=1.5, structure=toy_crystal().structure)
+    relaxed = first_steps(toy_config(), 1, verdict, "p", "q")[-1].value
+    lookup = toy_config(oracle={"kind": "lookup", "table": "t.csv", "source": "PBE"})
+    table = first_steps(lookup, 1, verdict, "p", "q")[-1].value
+    assert relaxed == "1.50 eV, relaxed"
+    assert table == "1.50 eV"
 
 
 def test_what_nobody_knows_stays_english_and_says_so():

@@ -119,3 +119,11 @@ def test_names_are_said_with_their_numbers():
     assert ENGLISH.name("energy_above_hull") == "energy above hull"
     assert words("eu").name("band_gap") == "debekatutako banda"
     assert words("eu").name("my_own_column") == "my own column"
+
+
+@given(st.floats(-1e3, 1e3), st.integers(0, 4))
+def test_what_rounds_to_nothing_has_no_sign(value, digits):
+    text = ENGLISH.number(value, digits)
+    assert text.startswith("−") == (float(f"{value:.{digits}f}") < 0)
+    assert words("es").number(-0.0001, 3) == "0,000"
+    assert words("eu").percent(-0.0001, 0) == words("eu").percent(0.0, 0)

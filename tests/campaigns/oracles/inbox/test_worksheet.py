@@ -63,6 +63,10 @@ def test_the_worksheet_holds_all_that_is_needed(tmp_path: Path) -> None:
         "structures/",
     ):
         assert text in page
+    assert '<meta name="viewport" content="width=device-width' in page
+    assert page.count("<main>") == page.count("</main>") == 1
+    assert page.index("<main>") < page.index("<h1>")
+    assert page.count('class="scroll" tabindex="0" role="region"') == 2
     answers = read_answers(sheet.table, ["Si-1", "Cu-1"], WANTED)
     assert answers.bad == answers.good == ()
     assert answers.empty == (2, 3)
