@@ -19,6 +19,8 @@ from materials.errors import InputError
 if TYPE_CHECKING:
     from campaigns.trace import Trace
 
+_STAGE = 18
+"""Columns of a terminal for a stage in words, unless one of the words is longer."""
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "noted": ("·", "dim")}
 
 
@@ -94,13 +96,17 @@ def _print(trace: Trace, say: Words) -> None:
 
     out, told = show.console(), in_words(trace, say)
     out.print(Text.assemble((told.candidate_id, "bold"), f": {told.fate}"))
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    identifiers = say.language == ENGLISH.language
+    padding = (0, 1) if identifiers else (0, 1, 0, 0)  # long words need the room
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     grid.add_column(say("round"), no_wrap=True)
     grid.add_column("")
-    identifiers = say.language == ENGLISH.language
-    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers)
-    for title in (say("found"), say("wanted"), say("by")):
+    longest = max((len(w) for step in told.steps for w in step.stage.split()), default=0)
+    width = None if identifiers else max(longest, _STAGE)
+    grid.add_column(say("stage"), overflow="fold", no_wrap=identifiers, width=width)
+    for title in (say("found"), say("wanted")):
         grid.add_column(title, overflow="fold")
+    grid.add_column(say("by"), no_wrap=True)
     sources = list(dict.fromkeys(step.source for step in told.steps if step.source))
     for step in told.steps:
         by = f"[{sources.index(step.source) + 1}]" if step.source else ""

@@ -108,10 +108,9 @@ def table(columns: Sequence[str], *, title: str = "") -> Table:
 def print_table(grid: Table) -> None:
     """A table at its own width: what is too wide for the screen goes on below, none is lost."""
     out = console()
-    width = max(
-        out.width, Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
-    )
-    out.print(grid, width=width, crop=False)
+    wanted = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
+    out.width = max(out.width, wanted)  # print() takes no width above the console's
+    out.print(grid, crop=False)
 
 
 def unit_of(target: str) -> str:

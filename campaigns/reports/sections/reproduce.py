@@ -6,9 +6,11 @@ import hashlib
 
 import yaml
 
-from campaigns.reports.content import Column, Fold, Kind, Listing, Paragraph, Section, Table
+from campaigns.reports.content import Column, Fold, Listing, Paragraph, Section, Table
 from campaigns.reports.marks import code, name
 from campaigns.reports.telling import Telling
+from campaigns.words import Words
+from campaigns.words.names import NAMES
 
 
 def reproduce(tell: Telling) -> Section:
@@ -19,10 +21,10 @@ def reproduce(tell: Telling) -> Section:
     rows = {**view.versions, **view.sources}
     table = Table(
         say("Versions and hashes"),
-        (Column(say("What"), kind=Kind.NAME), Column(say("Version or hash"), weight=2.5)),
+        (Column(say("What")), Column(say("Version or hash"), weight=2.5)),
         (
-            *((name(part.replace("_", " ")), code(found)) for part, found in rows.items()),
-            (name("specification"), code(f"sha256:{_sha256(spec)}")),
+            *((_called(part, say), code(found)) for part, found in rows.items()),
+            (_called("specification", say), code(f"sha256:{_sha256(spec)}")),
         ),
     )
     return Section(
@@ -41,6 +43,12 @@ def reproduce(tell: Telling) -> Section:
             Fold(say("Specification: {file}", file=code(file)), (Listing(spec),)),
         ),
     )
+
+
+def _called(part: str, say: Words) -> str:
+    """What people call a part; programs have their own names."""
+    kind = part.replace("_", " ")
+    return say(NAMES[kind]) if kind in NAMES else name(kind)
 
 
 def _sha256(text: str) -> str:

@@ -15,6 +15,7 @@ from pymatgen.core import Lattice, Structure
 from rich.console import Console
 from typer.testing import CliRunner
 
+from campaigns.cli import show
 from campaigns.cli.app import app
 from campaigns.grids import grid_of
 from campaigns.oracles.inbox.worksheet import write_worksheet
@@ -249,3 +250,22 @@ def test_a_worksheet_is_written_in_the_language_and_its_table_is_not(tmp_path):
     assert unsaid(reader.text.replace("structures/", "")) == []
     assert "0,5" in reader.text
     assert told.table.read_bytes() == english.table.read_bytes()
+
+
+def test_a_table_wider_than_the_screen_loses_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    said = ("formula", "prototipoa", "inguratzailearen", "debekatutako", "puntuazioa")
+    grid = show.table(said)
+    grid.add_row("MgZrS3", "AB3C_hR10_148_c_f_c:ABC", "+0,040", "1,32 ± 0,25", "0,608")
+    show.print_table(grid)
+    head, row = capsys.readouterr().out.splitlines()
+    assert tuple(head.split()) == said
+    assert row.split() == [
+        "MgZrS3",
+        "AB3C_hR10_148_c_f_c:ABC",
+        "+0,040",
+        "1,32",
+        "±",
+        "0,25",
+        "0,608",
+    ]
