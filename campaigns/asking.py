@@ -8,7 +8,15 @@ from campaigns.config import CampaignConfig
 from campaigns.ledger import Ledger
 from campaigns.oracles.specs import InboxSpec
 from campaigns.questions import Question, open_questions
-from campaigns.rounds import Reached, affordable, ask_people, propose, run_round, spent
+from campaigns.rounds import (
+    Reached,
+    affordable,
+    ask_people,
+    confirm,
+    propose,
+    run_round,
+    spent,
+)
 from campaigns.session import Session
 from materials.errors import InputError
 
@@ -20,6 +28,17 @@ class Handed:
     questions: tuple[Question, ...]
     fresh: bool
     """Whether they were chosen now; else they had been handed out before."""
+    over: bool = False
+    """Whether no more will come."""
+
+
+def check_count(name: str, value: object, expected: str) -> None:
+    """Raises :class:`InputError` for what is no whole number from 1 on, or None."""
+    if value is None:
+        return
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not whole or int(value) < 1:  # type: ignore[call-overload]
+        raise InputError(f"{name} is {value!r}, expected {expected}")
 
 
 def waiting(config: CampaignConfig, ledger: Ledger) -> list[Question]:
@@ -45,8 +64,7 @@ def hand_out(session: Session, n: int | None = None) -> Handed:
         InputError: ``n`` is below 1.
     """
     config, ledger = session.config, session.ledger
-    if n is not None and n < 1:
-        raise InputError(f"n is {n}, expected 1 candidate or more")
+    check_count("n", n, "1 candidate or more")
     parts = (config, ledger, session.machinery, session.watcher)
     closed = {number: is_closed for number, _, is_closed in ledger.rounds()}
     for number in range(1, config.rounds + 1):
@@ -65,7 +83,10 @@ def hand_out(session: Session, n: int | None = None) -> Handed:
         if run_round(number, *parts) is not Reached.END:
             break
         session.write_study()
-    return Handed(tuple(_first(config, ledger)), fresh=False)
+    found = _first(config, ledger)
+    if not found:
+        confirm(config.rounds, *parts)  # who answered late
+    return Handed(tuple(found), fresh=False, over=not found)
 
 
 def _first(config: CampaignConfig, ledger: Ledger) -> list[Question]:

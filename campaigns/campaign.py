@@ -13,14 +13,14 @@ from typing import Any, Self
 
 import pandas as pd
 
-from campaigns.asking import hand_out
+from campaigns.asking import check_count, hand_out
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
 from campaigns.handing import handed_table
 from campaigns.holding import Held
 from campaigns.keeping import pool_of, write_pool
 from campaigns.loading import RUNS, Source, content_of, folder_named, with_changes
-from campaigns.loop import run_campaign
+from campaigns.loop import conclude, run_campaign
 from campaigns.machinery import Machinery, Where
 from campaigns.oracles.build import Equipment
 from campaigns.oracles.function import Function, StructureOracle
@@ -29,7 +29,8 @@ from campaigns.publishing import Publish, publisher
 from campaigns.questions import open_questions
 from campaigns.session import at_work
 from campaigns.shown import Told
-from campaigns.telling import frame_of, tell
+from campaigns.telling import tell
+from campaigns.told_rows import frame_of
 from campaigns.tracking.store import model_store
 from campaigns.watching import Bars, write
 from campaigns.words import words
@@ -170,7 +171,8 @@ class Campaign(Held):
             write(self.say("Stopped. Nothing is lost: run() goes on from here."))
         finally:
             bars.close()
-        write(self._standing().line())
+        standing = self._standing()
+        write("\n".join(filter(None, (standing.line(), standing.failures()))))
         return self
 
     def propose(self, n: int | None = None) -> pd.DataFrame:
@@ -186,10 +188,14 @@ class Campaign(Held):
             InputError: ``n`` is below 1.
             BusyError: another process is at work in the folder.
         """
+        check_count("n", n, "1 candidate or more")
         bars = Bars(self.say)
         try:
             with at_work(self.config, self.folder, **self._at_work(bars)) as session:
                 handed = hand_out(session, n)
+                if handed.over and conclude(session, over=True, say=self.say):
+                    for evaluator in session.machinery.evaluators:
+                        evaluator.finish()
                 table = handed_table(
                     handed.questions, session.ledger, self.config, self.say
                 )
@@ -261,8 +267,6 @@ class Campaign(Held):
 
     def _at_work(self, watcher: Watcher) -> dict[str, Any]:
         """What it takes to go on, the same for every step."""
-        if self._pool is not None:
-            write_pool(self._pool, self.place)
         return {
             "machinery": self._machinery,
             "watcher": watcher,
@@ -271,7 +275,9 @@ class Campaign(Held):
         }
 
     def _equip(self, config: CampaignConfig, store: str) -> Equipment:
-        """Load the model once for all calls of this kernel."""
+        """Keep the pool, then load the model, once for all calls of this kernel."""
+        if self._pool is not None:
+            write_pool(self._pool, self.place)
         if self._equipment is None:
             loaded = Equipment.load(config, store)
             self._equipment = dataclasses.replace(loaded, functions=self._functions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -14,9 +14,18 @@ from campaigns.words import Words
 if TYPE_CHECKING:
     import pandas as pd
 
+    from campaigns.view import CampaignView
+
 _COLUMNS = ("candidate_id", "round", "stage", "outcome", "found", "wanted", "source")
 _SHOWN = 16
 _MARKS = {"passed": "✓", "failed": "✗", "noted": "·"}
+
+
+def best_first(traces: Iterable[Trace], view: CampaignView) -> list[Trace]:
+    """Those on the shortlist first, then those that were judged, then all others."""
+    judged = [*view.shortlist["candidate_id"], *view.verdicts["candidate_id"]]
+    places = {name: place for place, name in enumerate(dict.fromkeys(judged))}
+    return sorted(traces, key=lambda trace: places.get(trace.candidate_id, len(places)))
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,8 @@ class Explanation:
 
     traces: tuple[Trace, ...]
     say: Words
+    failures: str = ""
+    """Why evaluations failed, where many did."""
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self.traces)
@@ -57,7 +68,8 @@ class Explanation:
     def __str__(self) -> str:
         """The first whole, the others in a line each."""
         if not self.traces:
-            return self.say("Nothing is on the shortlist yet.")
+            nothing = self.say("Nothing is on the shortlist yet.")
+            return f"{nothing} {self.failures}".rstrip()
         first, *others = self._told()
         if not others:
             return self._text(first)
@@ -72,7 +84,10 @@ class Explanation:
         if not self.traces:
             return styled(f"<p>{escape(str(self))}</p>")
         parts = [self._html(trace, is_open=not n) for n, trace in enumerate(self._told())]
-        more = [f"<p>{escape(line)}</p>" for line in self._more()]
+        beyond = self._more()
+        if beyond:
+            beyond.append(self.say("One of these whole: explain(candidate_id)."))
+        more = [f"<p>{escape(line)}</p>" for line in beyond]
         return styled("".join([*parts, *more]))
 
     def _told(self) -> list[Trace]:

@@ -52,8 +52,10 @@ class CampaignFolder:
 
         Raises:
             BusyError: someone else holds the folder; says who.
-            InputError: the folder cannot be made or written.
+            InputError: the folder cannot be made or written, or holds something else.
         """
+        if self.path.is_dir() and not self.ledger.exists():
+            self._refuse_foreign()  # before anything is written there
         with held(self.path, "campaign", "--folder"):
             yield
 
@@ -61,19 +63,19 @@ class CampaignFolder:
         """The ledger of a new or interrupted campaign with exactly this specification.
 
         Only ``model`` may be written in another way: what it leads to is checked by the version
-        of the weights, so that a campaign can go on once an alias has moved.
+        of the weights, so that a campaign can go on once an alias has moved. Until everything
+        was loaded once, nothing is on record and the specification may still be corrected.
 
         Raises:
             InputError: the folder holds something else, or another specification; names the
                 fields that differ.
         """
-        if not self.ledger.exists():
-            self._refuse_foreign()
         ledger = Ledger(self.ledger)
         spec = config.model_dump(mode="json")
         begun = ledger.get("spec")
-        if begun is None:
+        if begun is None or not has_begun(ledger):
             ledger.put("spec", spec)
+            self.spec.write_text(config.dump(), encoding="utf-8")
             begun = spec
         begun = _with_defaults(begun) | {"model": spec["model"]}
         different = list(differences(begun, spec))
@@ -126,6 +128,11 @@ class CampaignFolder:
                 f"{self.path}: not a campaign folder: it has no ledger.sqlite but holds "
                 f"{', '.join(foreign[:3])}; give an empty or a new folder"
             )
+
+
+def has_begun(ledger: Ledger) -> bool:
+    """Whether all that the specification names was there once."""
+    return ledger.get("versions") is not None or bool(ledger.rounds())
 
 
 def _with_defaults(begun: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from campaigns.config import CampaignConfig
 from campaigns.ledger import Ledger, LedgerError
 from campaigns.questions import Question
 from campaigns.records import Proposed
-from campaigns.telling import HANDED_COLUMNS
+from campaigns.told_rows import HANDED_COLUMNS
 from campaigns.view import (
     CANDIDATE_COLUMNS,
     REJECTION_COLUMNS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from campaigns.asking import waiting
 from campaigns.config import CampaignConfig
-from campaigns.explaining import Explanation
+from campaigns.explaining import Explanation, best_first
 from campaigns.folder import CampaignFolder
 from campaigns.handing import crystal, new_view, open_table
 from campaigns.oracles.inbox.found import ID
@@ -19,11 +20,18 @@ from campaigns.results import explain, open_view
 from campaigns.shown import Standing
 from campaigns.view import CampaignView
 from campaigns.words import ENGLISH, Words, words
+from materials.errors import InputError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from campaigns.reports import ReportPaths
+
+
+def _no_name(thing: object) -> InputError:
+    return InputError(
+        f"a candidate is named by its identifier or formula, not by a {type(thing).__name__}"
+    )
 
 
 class Held:
@@ -87,9 +95,18 @@ class Held:
         if candidates is None:
             names = [q.candidate.candidate.id for q in self._waiting()]
         elif isinstance(candidates, pd.DataFrame):
+            if ID not in candidates:
+                raise InputError(
+                    f"the table has no column '{ID}', there are "
+                    f"{', '.join(map(str, candidates.columns)) or 'none'}"
+                )
             names = [str(name) for name in candidates[ID]]
+        elif isinstance(candidates, str):
+            names = [candidates]
+        elif isinstance(candidates, Iterable):
+            names = [str(name) for name in candidates]
         else:
-            names = [candidates] if isinstance(candidates, str) else list(candidates)
+            raise _no_name(candidates)
         return {name: crystal(view, name) for name in dict.fromkeys(names)}
 
     def explain(self, candidate: str | None = None) -> Explanation:
@@ -101,16 +118,15 @@ class Held:
             InputError: the campaign never saw it; names what is near.
         """
         if candidate is None:
-            return Explanation(self._view().traces, self.say)
+            return Explanation(self._view().traces, self.say, self._standing().failures())
+        if not isinstance(candidate, str):
+            raise _no_name(candidate)
         ledger = self.place.open_existing()
         try:
             traces = explain(ledger, candidate)
         finally:
             ledger.close()
-        judged = dict.fromkeys([*self.shortlist()[ID], *self.verdicts()[ID]])
-        places = {name: place for place, name in enumerate(judged)}
-        traces.sort(key=lambda trace: places.get(trace.candidate_id, len(places)))
-        return Explanation(tuple(traces), self.say)
+        return Explanation(tuple(best_first(traces, self._view())), self.say)
 
     def report(
         self, lang: str | None = None, folder: str | Path | None = None

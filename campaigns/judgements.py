@@ -22,6 +22,9 @@ from campaigns.records import Proposed
 CONFIRMED, REFUTED, FAILED, NOT_ASKED = "confirmed", "refuted", "failed", ""
 UNTESTED = "nothing on targets"
 """A further tier answered, but not about what is sought."""
+ASKED = "asked"
+"""A worksheet is out, and nobody has answered yet; questions are no verdicts, so it is for who
+reads the ledger to say so."""
 
 
 @dataclass(frozen=True)

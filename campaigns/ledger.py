@@ -178,6 +178,14 @@ class Ledger:
                 (json.dumps(summary), when, number),
             )
 
+    def put_summary(self, number: int, summary: dict[str, float]) -> None:
+        """Give a round other figures; whether it is closed stays as it is."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE rounds SET summary = ? WHERE round = ?",
+                (json.dumps(summary), number),
+            )
+
     def rounds(self) -> list[tuple[int, dict[str, float], bool]]:
         """Number, figures and whether closed, of every round proposed so far."""
         rows = self._db.execute("SELECT round, summary, closed FROM rounds ORDER BY round")

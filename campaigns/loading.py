@@ -110,6 +110,10 @@ def folder_named(name: str | Path, runs: Path = RUNS) -> Path:
     Raises:
         InputError: there is none, or several of that name; says which there are.
     """
+    if not isinstance(name, str | Path):
+        raise InputError(
+            f"a campaign is resumed by its name or folder, not by a {type(name).__name__}"
+        )
     for path in (Path(name), runs / name):
         if CampaignFolder(path).ledger.exists():
             return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from campaigns.asking import check_count
 from campaigns.backtests.verdict import warning
 from campaigns.config import CampaignConfig
 from campaigns.machinery import Equip, Machinery, Where
@@ -17,7 +18,6 @@ from campaigns.session import Session, at_work, now
 from campaigns.view import CampaignView
 from campaigns.words import Words
 from campaigns.worksheets import write_worksheets
-from materials.errors import InputError
 
 __all__ = ["Machinery", "Publish", "run_campaign"]
 
@@ -50,8 +50,7 @@ def run_campaign(
             begun with another model, potential or oracle.
         BusyError: another process is at it.
     """
-    if rounds is not None and rounds < 1:
-        raise InputError(f"rounds is {rounds}, expected 1 or more, or None for all")
+    check_count("rounds", rounds, "1 or more, or None for all")
     with at_work(
         config,
         folder,

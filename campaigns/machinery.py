@@ -12,6 +12,7 @@ from campaigns.evaluation.protocol import OpenEvaluator
 from campaigns.evaluation.recipe import OracleRecipe
 from campaigns.evaluation.serial import SerialEvaluator
 from campaigns.folder import CampaignFolder
+from campaigns.keeping import found_in
 from campaigns.oracles.build import Equipment, build_oracle
 from campaigns.oracles.specs import FunctionSpec, InboxSpec
 from campaigns.progress import Watcher
@@ -55,6 +56,7 @@ def machinery_of(
     ``with``. What is written in Python is asked here, wherever others are.
     """
     equipment = equip(config, store)
+    config = found_in(place, config)
     versions = equipment.versions | input_versions(config)
     own = {f"oracle {name}" for name in equipment.functions}
     elsewhere = {part: v for part, v in versions.items() if part not in own}

@@ -12,9 +12,10 @@ from pymatgen.core import Structure
 
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
-from campaigns.judgements import Judgement, by_candidate, judgements
+from campaigns.judgements import ASKED, NOT_ASKED, Judgement, by_candidate, judgements
 from campaigns.learned import oracle_scores
 from campaigns.ledger import Ledger, LedgerError
+from campaigns.questions import open_questions
 from campaigns.records import Ask, Proposed
 from campaigns.trace import Teller, Trace
 from campaigns.view import (
@@ -58,7 +59,9 @@ def read_view(ledger: Ledger) -> CampaignView:
     judged = by_candidate(found)
     scores = oracle_scores(config, candidates, judged)
     proposed = {p.candidate.id: p for p in candidates}
-    table = _table(_verdict_rows(config, proposed, found, scores), VERDICT_COLUMNS)
+    asked = {q.candidate.candidate.id for q in open_questions(config, ledger) if q.tier}
+    rows = _verdict_rows(config, proposed, found, scores, asked)
+    table = _table(rows, VERDICT_COLUMNS)
     shortlist = ranked_shortlist(table)
     ranks = dict(zip(shortlist["candidate_id"], shortlist["rank"], strict=True))
     teller = Teller(ledger, config, candidates, found, ranks)
@@ -124,12 +127,17 @@ def _verdict_rows(
     candidates: dict[str, Proposed],
     found: Sequence[Judgement],
     scores: dict[str, float | None],
+    asked: Collection[str],
 ) -> list[dict[str, Any]]:
+    """``asked`` are those whose question to people is open, beyond the first oracle."""
     rows = []
     for order, judgement in enumerate(found, start=1):
         v = judgement.verdict
         p = candidates[v.candidate_id]
         worth = scores[v.candidate_id]
+        standing = judgement.standing(config)
+        if standing == NOT_ASKED and v.candidate_id in asked:
+            standing = ASKED
         row = {
             "candidate_id": v.candidate_id,
             "round": judgement.round,
@@ -139,8 +147,10 @@ def _verdict_rows(
             "n_sites": len(p.candidate.structure),
             "known": p.known,
             "hit": judgement.hit(config),
-            "standing": judgement.standing(config),
+            "standing": standing,
             "cost": judgement.cost,
+            "oracle": judgement.first.oracle or config.oracle.name,
+            "origin": judgement.first.origin,
             "score": np.nan if worth is None else float(np.exp(worth)),
         }
         for name in VERDICT_COLUMNS:

@@ -10,17 +10,24 @@ from math import ceil
 
 from campaigns.config import CampaignConfig
 from campaigns.judgements import Judgement, judgements, promoted
-from campaigns.learned import drift_facts, lacking
+from campaigns.learned import lacking
 from campaigns.ledger import Ledger, pending
 from campaigns.machinery import Machinery
 from campaigns.oracles.specs import InboxSpec
+from campaigns.origins import (
+    check_answer,
+    check_before,
+    first_energy,
+    of_one_origin,
+    origin_of_energy,
+    without_numbers,
+)
 from campaigns.progress import Watcher
 from campaigns.protocols import Verdict
 from campaigns.questions import asked, note_asked
 from campaigns.records import Proposed
-from campaigns.results import read_view
-from campaigns.view import agreement, judged
-from materials.errors import GalenaError, InputError
+from campaigns.summing import close, total_cost
+from materials.errors import GalenaError
 
 
 class Reached(Enum):
@@ -52,7 +59,7 @@ def run_round(
         return Reached.END
     if spent(config, ledger):
         if number in state:
-            _close(number, config, ledger)
+            close(number, config, ledger)
         return Reached.BUDGET
     if number not in state:
         propose(number, config, ledger, machinery, watcher)
@@ -60,7 +67,7 @@ def run_round(
     if not _judge(number, batch, config, ledger, machinery, watcher):
         return Reached.WAITING
     confirm(number, config, ledger, machinery, watcher)
-    _close(number, config, ledger)
+    close(number, config, ledger)
     watcher.closed(number)
     return Reached.END if batch else Reached.NOTHING
 
@@ -109,13 +116,15 @@ def _judge(
     if isinstance(config.oracle, InboxSpec):
         return ask_people(number, batch, config.oracle, config, ledger)
     by_id = {p.candidate.id: p.candidate for p in affordable(batch, config, ledger)}
-    origin = origin_of(ledger)
+    first = first_energy(ledger)
     if by_id:
-        _check_origin(origin, config, machinery)
+        check_before(first, config, machinery.origin)
     for given in machinery.evaluators[0](list(by_id.values())):
         verdict = sound(replace(given, oracle=config.oracle.name), config)
-        verdict = of_one_origin(verdict, origin)
-        origin = origin or _origin(verdict)
+        check_answer(first, config, verdict)
+        verdict = of_one_origin(verdict, "" if first is None else first.origin)
+        if first is None and origin_of_energy(verdict):
+            first = verdict
         ledger.commit_verdict(number, verdict)
         hit = Judgement(number, verdict, {}).hit(config)
         watcher.judged(by_id[verdict.candidate_id], verdict, hit)
@@ -144,54 +153,13 @@ def ask_people(
     if (left := _calls_left(config, ledger)) is not None:
         room = min(room, left - n_open)
     if config.budget.cost is not None and spec.cost > 0:
-        payable = ceil((config.budget.cost - _total_cost(ledger)) / spec.cost)
+        payable = ceil((config.budget.cost - total_cost(ledger)) / spec.cost)
         room = min(room, payable - n_open)
     new = [p.candidate.id for p in batch if p.candidate.id not in asked_before]
     note_asked(ledger, 0, number, new[: max(0, room)])
     of_batch = {name for name, when in asked(ledger, 0).items() if when == number}
     answered = len(of_batch & judged_ids)
     return answered >= spec.enough * len(of_batch)
-
-
-def of_one_origin(verdict: Verdict, origin: str) -> Verdict:
-    """The verdict; a failure where its distance from the hull is of another origin.
-
-    Distances from hulls of two methods neither teach one surrogate nor make one ranking.
-    """
-    found = _origin(verdict)
-    if not origin or not found or found == origin:
-        return verdict
-    return replace(
-        without_numbers(verdict),
-        error=f"its energy above hull is of {found}, those of this campaign are of {origin}; "
-        "they are not compared",
-    )
-
-
-def _check_origin(origin: str, config: CampaignConfig, machinery: Machinery) -> None:
-    """Before anything is spent: energies that were told and the oracle's must be of one kind.
-
-    Raises:
-        InputError: they are not.
-    """
-    if origin and machinery.origin and machinery.origin != origin:
-        raise InputError(
-            f"the energies of this campaign so far are of {origin}, oracle "
-            f"'{config.oracle.name}' would give those of {machinery.origin}; they are not "
-            "compared. Go on with propose() and tell(), or start in a new folder"
-        )
-
-
-def _origin(verdict: Verdict) -> str:
-    """Where a distance from the hull comes from; empty where there is none."""
-    if verdict.error is not None or verdict.energy_above_hull is None:
-        return ""
-    return verdict.origin
-
-
-def origin_of(ledger: Ledger) -> str:
-    """The origin of the first distance from the hull in a campaign."""
-    return next((o for _, v in ledger.verdicts() if (o := _origin(v))), "")
 
 
 def confirm(
@@ -252,53 +220,6 @@ def sound(verdict: Verdict, config: CampaignConfig) -> Verdict:
     )
 
 
-def without_numbers(verdict: Verdict) -> Verdict:
-    """What a verdict says beside its numbers, for one that failed."""
-    return Verdict(
-        verdict.candidate_id,
-        n_steps=verdict.n_steps,
-        seconds=verdict.seconds,
-        origin=verdict.origin,
-        oracle=verdict.oracle,
-        cost=verdict.cost,
-        attempts=verdict.attempts,
-        failures=verdict.failures,
-        properties=verdict.properties,
-    )
-
-
-def _close(number: int, config: CampaignConfig, ledger: Ledger) -> None:
-    """Sum the round up and mark it closed."""
-    summary = next(s for n, s, _ in ledger.rounds() if n == number)
-    view = read_view(ledger)
-    verdicts = view.verdicts
-    of_round = verdicts[verdicts["round"] == number]
-    residual, coverage = agreement(of_round)
-    relaxed = judged(of_round)
-    hull = view.targets.energy_above_hull
-    stable = relaxed["energy_above_hull"].astype(float) <= hull.max
-    confirmations = [(t, v) for n, t, v in ledger.confirmations() if n == number]
-    summary |= {
-        "n_evaluated": len(of_round),
-        "n_failed": int(of_round["error"].notna().sum()),
-        "n_relaxed": len(relaxed),
-        "n_stable": int(stable.sum()) if hull.weight > 0 else len(relaxed),
-        "n_hits": int(of_round["hit"].astype(bool).sum()),
-        "n_hits_total": int(verdicts["hit"].astype(bool).sum()),
-        "best_score": float(verdicts["score"].max()) if len(verdicts) else float("nan"),
-        "mean_abs_residual": residual,
-        "coverage": coverage,
-        "seconds": summary.get("proposal_seconds", 0.0)
-        + float(of_round["seconds"].sum())
-        + sum(v.seconds for _, v in confirmations),
-        "cost": _total_cost(ledger),
-        **drift_facts(number, ledger.candidates(), ledger.verdicts()),
-    }
-    for place, tier in enumerate(config.tiers, start=1):
-        summary[f"n_{tier.oracle.name}"] = sum(t == place for t, _ in confirmations)
-    ledger.close_round(number, summary, datetime.now(UTC).isoformat(timespec="seconds"))
-
-
 def spent(config: CampaignConfig, ledger: Ledger) -> bool:
     """Whether the budget is used up."""
     return _calls_left(config, ledger) == 0 or _cost_or_hours_spent(config, ledger)
@@ -313,7 +234,7 @@ def _calls_left(config: CampaignConfig, ledger: Ledger) -> int | None:
 
 def _cost_or_hours_spent(config: CampaignConfig, ledger: Ledger) -> bool:
     budget = config.budget
-    if budget.cost is not None and _total_cost(ledger) >= budget.cost:
+    if budget.cost is not None and total_cost(ledger) >= budget.cost:
         return True
     if budget.hours is None:
         return False
@@ -321,9 +242,3 @@ def _cost_or_hours_spent(config: CampaignConfig, ledger: Ledger) -> bool:
     judging = sum(v.seconds for _, v in ledger.verdicts())
     confirming = sum(v.seconds for _, _, v in ledger.confirmations())
     return proposing + judging + confirming >= budget.hours * 3600.0
-
-
-def _total_cost(ledger: Ledger) -> float:
-    """Of all oracle calls so far."""
-    first = sum(v.cost for _, v in ledger.verdicts())
-    return first + sum(v.cost for _, _, v in ledger.confirmations())

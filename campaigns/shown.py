@@ -6,6 +6,8 @@ dark; no scripts; everything that comes from people or files is escaped.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -52,7 +54,26 @@ class Standing:
         )
         n_calls, n_hits = len(view.verdicts), len(view.shortlist)
         calls = say.several("{n} oracle evaluation", "{n} oracle evaluations", n_calls)
-        return ", ".join((done, calls, say.several("{n} hit", "{n} hits", n_hits)))
+        parts = [done, calls]
+        if n_failed := len(self._reasons()):
+            parts.append(say.several("{n} failure", "{n} failures", n_failed))
+        return ", ".join([*parts, say.several("{n} hit", "{n} hits", n_hits)])
+
+    def failures(self) -> str:
+        """Where many evaluations failed, the commonest reason; else nothing."""
+        reasons = self._reasons()
+        if not reasons or 2 * len(reasons) < len(self.view.verdicts):
+            return ""
+        why, n = Counter(reasons).most_common(1)[0]
+        return self.say(
+            "Why evaluations failed, {n} of {total} times: {why}",
+            n=n,
+            total=len(reasons),
+            why=self.say.recorded(f"{why:.300}"),
+        )
+
+    def _reasons(self) -> list[str]:
+        return [str(why) for why in self.view.verdicts["error"].dropna()]
 
     def question(self) -> str:
         """What is sought, in sentences."""
@@ -80,8 +101,12 @@ class Standing:
                 "{n} candidates wait for answers: waiting() names them, tell() takes them.",
                 self.n_waiting,
             )
+        if self.view.status == "finished" and failures_only(self.view):
+            return say("See verdicts() and explain() for what each evaluation came to.")
         if self.view.status == "finished":
             return say("See shortlist(), explain(), plot and report().")
+        if len(self.view.rounds) >= self.config.rounds:
+            return say("All is judged: run() closes the campaign and writes its report.")
         return say("Go on with run(), or with propose() to try candidates yourself.")
 
     def html(self) -> str:
@@ -91,6 +116,7 @@ class Standing:
             f"<p><b>{escape(self.view.name)}</b>: {escape(self.status())}</p>",
             f"<p>{escape(self.question())}</p>",
             f"<p>{escape(self.counts())}</p>",
+            f"<p>{escape(why)}</p>" if (why := self.failures()) else "",
             self._best(best) if len(best) else "",
             f"<p>{escape(self.next_step())}</p>",
             f"<p><small>{escape(str(self.folder))}</small></p>",
@@ -123,6 +149,11 @@ class Standing:
             for row in best.to_dict("records")
         ]
         return table_html(heads, rows)
+
+
+def failures_only(view: CampaignView) -> bool:
+    """Whether not one evaluation came to a number."""
+    return len(view.verdicts) > 0 and bool(view.verdicts["error"].notna().all())
 
 
 def _number(value: object) -> float:
@@ -176,13 +207,21 @@ class Told:
                 ),
                 "column": [problem.field for problem in self.result.problems],
                 "value": [problem.value for problem in self.result.problems],
-                "reason": [problem.reason for problem in self.result.problems],
+                "reason": list(map(self._reason, self.result.problems)),
             }
         )
 
     def _label(self, problem: Problem) -> object:
         """Of the row, as the table has it; None for the table as a whole."""
         return self.labels[problem.row - 1] if problem.row else None
+
+    def _reason(self, problem: Problem) -> str:
+        """Why, in the language, another row by its label."""
+
+        def labelled(found: re.Match[str]) -> str:
+            return f"row {self.labels[int(found[1]) - 1]} says"
+
+        return self.say.recorded(re.sub(r"^row (\d+) says", labelled, problem.reason))
 
     def __str__(self) -> str:
         say, lines = self.say, [self._counts()]
@@ -191,7 +230,7 @@ class Told:
             where = say("table") if label is None else say("row {n}", n=str(label))
             what = f", {problem.field}" if problem.field else ""
             value = f" '{problem.value:.60}'" if problem.value else ""
-            told = f"{where}{what}{value}: {say.recorded(problem.reason)}"
+            told = f"{where}{what}{value}: {self._reason(problem)}"
             lines.append(say("not taken: {what}", what=told))
         if self.unused:
             columns = ", ".join(self.unused)

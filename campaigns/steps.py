@@ -7,6 +7,7 @@ from enum import Enum
 
 from campaigns.config import CampaignConfig, GapWindow, OracleConfig, Targets
 from campaigns.judgements import outside
+from campaigns.origins import TOLD
 from campaigns.protocols import Verdict
 from campaigns.view import decomposition_text
 
@@ -48,7 +49,9 @@ def first_steps(
     origin = v.origin or potential
     stage, force = spec.name, ""
     told = "answered"
-    if isinstance(spec, OracleConfig):
+    if v.oracle == TOLD:
+        stage, predictor = TOLD, ""  # no program found it
+    elif isinstance(spec, OracleConfig):
         stage, force = "relaxation", f"force below {spec.relaxation.max_force:g} eV/Å"
         told = f"{v.n_steps} steps, {'converged' if v.converged else 'not converged'}"
     if v.error is not None:

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from campaigns.accepting import Answerer, Taken, accept, verdicts_of
 from campaigns.asking import waiting
 from campaigns.config import CampaignConfig
 from campaigns.ledger import Ledger
 from campaigns.oracles.answers import ANSWERS, near_answer
-from campaigns.oracles.function import crystal_of
 from campaigns.oracles.inbox.answers import parse_answers
-from campaigns.oracles.inbox.found import FAILED, ID, Answers, Problem
-from campaigns.oracles.inbox.numbers import split_heading
+from campaigns.oracles.inbox.found import FAILED, ID, Answer, Answers, Problem
+from campaigns.oracles.inbox.numbers import NotANumber, read_number, split_heading
 from campaigns.oracles.inbox.tables import SUFFIXES
 from campaigns.oracles.sanity import nonsense
-from campaigns.oracles.specs import InboxSpec, Quantity
+from campaigns.oracles.specs import InboxSpec, OracleSpec, Quantity
+from campaigns.origins import TOLD, of_one_origin, origin_of_energy
 from campaigns.protocols import Verdict
 from campaigns.questions import Question, all_questions, inboxes
-from campaigns.rounds import of_one_origin
+from campaigns.told_rows import ToldRows, same_crystal
 from materials.errors import InputError, did_you_mean
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-TOLD = "told"
-"""The oracle, and the origin where none is given, of what a computing oracle was spared."""
-HANDED_COLUMNS = (
-    *(ID, "formula", "prototype", "round", "known"),
-    *("predicted_band_gap", "predicted_band_gap_std"),
-    *("predicted_energy_above_hull", "predicted_energy_above_hull_std"),
-    *("acquisition", "why"),
-)
-"""What candidates are handed out with, and what is not an answer when they come back."""
-_ORIGINS = ("origin", "source")
-_BESIDE = ("structure", "note", "oracle", *_ORIGINS)
 _COUNTS = {"seconds": "s", "cost": ""}
 
 Results = "pd.DataFrame | Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]]"
@@ -64,12 +50,13 @@ def tell(
     Raises:
         InputError: these are no results, or nobody of that name is asked anything.
     """
-    told = _Told.read(results, origin)
+    told = ToldRows.read(results, origin)
     tier = _tier(config, ledger, oracle)
     questions = _questions(config, ledger, tier)
-    rows, bad = told.named(questions, set(verdicts_of(ledger, tier)))
+    earlier = verdicts_of(ledger, tier)
     spec = config.oracles[tier]
-    wanted, slips, unused = _wanted(told.headings, spec)
+    rows, bad = told.named(questions, set(earlier), files=isinstance(spec, InboxSpec))
+    wanted, slips, unused = _wanted(told.headings, spec, told.rows)
     used = [h for h in told.headings if h not in unused and h not in slips]
     if not used:
         raise InputError(
@@ -83,125 +70,25 @@ def tell(
         parse_answers(text, ".json", list(questions), wanted) if rows else Answers((), ())
     )
     odd = [Problem(0, heading, "", why) for heading, why in slips.items()]
-    read = replace(read, bad=(*odd, *bad, *read.bad), unused=tuple(unused))
+    good = tuple(_without_known_counts(answer, earlier) for answer in read.good)
+    bad = [*odd, *bad, *read.bad]
+    read = replace(read, good=good, bad=tuple(bad), unused=tuple(unused))
     by = _answerer(config, ledger, tier, told)
-    return accept(config, ledger, read, questions, by, overwrite=overwrite)
+    taken = accept(config, ledger, read, questions, by, overwrite=overwrite)
+    return replace(taken, problems=tuple(map(told.as_written, taken.problems)))
 
 
-@dataclass(frozen=True)
-class _Told:
-    """Results as rows of plain values."""
-
-    rows: list[dict[str, Any]]
-    columns: list[str]
-    headings: list[str]
-    """Columns that may hold answers."""
-    origin: str | None
-    by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, results: Any, origin: str | None) -> _Told:
-        frame = frame_of(results)
-        if ID not in frame and frame.index.name == ID:
-            frame = frame.reset_index()
-        frame = frame.rename(columns=str)
-        if FAILED not in frame:
-            frame = frame.rename(columns={"error": FAILED})
-        if ID not in frame and "formula" not in frame:
-            near = did_you_mean(ID, list(frame.columns))
-            raise InputError(
-                f"results need a column '{ID}' or 'formula', there are "
-                f"{', '.join(frame.columns) or 'none'}.{near}"
-            )
-        rows = [
-            {name: _plain(value) for name, value in row.items()}
-            for row in frame.to_dict("records")
-        ]
-        left_out = {ID, *_BESIDE, *HANDED_COLUMNS}
-        headings = [name for name in frame.columns if name not in left_out]
-        return cls(rows, list(frame.columns), headings, origin)
-
-    def named(
-        self, questions: Mapping[str, Question], judged: set[str]
-    ) -> tuple[list[dict[str, Any]], list[Problem]]:
-        """The rows with the candidates that they are about; empty rows for those without."""
-        open_names: dict[str, list[str]] = {}
-        old_names: dict[str, list[str]] = {}
-        for known, question in questions.items():
-            names = old_names if known in judged else open_names
-            names.setdefault(question.candidate.candidate.formula, []).append(known)
-        found: list[dict[str, Any]] = []
-        problems: list[Problem] = []
-        for place, row in enumerate(self.rows, start=1):
-            name: Any = row.get(ID)
-            if name in (None, "") and row.get("formula"):
-                formula = _reduced(str(row["formula"]))
-                fitting = open_names.get(formula) or old_names.get(formula, [])
-                if len(fitting) != 1:
-                    why = _which(formula, fitting, list(open_names))
-                    problems.append(Problem(place, "formula", str(row["formula"]), why))
-                    found.append({})
-                    continue
-                name = fitting[0]
-            self.by_id[str(name)] = row
-            found.append(row | {ID: name})
-        return found, problems
-
-    def origin_of(self, name: str) -> str:
-        """What is said of a row's origin; empty where nothing is."""
-        row = self.by_id.get(name, {})
-        said = next((row[key] for key in _ORIGINS if row.get(key)), self.origin)
-        return " ".join(str(said).split()) if said else ""
-
-
-def frame_of(results: Any) -> pd.DataFrame:
-    """Results as a table; raises :class:`InputError` for what is none."""
-    import pandas as pd
-
-    if isinstance(results, pd.DataFrame):
-        return results
-    if isinstance(results, Mapping) and all(
-        isinstance(row, Mapping) for row in results.values()
-    ):
-        return pd.DataFrame([{ID: name} | dict(row) for name, row in results.items()])
-    if isinstance(results, Mapping):
-        return pd.DataFrame([dict(results)])
-    rows = list(results) if isinstance(results, Iterable) else [results]
-    if isinstance(results, str) or not all(isinstance(row, Mapping) for row in rows):
-        raise InputError(
-            f"results are a {type(results).__name__}, expected a DataFrame with columns "
-            f"such as {ID}, energy_above_hull and band_gap, or dicts of them; a file is "
-            "taken by: galena campaign answers FOLDER FILE"
-        )
-    return pd.DataFrame([dict(row) for row in rows])
-
-
-def _plain(value: Any) -> Any:
-    """A cell as JSON has it; None for every kind of nothing."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    return value
-
-
-def _reduced(formula: str) -> str:
-    from pymatgen.core import Composition
-
-    try:
-        return str(Composition(formula).reduced_formula)
-    except ValueError:
-        return formula
-
-
-def _which(formula: str, names: Sequence[str], known: Sequence[str]) -> str:
-    if not names:
-        return f"nobody asked about it.{did_you_mean(formula, known)}"
-    return f"it may be {' or '.join(names)}; say which under {ID}"
+def _without_known_counts(answer: Answer, earlier: Mapping[str, Verdict]) -> Answer:
+    """What it took is no news where it is the same again."""
+    before = earlier.get(answer.candidate_id)
+    if before is None:
+        return answer
+    values = {
+        name: value
+        for name, value in answer.values.items()
+        if name not in _COUNTS or value != getattr(before, name)
+    }
+    return replace(answer, values=values)
 
 
 def _tier(config: CampaignConfig, ledger: Ledger, oracle: str | None) -> int:
@@ -238,7 +125,7 @@ def _questions(config: CampaignConfig, ledger: Ledger, tier: int) -> dict[str, Q
 
 
 def _wanted(
-    headings: Sequence[str], spec: Any
+    headings: Sequence[str], spec: Any, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Quantity], dict[str, str], list[str]]:
     """What is read as a quantity; slips of names, with why; and what is left unread."""
     wanted = {name: Quantity(name=name, unit=unit) for name, unit in ANSWERS.items()}
@@ -254,6 +141,9 @@ def _wanted(
         if near := near_answer(name):
             slips[heading] = f"would be a property of its own. Did you mean '{near}'?"
             continue
+        if _all_texts([row.get(heading) for row in rows]):
+            unused.append(heading)  # a remark, a date
+            continue
         try:
             wanted[name] = Quantity(name=name, unit=unit or "")
         except ValueError:
@@ -261,57 +151,135 @@ def _wanted(
     return list(wanted.values()), slips, unused
 
 
-def _answerer(config: CampaignConfig, ledger: Ledger, tier: int, told: _Told) -> Answerer:
-    """Who answers; what is told in place of a program is marked as that."""
-    spec = config.oracles[tier]
-    people = isinstance(spec, InboxSpec)
-    earlier = verdicts_of(ledger, tier)
+def _all_texts(values: Sequence[Any]) -> bool:
+    """Whether a column has texts and none of them is a number."""
+    texts = [v if isinstance(v, str) else str(v) for v in values if v not in (None, "")]
+    plain = any(isinstance(v, bool | int | float | list | Mapping) for v in values)
+    return bool(texts) and not plain and not any(map(_is_number, texts))
 
-    def origin(name: str) -> str:
-        return told.origin_of(name) or (spec.name if people else TOLD)
 
-    def complete(verdict: Verdict) -> Verdict:
-        row = told.by_id.get(verdict.candidate_id, {})
-        before = earlier.get(verdict.candidate_id)
-        extra = dict(verdict.properties)
-        seconds, cost = extra.pop("seconds", 0.0), extra.pop("cost", verdict.cost)
-        structure = None if before is None else before.structure
-        if row.get("structure") is not None and not isinstance(row["structure"], str):
-            structure = crystal_of(row["structure"])
-        return replace(
-            verdict, structure=structure, seconds=seconds, cost=cost, properties=extra
+def _is_number(text: str) -> bool:
+    try:
+        read_number(text.split(" ")[0], "", comma_is_decimal=False)
+    except NotANumber:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Who answers, and what stands beside the numbers of an answer."""
+
+    spec: OracleSpec
+    told: ToldRows
+    earlier: Mapping[str, Verdict]
+
+    @property
+    def people(self) -> bool:
+        return isinstance(self.spec, InboxSpec)
+
+    def origin(self, name: str) -> str:
+        before = self.earlier.get(name)
+        known = "" if before is None or self.people else before.origin
+        return (
+            self.told.origin_of(name) or known or (self.spec.name if self.people else TOLD)
         )
 
-    def check(verdict: Verdict, question: Question) -> Problem | None:
-        before = earlier.get(verdict.candidate_id)
-        if before is not None and not people and before.oracle != TOLD:
-            why = f"oracle '{spec.name}' has judged it, and that stays"
-            return Problem(0, "", "", why)
-        candidate = question.candidate.candidate
-        if verdict.error is None and (fault := nonsense(verdict, candidate)):
-            return Problem(0, "", "", fault)
-        mixed = _mixed(verdict, _origins(ledger, verdict.candidate_id), explicit(verdict))
-        return mixed if tier == 0 else None
+    def complete(self, verdict: Verdict) -> Verdict:
+        before = self.earlier.get(verdict.candidate_id)
+        extra = dict(verdict.properties)
+        seconds = extra.pop("seconds", 0.0 if before is None else before.seconds)
+        cost = extra.pop("cost", verdict.cost if before is None else before.cost)
+        structure = None if before is None else before.structure
+        return replace(
+            verdict,
+            structure=self.told.crystal(verdict.candidate_id) or structure,
+            seconds=seconds,
+            cost=cost,
+            properties=extra,
+        )
 
-    def explicit(verdict: Verdict) -> bool:
-        return not people or bool(told.origin_of(verdict.candidate_id))
+    def stays(self, before: Verdict) -> str:
+        if self.people or before.oracle == TOLD:
+            return ""
+        return f"oracle '{self.spec.name}' has judged it, and that stays"
 
+    def otherwise(self, name: str, before: Verdict) -> Problem | None:
+        said = self.told.origin_of(name)
+        why = "; give replace=True to take the new one"
+        if said and before.error is None and said != before.origin and not self.people:
+            return Problem(0, "origin", said, f"earlier it was {before.origin}{why}")
+        mine = self.told.crystal(name)
+        if (
+            mine is not None
+            and before.structure
+            and not same_crystal(mine, before.structure)
+        ):
+            return Problem(0, "structure", "", f"earlier it was another{why}")
+        return None
+
+    def adds(self, name: str, before: Verdict) -> bool:
+        return before.structure is None and self.told.crystal(name) is not None
+
+    def apart(self, ledger: Ledger, verdicts: Mapping[str, Verdict]) -> dict[str, Problem]:
+        said = {
+            n: v for n, v in verdicts.items() if not self.people or self.told.origin_of(n)
+        }
+        return _apart(ledger, said, set(self.earlier))
+
+
+def _answerer(
+    config: CampaignConfig, ledger: Ledger, tier: int, told: ToldRows
+) -> Answerer:
+    """Who answers; what is told in place of a program is marked as that."""
+    spec = config.oracles[tier]
+    by = _Teller(spec, told, verdicts_of(ledger, tier))
     return Answerer(
         tier=tier,
-        oracle=spec.name if people else TOLD,
+        oracle=spec.name if by.people else TOLD,
         cost=spec.cost,
-        origin=origin,
-        complete=complete,
-        check=check,
+        origin=by.origin,
+        complete=by.complete,
+        check=_check,
+        apart=(lambda _: {}) if tier else partial(by.apart, ledger),
+        stays=by.stays,
+        otherwise=by.otherwise,
+        adds=by.adds,
         to_replace="replace=True",
     )
 
 
-def _origins(ledger: Ledger, but: str) -> str:
+def _check(verdict: Verdict, question: Question) -> Problem | None:
+    fault = None if verdict.error else nonsense(verdict, question.candidate.candidate)
+    return Problem(0, "", "", fault) if fault else None
+
+
+def _apart(
+    ledger: Ledger, verdicts: Mapping[str, Verdict], earlier: set[str]
+) -> dict[str, Problem]:
+    """Whose energies are of another origin than those that stay, or than the first of these.
+
+    One that is refused leaves an earlier verdict in its place, with which the others have to
+    be of one origin too.
+    """
+    going, problems = dict(verdicts), dict[str, Problem]()
+    while True:
+        origin = _origins(ledger, set(going))
+        if not origin:
+            firsts = (origin_of_energy(v) for v in going.values())
+            origin = next((o for o in firsts if _says_method(o)), "")
+        bad = {n: p for n, v in going.items() if (p := _mixed(v, origin)) is not None}
+        problems |= bad
+        for name in bad:
+            del going[name]
+        if not earlier & set(bad):
+            return problems
+
+
+def _origins(ledger: Ledger, but: set[str]) -> str:
     """What the energies of all others are of; a worksheet's name says nothing about that."""
     for _, v in ledger.verdicts():
-        has_energy = v.error is None and v.energy_above_hull is not None
-        if has_energy and v.candidate_id != but and _says_method(v.origin):
+        if v.candidate_id not in but and _says_method(origin_of_energy(v)):
             return v.origin
     return ""
 
@@ -320,12 +288,15 @@ def _says_method(origin: str) -> bool:
     return bool(origin) and Path(origin).suffix not in SUFFIXES
 
 
-def _mixed(verdict: Verdict, origin: str, explicit: bool) -> Problem | None:
-    if not explicit:
-        return None
+def _mixed(verdict: Verdict, origin: str) -> Problem | None:
     why = of_one_origin(verdict, origin).error
     if why is None or verdict.error is not None:
         return None
-    hint = f". If it is of the same method, say so: origin='{origin}'"
+    hint = (
+        f". If it is of the same method, say so: origin='{origin}'"
+        if origin != TOLD
+        else f". If those are of it too, tell them again with origin='{verdict.origin}' and "
+        "replace=True"
+    )
     value = f"{verdict.energy_above_hull:g}"
     return Problem(0, "energy_above_hull", value, why + hint)

@@ -6,7 +6,7 @@ place among the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ def crystals_of(anything: Any) -> Crystals:
 def _found(thing: Any, name: str | None) -> Iterator[ReadCrystal]:
     """Crystals of one thing; those without a name of their own get ``name``, or none."""
     if isinstance(thing, str | Path):
-        yield from _of_path(Path(thing))
+        yield from _of_path(_path(thing))
     elif isinstance(thing, ReadCrystal):
         yield thing
     elif isinstance(thing, CrystalTable):
@@ -84,7 +84,7 @@ def _found(thing: Any, name: str | None) -> Iterator[ReadCrystal]:
             yield from _found(value, str(key))
     elif isinstance(thing, Mapping):
         yield _from_dict(thing, name or "")
-    elif isinstance(thing, Iterable):
+    elif isinstance(thing, Iterable) and not _is_no_collection(thing):
         for item in thing:
             yield from _found(item, None)
     else:
@@ -94,6 +94,22 @@ def _found(thing: Any, name: str | None) -> Iterator[ReadCrystal]:
             f"is a {type(thing).__name__}, expected a Structure, Atoms or a path",
             IN_MEMORY,
         )
+
+
+def _path(thing: str | Path) -> Path:
+    """Raises :class:`InputError` for a file's text in the place of its path."""
+    if len(str(thing).strip().splitlines()) > 1:
+        first = str(thing).strip().splitlines()[0]
+        raise InputError(
+            f"'{first:.60} …' is the text of a file, expected its path; of a text: "
+            "Structure.from_str(text, fmt='cif')"
+        )
+    path = Path(thing)
+    try:
+        path.exists()
+    except OSError as error:
+        raise InputError(f"'{path!s:.60} …' is no path: {error.strerror}") from error
+    return path
 
 
 def _of_path(path: Path) -> Iterator[ReadCrystal]:
@@ -115,10 +131,12 @@ def _of_table(table: CrystalTable) -> Iterator[ReadCrystal]:
 
 def _of_frame(frame: pd.DataFrame) -> Iterator[ReadCrystal]:
     """Rows with an object or a dict each, or with the columns of a crystal table."""
+    if frame.columns.nlevels > 1:
+        raise InputError("the DataFrame has columns in several levels; give them one")
     column = next((name for name in STRUCTURE_COLUMNS if name in frame), None)
     if column is not None:
         for name, value in zip(_names(frame), frame[column], strict=True):
-            if isinstance(value, str | Path) or (isinstance(value, Iterable) and not value):
+            if isinstance(value, str | Path) or _is_empty(value):
                 yield ReadCrystal(name, None, f"{column}: {_cell(value)}", IN_MEMORY)
             else:
                 yield from _found(value, name)
@@ -136,11 +154,25 @@ def _of_frame(frame: pd.DataFrame) -> Iterator[ReadCrystal]:
 def _table_of(frame: pd.DataFrame) -> CrystalTable:
     import pyarrow as pa
 
-    from materials.schema import canonical_schema, table_schema
+    from materials.schema import (
+        PROVENANCE_COLUMNS,
+        canonical_schema,
+        check_schema,
+        table_schema,
+    )
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
+    check_schema(table.schema, "the DataFrame")
     schema = canonical_schema(table_schema([table.schema], ["the DataFrame"]))
-    return CrystalTable(schema, table=table.cast(schema))
+    for column in PROVENANCE_COLUMNS:
+        if column not in table.column_names:
+            said = {
+                "source": ["memory"] * len(table),
+                "source_id": list(frame["material_id"]),
+            }
+            texts = pa.array(said.get(column, [""] * len(table)), pa.string())
+            table = table.append_column(column, texts)
+    return CrystalTable(schema, table=table.select(schema.names).cast(schema))
 
 
 def _cell(value: Any) -> str:
@@ -167,7 +199,20 @@ def _is_frame(thing: Any) -> bool:
 
 def _is_crystal(thing: Any) -> bool:
     """A pymatgen structure, or ase atoms: an Atoms object is iterable, so this comes first."""
-    return hasattr(thing, "lattice") or (hasattr(thing, "cell") and hasattr(thing, "pbc"))
+    a_structure = hasattr(thing, "lattice") and hasattr(thing, "sites")
+    return a_structure or (hasattr(thing, "cell") and hasattr(thing, "pbc"))
+
+
+def _is_no_collection(thing: Any) -> bool:
+    """Whether a thing that can be iterated holds no crystals: numbers, a site."""
+    numbers = hasattr(thing, "dtype") and not getattr(thing.dtype, "hasobject", False)
+    return numbers or hasattr(thing, "specie")
+
+
+def _is_empty(value: Any) -> bool:
+    return (
+        isinstance(value, Sized) and getattr(value, "shape", None) != () and not len(value)
+    )
 
 
 def _is_dict_of_one(thing: Mapping[Any, Any]) -> bool:

@@ -3,7 +3,7 @@
 Usage: python tools/example_campaign.py            # run it again and replace what is there
        python tools/example_campaign.py --check    # run it again and compare the shortlists
 
-It takes about a minute of one core. On another processor, rounding may lead the search another
+It takes a few minutes of one core. On another processor, rounding may lead the search another
 way in its later rounds; so not every candidate must be met again, but what both runs judged
 must have come out alike.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -279,7 +280,7 @@ def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None
     )
     out.print(Text.assemble("\n", (view.name, "bold"), f": {', '.join(facts)}\n"))
     if n_hits:
-        show.print_table(_shortlist(view, say))
+        show.print_table(*(_shortlist(view, say, layout) for layout in Layout))
     if n_hits > n_shown:
         more = say.several(
             "… and {n} more in the report", "… and {n} more in the report", n_hits - n_shown
@@ -303,12 +304,21 @@ def _print_result(view: CampaignView, place: CampaignFolder, say: Words) -> None
     )
 
 
-def _shortlist(view: CampaignView, say: Words) -> Table:
+class Layout(Enum):
+    """Where the prototype stands in a table of the shortlist, the widest one first."""
+
+    BESIDE = auto()
+    BELOW = auto()
+    """Below the formula."""
+    IN_TWO = auto()
+    """Below the formula, its label and the species on its sites in a line each."""
+
+
+def _shortlist(view: CampaignView, say: Words, layout: Layout) -> Table:
     """The best hits, what further oracles made of them in the last column, if there were."""
-    tiers = not view.confirmations.empty
+    tiers = bool(view.spec.get("tiers"))
     titles = [
-        say("formula"),
-        say("prototype"),
+        *_named(say("formula"), say("prototype"), layout),
         show.titled(say("above hull"), "eV/atom"),
         show.titled(say("gap"), "eV"),
         say("known"),
@@ -319,8 +329,7 @@ def _shortlist(view: CampaignView, say: Words) -> Table:
     for row in view.shortlist.head(SHORTLIST_ON_SCREEN).to_dict("records"):
         hull, gap = row["energy_above_hull"], row["band_gap"]
         grid.add_row(
-            row["formula"],
-            row["prototype"],
+            *_named(row["formula"], row["prototype"], layout),
             NOTHING if hull is None else say.signed(hull, 3),
             NOTHING if gap is None else say.uncertain(gap, row["band_gap_std"]),
             say("known") if row["known"] else say("new"),
@@ -328,3 +337,13 @@ def _shortlist(view: CampaignView, say: Words) -> Table:
             *([say.name(row["standing"] or "not asked")] if tiers else []),
         )
     return grid
+
+
+def _named(formula: str, prototype: str | None, layout: Layout) -> list[str]:
+    """The first cells of a row."""
+    if layout is Layout.BESIDE:
+        return [formula, prototype or ""]
+    label, colon, species = (prototype or "").partition(":")
+    if layout is Layout.IN_TWO and species:
+        return [f"{formula}\n  {label}\n  {colon}{species}"]
+    return [f"{formula}\n  {prototype}" if prototype else formula]

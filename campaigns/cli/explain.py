@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _STAGE = 18
 """Columns of a terminal for a stage in words, unless one of the words is longer."""
+_WHOLE, _LINES = 3, 16
+"""Of a formula: how many candidates are told whole, and how many more in a line each."""
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "noted": ("·", "dim")}
 
 
@@ -35,6 +37,9 @@ def explain(
         typer.Option("--folder", help="A campaign's folder, or what a screening wrote."),
     ],
     lang: Language = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every candidate of a formula whole.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of tables.")
     ] = False,
@@ -49,24 +54,30 @@ def explain(
 
     - `galena explain --folder runs/demo`: the shortlist, best first
 
-    - `galena explain Cu2S --folder runs/demo`: every candidate of that formula
+    - `galena explain Cu2S --folder runs/demo`: candidates of that formula, the best whole
 
     - `galena explain ZnSnP2-1a2b3c4d --folder runs/demo --json`
 
     - `galena explain mp-1234 --folder screened.parquet`
     """
-    traces = _traces(candidates or [], folder)
+    groups = _traces(candidates or [], folder)
     if as_json:
-        show.print_json({"candidates": [_plain(trace) for trace in traces]})
+        told = [_plain(trace) for group in groups for trace in group]
+        show.print_json({"candidates": told})
         return
     say = words(lang)
-    for trace in traces:
-        _print(trace, say)
-    if not traces:
+    for group in groups:
+        n_whole = len(group) if everything or not candidates else _WHOLE
+        for trace in group[:n_whole]:
+            _print(trace, say)
+        _print_lines(group[n_whole:], say)
+    if not any(groups):
         show.console().print(say("Nothing is on the shortlist yet."))
 
 
-def _traces(candidates: list[str], folder: Path) -> list[Trace]:
+def _traces(candidates: list[str], folder: Path) -> list[list[Trace]]:
+    """Of each name its traces: the shortlisted first, then the judged, then all others."""
+    from campaigns.explaining import best_first
     from campaigns.folder import CampaignFolder
     from campaigns.results import explain as traces_of
     from campaigns.results import read_view
@@ -75,14 +86,29 @@ def _traces(candidates: list[str], folder: Path) -> list[Trace]:
     if is_screening(folder):
         if not candidates:
             raise InputError(f"{folder}: name a row of this screening, or a formula")
-        return [t for name in candidates for t in explain_rows(folder, name)]
+        return [list(explain_rows(folder, name)) for name in candidates]
     ledger = CampaignFolder(folder).open_existing()
     try:
-        if candidates:
-            return [t for name in candidates for t in traces_of(ledger, name)]
-        return list(read_view(ledger).traces)
+        view = read_view(ledger)
+        if not candidates:
+            return [list(view.traces)]
+        return [best_first(traces_of(ledger, name), view) for name in candidates]
     finally:
         ledger.close()
+
+
+def _print_lines(traces: list[Trace], say: Words) -> None:
+    """What is beyond the few that are told whole: a line each, and how many more."""
+    from campaigns.trace import in_words
+
+    if not traces:
+        return
+    out = show.console()
+    for told in (in_words(trace, say) for trace in traces[:_LINES]):
+        out.print(Text.assemble((told.candidate_id, "bold"), f": {told.fate}"))
+    if (n := len(traces) - _LINES) > 0:
+        out.print(Text(say.several("… and {n} more", "… and {n} more", n)))
+    out.print(Text(say("All of them whole: {command}", command="galena explain --all")))
 
 
 def _plain(trace: Trace) -> dict[str, Any]:

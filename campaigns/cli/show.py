@@ -8,11 +8,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -105,12 +106,28 @@ def table(columns: Sequence[str], *, title: str = "") -> Table:
     return grid
 
 
-def print_table(grid: Table) -> None:
-    """A table at its own width: what is too wide for the screen goes on below, none is lost."""
+def print_table(*layouts: Table) -> None:
+    """The first layout that fits the screen, each also tried with less air between columns.
+
+    Where none fits, the last one keeps its own width: lines go on below, and nothing is cut.
+    """
     out = console()
-    wanted = Measurement.get(out, out.options.update(max_width=10_000), grid).maximum
-    out.width = max(out.width, wanted)  # print() takes no width above the console's
-    out.print(grid, crop=False)
+    for grid in layouts:
+        for grid.padding in (AIRY, CLOSE):
+            if width_of(grid) <= out.width:
+                out.print(grid)
+                return
+    Console(width=width_of(grid), markup=False, emoji=False).print(grid)
+
+
+AIRY, CLOSE = (0, 1, 0, 1), (0, 1, 0, 0)
+
+
+def width_of(grid: Table) -> int:
+    """Columns of the screen that a table takes if nothing in it is folded."""
+    wide = Console(width=10_000, file=StringIO())
+    lines = wide.render_lines(grid, pad=False)
+    return max(cell_len("".join(part.text for part in line)) for line in lines)
 
 
 def unit_of(target: str) -> str:

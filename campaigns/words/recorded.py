@@ -36,7 +36,7 @@ _PATTERNS: Mapping[str, str] = {
     "other": rf"{_NUMBER}(?: \(\d+% of the mass\))?|\S+",
     "near": r"(?: Did you mean '[^']*'\?)?",
     "lines": r"(?:\n  .+)+",
-    "command": r"(?:galena|pip) .+",
+    "command": r"(?:galena|pip) .+|origin='.*'",
     "key": r"[\w.]+",
     "file": r"[^\n]+?",
     "folder": r"[^\n]+?",

@@ -124,7 +124,7 @@ FAILURES = (
     noted("the worker process ended with status {n}"),
     noted("lost its worker {n} times, most lately: {why}"),
     noted(
-        "its energy above hull is of {origin}, those of this campaign are of {other}; they "
+        "its energy above hull is of {text}, those of this campaign are of {origin}; they "
         "are not compared"
     ),
 )
@@ -234,6 +234,22 @@ ANSWERS = (
     noted("earlier it was {x}; give --replace to take the new one"),
     noted("earlier it had values; give --replace to take the new one"),
     noted("earlier it had 'failed: {text}'; give --replace to take the new one"),
+    noted("row {label} says that it failed; neither is taken until one is gone"),
+    noted("row {label} says '{text}'; neither is taken until one is gone"),
+    noted("earlier it was {text}; give replace=True to take the new one"),
+    noted("earlier it was another; give replace=True to take the new one"),
+    noted("earlier it had values; give replace=True to take the new one"),
+    noted("earlier it had 'failed: {text}'; give replace=True to take the new one"),
+    noted("oracle '{text}' has judged it, and that stays"),
+    noted("it may be {text}; say which under candidate_id"),
+    noted("{identifier} is {formula}; say which of the two it is"),
+    noted("it is a text, expected a Structure"),
+    noted("it is no crystal, expected a Structure"),
+    noted("would be a property of its own.{near}"),
+    noted("{why}. If it is of the same method, say so: {command}"),
+    noted(
+        "{why}. If those are of it too, tell them again with origin='{text}' and replace=True"
+    ),
     noted("expected an object"),
 )
 """Why a row of a worksheet was not taken."""

@@ -549,6 +549,114 @@ def test_the_guard_is_the_oracles_own() -> None:
     assert Verdict("x").cost == 0.0
 
 
+# --- what a reviewer found
+
+
+def test_proposed_and_told_to_the_end_it_is_finished(tmp_path: Path) -> None:
+    toy = campaign(tmp_path / "toy", toy_config(rounds=1))
+    toy.tell(answered(toy.propose(), FakeOracle(), toy))
+    assert "All is judged: run() closes the campaign" in toy._repr_html_()
+    assert toy.propose().empty
+    assert toy.status == "finished"
+
+
+def test_an_oracle_that_always_fails_is_spoken_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(candidate: Candidate) -> Verdict:
+        return Verdict(candidate.id, error="no licence <server>")
+
+    toy = campaign(tmp_path / "toy", toy_config(rounds=1), broken).run()
+    why = "Why evaluations failed, 4 of 4 times: no licence <server>"
+    line, second = capsys.readouterr().out.splitlines()
+    assert line.endswith("4 oracle evaluations, 4 failures, 0 hits")
+    assert second == why
+    assert why in str(toy.explain())
+    assert "no licence &lt;server&gt;" in toy._repr_html_()
+
+
+def test_a_first_start_that_failed_may_be_corrected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = toy_config(rounds=1)
+
+    def broken(*args: object, **options: object) -> None:
+        raise InputError("no such pool")
+
+    monkeypatch.setattr("campaigns.session.machinery_of", broken)
+    with pytest.raises(InputError, match="no such pool"):
+        campaign(tmp_path / "toy", toy_config(seed=9)).run()
+    monkeypatch.undo()
+    monkeypatch.setattr("campaigns.reports.write_report", lambda *args, **kw: None)
+    assert campaign(tmp_path / "toy", config).run().status == "finished"
+    assert "seed: 3" in (tmp_path / "toy" / "campaign.yaml").read_text()
+    with pytest.raises(InputError, match="another specification"):
+        campaign(tmp_path / "toy", toy_config(rounds=1, seed=9)).run()
+
+
+def test_a_folder_that_is_refused_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "mine.cif").write_text("data_x")
+    with pytest.raises(InputError, match="not a campaign folder"):
+        campaign(tmp_path).run()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.cif"]
+
+
+@pytest.mark.usefixtures("_fake_model")
+def test_a_campaign_with_its_own_pool_moves(
+    tmp_path: Path, at_once: CampaignView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crystals = {n: at_once.structure(n) for n in at_once.candidates["candidate_id"][:9]}
+    monkeypatch.chdir(tmp_path)
+    spec = {"name": "toy", "rounds": 2, "batch_size": 2} | {
+        "targets": {"band_gap": {"min": 1.0, "max": 2.0}}
+    }
+    options = {"oracle": my_oracle, "tracking_uri": "off"}
+    Campaign.load(spec, folder="here", pool=crystals, **options).run(rounds=1)
+    (tmp_path / "other").mkdir()
+    shutil.move("here", "other/there")
+    monkeypatch.chdir(tmp_path / "other")
+    again = Campaign.load(spec, folder="there", pool=crystals, **options)
+    assert again.propose()["candidate_id"].isin(list(crystals)).all()
+    moved = Campaign.resume("there", **options)
+    assert moved.run().status == "finished"
+    assert "pool" in moved._view().versions
+
+
+@pytest.mark.parametrize("odd", [2.5, "3", True, 0])
+def test_a_number_that_is_none_costs_nothing(odd: object, tmp_path: Path) -> None:
+    toy = campaign(tmp_path / "toy")
+    with pytest.raises(InputError, match="expected 1"):
+        toy.propose(odd)
+    with pytest.raises(InputError, match="expected 1"):
+        toy.run(rounds=odd)
+    assert not (tmp_path / "toy").exists()
+
+
+def test_names_that_are_none_are_refused_in_words(done: Campaign) -> None:
+    for ask in (done.explain, done.structures):
+        with pytest.raises(InputError, match="named by its identifier"):
+            ask(3)
+    with pytest.raises(InputError, match="no column 'candidate_id'"):
+        done.structures(pd.DataFrame({"x": [1]}))
+    with pytest.raises(InputError, match="resumed by its name or folder"):
+        Campaign.resume(None)
+
+
+def test_the_command_explains_the_best_of_a_formula_whole_and_the_rest_in_lines(
+    done: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.cli.explain._WHOLE", 1)
+    counts = done.candidates()["formula"].value_counts()
+    formula = str(counts.index[0])
+    assert counts.iloc[0] > 1
+    command = ["explain", formula, "--folder", str(done.folder), "--lang", "en"]
+    short = CliRunner().invoke(app, command).output
+    whole = CliRunner().invoke(app, [*command, "--all"]).output
+    assert short.count("proposal") == 1
+    assert whole.count("proposal") == len(done.explain(formula))
+    assert "All of them whole: galena explain --all" in short
+
+
 # --- predictions
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,8 @@ def test_whatever_is_told_each_row_counts_or_is_named(
     assert good["band_gap"].between(0, 30).all()
     assert good["energy_above_hull"].between(-1, 20).all()
     for label, row in table.iterrows():
-        answers = [row.get(c) for c in ("band_gap", "energy_above_hull", "error", "h")]
+        read = {"band_gap", "energy_above_hull", "error", "h"} - set(result.unused)
+        answers = [row.get(c) for c in read]
         empty = all(a is None or a == "" or a != a for a in answers)
         named = label in set(result.problems["row"])
         assert empty or named or row["candidate_id"] in result.taken
@@ -175,7 +177,7 @@ def _parts(formula: str) -> list[str]:
 def test_a_formula_of_two_open_candidates_is_no_name(
     toy: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.telling._reduced", lambda formula: "AB")
+    monkeypatch.setattr("campaigns.told_rows._reduced", lambda formula: "AB")
     from dataclasses import replace as changed
 
     from campaigns import telling
@@ -356,3 +358,180 @@ def test_answers_of_worksheets_and_told_ones_stand_beside_each_other(
     assert len(lab.tell([{"candidate_id": left[0], **GOOD}]).taken) == 1
     assert len(lab.verdicts()) == 2
     assert answered(lab.waiting().head(1), FakeOracle(), lab)[0]["candidate_id"] == left[1]
+
+
+# --- what a reviewer found
+
+
+def function_campaign(folder: Path, calls: list[str]) -> Campaign:
+    """As :func:`campaign`, its oracle a function whose origin only its answers say."""
+    from dataclasses import replace as changed
+
+    config = toy_config(oracle={"kind": "function", "name": "mine"})
+    oracle = FakeOracle(calls=calls)
+
+    def mine(candidate):
+        return changed(oracle(candidate), origin="function mine")
+
+    return campaign(folder, config, mine)
+
+
+def test_a_function_is_not_asked_beside_energies_of_no_declared_method(
+    tmp_path: Path,
+) -> None:
+    calls: list[str] = []
+    toy = function_campaign(tmp_path / "toy", calls)
+    first = {"candidate_id": names(toy)[0], **GOOD}
+    toy.tell([first])
+    with pytest.raises(InputError, match=r"with origin='function mine' and replace=True"):
+        toy.run(rounds=1)
+    assert calls == []
+    toy.tell([first], origin="function mine", replace=True)
+    toy.run(rounds=1)
+    assert len(calls) == 3
+    assert toy.verdicts()["error"].isna().all()
+    assert toy.verdicts()["origin"].tolist() == ["function mine"] * 4
+    assert toy.verdicts()["oracle"].tolist() == ["told", "mine", "mine", "mine"]
+
+
+def test_the_first_answer_of_another_method_ends_it_before_the_next(tmp_path: Path) -> None:
+    calls: list[str] = []
+    toy = function_campaign(tmp_path / "toy", calls)
+    toy.tell([{"candidate_id": names(toy)[0], **GOOD}], origin="PBE")
+    with pytest.raises(InputError, match="would give those of function mine"):
+        toy.run()
+    assert (len(calls), len(toy.verdicts())) == (1, 1)
+
+
+def test_a_forgotten_origin_is_corrected_for_all_at_once(toy: Campaign) -> None:
+    open_names = names(toy)
+    told_so = [{"candidate_id": name, **GOOD} for name in open_names[:3]]
+    toy.tell(told_so)
+    assert "give replace=True" in toy.tell(told_so, origin="PBE").problems["reason"][0]
+    some = toy.tell(told_so[:2], origin="PBE", replace=True)
+    assert not some.taken  # the third would be of another
+    assert len(toy.tell(told_so, origin="PBE", replace=True).taken) == 3
+    assert toy.verdicts()["origin"].tolist() == ["PBE"] * 3
+    other = [{**told_so[0], "band_gap": 1.6}]
+    assert toy.tell(other, replace=True).taken  # the method is still known
+    assert toy.verdicts()["origin"].tolist() == ["PBE"] * 3
+
+
+def test_energies_told_without_a_method_are_to_be_told_again_with_it(toy: Campaign) -> None:
+    first, second = names(toy)[:2]
+    toy.tell([{"candidate_id": first, **GOOD}])
+    (why,) = toy.tell([{"candidate_id": second, **GOOD, "origin": "PBE"}]).problems[
+        "reason"
+    ]
+    assert "tell them again with origin='PBE' and replace=True" in why
+
+
+def test_a_formula_that_contradicts_the_identifier_is_told(toy: Campaign) -> None:
+    table = toy.propose()
+    formula, name = table["formula"][0], table["candidate_id"][0]
+    result = toy.tell([{"candidate_id": name, "formula": "Zn9S", **GOOD}])
+    assert f"{name} is {formula}" in result.problems["reason"][0]
+    assert toy.tell([{"candidate_id": name, "formula": formula, **GOOD}]).taken == (name,)
+    huge = toy.tell([{"formula": "Zn1e400", **GOOD}])
+    assert "nobody asked about it" in huge.problems["reason"][0]
+
+
+@pytest.mark.parametrize("junk", [{"a": 1}, 3, "relaxed.cif"])
+def test_what_is_no_crystal_is_a_row_that_is_named(junk: object, toy: Campaign) -> None:
+    open_names = names(toy)
+    rows = [{"candidate_id": name, **GOOD, "structure": None} for name in open_names[:2]]
+    rows[1]["structure"] = junk
+    result = toy.tell(rows)
+    assert result.taken == (open_names[0],)
+    assert result.problems["column"].tolist() == ["structure"]
+    assert "expected a Structure" in result.problems["reason"][0]
+
+
+def test_a_crystal_may_come_later_and_another_is_a_correction(toy: Campaign) -> None:
+    first = {"candidate_id": names(toy)[0], **GOOD}
+    toy.tell([first])
+    mine = toy.structure(first["candidate_id"]).copy()
+    mine.scale_lattice(mine.volume * 1.1)
+    assert toy.tell([first | {"structure": mine}]).taken
+    assert toy.structure(first["candidate_id"]).volume == pytest.approx(mine.volume)
+    assert toy.tell([first | {"structure": mine.as_dict()}]).again
+    mine.scale_lattice(mine.volume * 1.1)
+    other = [first | {"structure": mine}]
+    assert "give replace=True" in toy.tell(other).problems["reason"][0]
+    assert toy.tell(other, replace=True).taken
+    assert toy.structure(first["candidate_id"]).volume == pytest.approx(mine.volume)
+
+
+def test_one_told_twice_of_two_methods_is_not_taken(toy: Campaign) -> None:
+    row = {"candidate_id": names(toy)[0], **GOOD}
+    result = toy.tell([row | {"origin": "PBE"}, row | {"origin": "HSE06"}])
+    assert not result.taken
+    assert result.problems["column"].tolist() == ["origin"]
+
+
+def test_rows_are_called_by_their_labels_throughout(toy: Campaign) -> None:
+    row = {"candidate_id": names(toy)[0], **GOOD}
+    result = toy.tell([row | {"band_gap": 1.5}, row | {"band_gap": 2.5}])
+    assert "row 0, band_gap '1.5': row 1 says '2.5'" in str(result)
+    assert result.problems["reason"][1].startswith("row 0 says '1.5'")
+
+
+def test_reasons_are_in_the_campaigns_language(toy: Campaign) -> None:
+    from campaigns.words import words
+
+    row = {"candidate_id": names(toy)[0], **GOOD}
+    result = toy.tell([row | {"band_gap": 1.5}, row | {"band_gap": 2.5}])
+    reasons = replace(result, say=words("es")).problems["reason"]
+    assert not any("says" in reason for reason in reasons)
+    toy.tell([row], origin="PBE")
+    mixed = toy.tell([{"candidate_id": names(toy)[0], **GOOD}], origin="HSE06")
+    (why,) = replace(mixed, say=words("es")).problems["reason"]
+    assert why.language == "es"
+
+
+def test_remarks_are_columns_that_nobody_asked_for(toy: Campaign) -> None:
+    row = {"candidate_id": names(toy)[0], **GOOD, "comment": "fine", "day": "2026-05-01x"}
+    result = toy.tell([row])
+    assert result.problems.empty
+    assert set(result.unused) == {"comment", "day"}
+
+
+def test_a_column_of_reasons_keeps_its_name(toy: Campaign) -> None:
+    result = toy.tell([{"candidate_id": names(toy)[0], **GOOD, "error": "cracked"}])
+    assert result.problems["column"].tolist() == ["error"]
+
+
+def test_columns_as_a_dict_are_a_table_and_odd_tables_are_refused(toy: Campaign) -> None:
+    open_names = names(toy)
+    columns = {"candidate_id": open_names, "band_gap": [1.4] * 4}
+    assert len(toy.tell({**columns, "energy_above_hull": [0.02] * 4}).taken) == 4
+    with pytest.raises(InputError, match="different length"):
+        toy.tell({**columns, "energy_above_hull": [0.02]})
+    twice = pd.DataFrame([[open_names[0], 1.0, 2.0]], columns=["candidate_id", "x", "x"])
+    with pytest.raises(InputError, match="'x' is there twice"):
+        toy.tell(twice)
+    levels = pd.DataFrame(columns).T.set_index([0, 1]).T
+    with pytest.raises(InputError, match="several levels"):
+        toy.tell(levels)
+
+
+def test_a_correction_changes_the_figures_of_its_round(toy: Campaign) -> None:
+    rows = [{"candidate_id": name, **GOOD} for name in names(toy)]
+    toy.tell(rows, origin="fake")
+    toy.run(rounds=1)
+    toy.run(rounds=1)
+    before = toy.rounds()
+    assert before["n_hits"][0] == 4
+    toy.tell([rows[0] | {"band_gap": 9.0}], origin="fake", replace=True)
+    after = toy.rounds()
+    assert after["n_hits"].tolist() == [3, before["n_hits"][1]]
+    assert after["n_hits_total"].tolist() == [3, before["n_hits_total"][1] - 1]
+    assert toy.status == "running"
+
+
+def test_a_told_result_is_not_the_oracles(toy: Campaign) -> None:
+    told(toy, [GOOD], origin="PBE")
+    (name,) = toy.verdicts()["candidate_id"]
+    stages = toy.explain(name).table()["stage"].tolist()
+    assert "told" in stages
+    assert "relaxation" not in stages

@@ -199,6 +199,7 @@ def test_a_campaign_begun_before_a_key_existed_goes_on(tmp_path: Path) -> None:
         del part[key]
     begun = Ledger(place.ledger)
     begun.put("spec", older)
+    begun.put("versions", {"predictor": "x"})
     begun.close()
     place.open_ledger(config).close()
     with pytest.raises(InputError, match=r"search\.per_generator: begun with 200, now 7"):

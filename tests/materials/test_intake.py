@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from ase import Atoms
 from ase.build import bulk
@@ -16,6 +17,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from materials.errors import InputError
 from materials.intake import Crystals, crystals_of
+from materials.schema import CRYSTAL_COLUMNS
 from materials.table import CrystalTable
 
 SALT = Structure.from_spacegroup(
@@ -163,3 +165,28 @@ def test_the_inputs_are_not_changed() -> None:
     found: Crystals = crystals_of(mine)
     np.testing.assert_array_equal(mine.frac_coords, before)
     assert found.good["crystal-0"] is not mine
+
+
+def test_a_crystal_table_as_a_frame_needs_no_provenance() -> None:
+    table = CrystalTable.from_structures([SALT, SALT], ids=["a", "b"])
+    frame = pa.Table.from_batches(list(table.batches())).to_pandas()
+    bare = frame[list(CRYSTAL_COLUMNS)].assign(gap=1.0)
+    for given_frame in (frame, bare, bare.assign(source="mine")):
+        found = crystals_of(given_frame)
+        assert list(found.good) == ["a", "b"]
+        assert same(found.good["a"], SALT)
+    with pytest.raises(InputError, match="column 'lattice' is"):
+        crystals_of(bare.assign(lattice="x"))
+
+
+@pytest.mark.parametrize("text", [SALT.to(fmt="cif"), "a" * 5000])
+def test_a_text_in_the_place_of_a_path_is_told_so(text: str) -> None:
+    with pytest.raises(InputError, match=r"is the text of a file|is no path"):
+        crystals_of(text)
+
+
+@pytest.mark.parametrize("odd", [np.eye(3), np.array(3), SALT[0]])
+def test_odd_things_in_a_column_are_failures(odd: object) -> None:
+    found = crystals_of(pd.DataFrame({"structure": pd.Series([SALT, odd], dtype=object)}))
+    assert (len(found.good), len(found.failures)) == (1, 1)
+    assert not crystals_of([odd]).good

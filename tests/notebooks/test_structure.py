@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.notebooks import LARGEST, clean, notebooks, pictures, read
+from tools.notebooks import LARGEST, clean, notebooks, pictures, read, untold
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
@@ -100,3 +100,8 @@ def test_it_has_key_numbers(path: Path) -> None:
     keys = [c for c in read(path).cells if "key" in c.metadata.get("tags", [])]
     assert len(keys) >= 2
     assert all(re.search(r"\d", str(cell.outputs)) for cell in keys)
+
+
+@pytest.mark.parametrize("path", ENGLISH, ids=lambda path: path.name)
+def test_its_text_states_no_number_that_did_not_come_out(path: Path) -> None:
+    assert untold(read(path)) == []

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from campaigns.config import Targets
-from campaigns.judgements import CONFIRMED
+from campaigns.judgements import ASKED, CONFIRMED, FAILED, NOT_ASKED, REFUTED, UNTESTED
 from campaigns.reports.content import Block, Fact, Facts, Paragraph, Section
 from campaigns.reports.marks import formula, name
 from campaigns.reports.telling import Telling
@@ -33,10 +33,8 @@ def found(tell: Telling) -> str:
     """What was found; where nothing was, what came nearest."""
     say, view = tell.say, tell.view
     seen = judged(view.verdicts)
-    if seen.empty and len(view.verdicts):
-        return say("Every oracle call so far has failed, so there is no answer yet.")
     if seen.empty:
-        return say("No candidate has been judged yet, so there is no answer yet.")
+        return _no_answer(tell)
     if len(view.shortlist):
         return say.several(
             "Of the crystals judged ({judged}), {n} meets every target: {formula} ({numbers}).",
@@ -45,6 +43,16 @@ def found(tell: Telling) -> str:
             len(view.shortlist),
             judged=len(seen),
             **_described(view.shortlist.iloc[0], tell),
+        )
+    if refuted := len(_refuted(tell)):
+        return say.several(
+            "Of the crystals judged ({judged}), {n} met every target by the first oracle "
+            "({judge}), and a further oracle refuted it, so none is left.",
+            "Of the crystals judged ({judged}), {n} met every target by the first oracle "
+            "({judge}), and further oracles refuted them all, so none is left.",
+            refuted,
+            judged=len(seen),
+            judge=name(tell.judge),
         )
     nearest = seen.loc[_excess(seen, view.targets).idxmin()]
     return say.several(
@@ -63,11 +71,19 @@ def newness(tell: Telling) -> str:
         return _why_none(tell)
     fresh = hits.loc[~hits["known"].astype(bool), "formula"].drop_duplicates()
     if fresh.empty:
-        return say(
+        return say.several(
+            "Its formula is known already, so what may be new is its use, not the compound.",
             "All of them have formulas that are known already, so what may be new is their "
-            "use, not the compounds."
+            "use, not the compounds.",
+            len(hits),
         )
     named = [formula(each) for each in fresh.head(_NAMED)]
+    if len(hits) == 1:
+        return say(
+            "Its formula, {formula}, is not on the list of known ones; whether it is new, only "
+            "the literature can tell.",
+            formula=named[0],
+        )
     if len(fresh) > _NAMED:
         return say.several(
             "Their formulas include {n} that is not on the list of known ones, among them "
@@ -92,42 +108,115 @@ def footing(tell: Telling) -> str:
     say, hits = tell.say, tell.view.shortlist
     if hits.empty:
         return _footing_of_none(tell)
-    standing = (
-        hits["standing"]
-        if "standing" in hits
-        else pd.Series([""] * len(hits), dtype=object)
-    )
-    confirmed = int((standing == CONFIRMED).sum())
-    if confirmed:
-        return say.several(
-            "A further oracle has confirmed {n} of them and {open} still wait for one; "
-            "measure or compute them by a better method before any claim.",
-            "Further oracles have confirmed {n} of them and {open} still wait for one; "
-            "measure or compute them by a better method before any claim.",
-            confirmed,
-            open=len(hits) - confirmed,
-        )
+    if tell.config.tiers:
+        return _checked(tell, _standings(hits))
     if tell.relaxes:
-        return say(
+        return say.several(
+            "No other method has confirmed it: the gap is a prediction of the PBE gap and the "
+            "energy that of one interatomic potential ({judge}), so compute it by a better "
+            "method before any claim.",
             "No other method has confirmed any of them: the gaps are predictions of PBE gaps "
             "and the energies those of one interatomic potential ({judge}), so compute them "
             "by a better method before any claim.",
+            len(hits),
             judge=name(tell.judge),
         )
-    return say(
+    return say.several(
+        "No other method has confirmed it: it rests on one oracle alone ({judge}).",
         "No other method has confirmed any of them: they rest on one oracle alone ({judge}).",
+        len(hits),
         judge=name(tell.judge),
     )
 
 
+def _standings(verdicts: pd.DataFrame) -> pd.Series:
+    """What further oracles made of each; empty where none was asked."""
+    if "standing" not in verdicts:
+        return pd.Series(NOT_ASKED, index=verdicts.index, dtype=object)
+    return verdicts["standing"].fillna(NOT_ASKED)
+
+
+def _refuted(tell: Telling) -> pd.DataFrame:
+    verdicts = tell.view.verdicts
+    return verdicts[_standings(verdicts) == REFUTED]
+
+
+def _checked(tell: Telling, standings: pd.Series) -> str:
+    """How far further oracles have come with the hits."""
+    say = tell.say
+    counts = {each: int((standings == each).sum()) for each in set(standings)}
+    several = say.several
+    parts = {
+        FAILED: several("{n} call failed", "{n} calls failed", counts.get(FAILED, 0)),
+        UNTESTED: several(
+            "{n} answered, but not about the targets",
+            "{n} answered, but not about the targets",
+            counts.get(UNTESTED, 0),
+        ),
+        ASKED: several(
+            "{n} asked, no answer yet", "{n} asked, no answer yet", counts.get(ASKED, 0)
+        ),
+        NOT_ASKED: several("{n} not asked", "{n} not asked", counts.get(NOT_ASKED, 0)),
+    }
+    others = "; ".join(part for each, part in parts.items() if counts.get(each))
+    if not (confirmed := counts.get(CONFIRMED, 0)):
+        return say.several(
+            "No further oracle has confirmed it ({others}); measure it or compute it by a "
+            "better method before any claim.",
+            "No further oracle has confirmed any of them ({others}); measure them or compute "
+            "them by a better method before any claim.",
+            len(standings),
+            others=others,
+        )
+    if others:
+        return say.several(
+            "Further oracles have confirmed {n} of them ({others}); measure them or compute "
+            "them by a better method before any claim.",
+            "Further oracles have confirmed {n} of them ({others}); measure them or compute "
+            "them by a better method before any claim.",
+            confirmed,
+            others=others,
+        )
+    return say.several(
+        "A further oracle has confirmed it; measure it or compute it by a better method "
+        "before any claim.",
+        "Further oracles have confirmed all {n} of them; measure them or compute them by a "
+        "better method before any claim.",
+        confirmed,
+    )
+
+
+def _no_answer(tell: Telling) -> str:
+    say, view = tell.say, tell.view
+    if not len(view.verdicts):
+        return say("No candidate has been judged yet, so there is no answer yet.")
+    if view.status == "finished":
+        return say("Every oracle call has failed, so there is no answer.")
+    return say("Every oracle call so far has failed, so there is no answer yet.")
+
+
 def _why_none(tell: Telling) -> str:
     say, view = tell.say, tell.view
+    reasons = view.verdicts["error"].dropna()
+    if judged(view.verdicts).empty and len(reasons):
+        return say(
+            "The calls that failed are listed with their reasons under “{section}”; the most "
+            "frequent reason: {reason}.",
+            section=say("How far to trust it"),
+            reason=tell.recorded(str(reasons.mode().iloc[0])).removesuffix("."),
+        )
     if view.status != "finished":
         return say.several(
             "The search is not over: {closed} of {n} round is closed.",
             "The search is not over: {closed} of {n} rounds are closed.",
             tell.config.rounds,
             closed=len(view.closed_rounds()),
+        )
+    if len(_refuted(tell)):
+        return say(
+            "What further oracles found is in a table under “{section}”; more rounds, or a "
+            "first oracle that agrees better with them, would give the search more room.",
+            section=say("How far to trust it"),
         )
     return say(
         "A wider gap window, a looser stability limit, more elements or more rounds would "
@@ -136,7 +225,22 @@ def _why_none(tell: Telling) -> str:
 
 
 def _footing_of_none(tell: Telling) -> str:
-    say = tell.say
+    say, view = tell.say, tell.view
+    if judged(view.verdicts).empty and len(view.verdicts):
+        return say(
+            "This says nothing about the candidates: mend what makes the calls fail, then run "
+            "the campaign again in a new folder."
+        )
+    if view.verdicts.empty:
+        return say(
+            "Until the oracle {judge} answers, there are predictions alone.",
+            judge=name(tell.judge),
+        )
+    if len(_refuted(tell)):
+        return say(
+            "That does not show that there is no such material: few were looked at, and the "
+            "first oracle promised what further ones did not bear out."
+        )
     if tell.relaxes:
         return say(
             "That does not show that there is no such material: few were looked at, and the "
@@ -179,17 +283,22 @@ def _excess(seen: pd.DataFrame, targets: Targets) -> pd.Series:
 
 def _facts(tell: Telling) -> Facts:
     say, view = tell.say, tell.view
+    n_hits = len(view.shortlist)
     fresh = int((~view.shortlist["known"].astype(bool)).sum())
     failed = int(view.verdicts["error"].notna().sum())
     facts = [
-        Fact(say.number(len(view.shortlist)), say("hits on the shortlist")),
-        Fact(say.number(fresh), say("of them with a formula not known")),
+        Fact(
+            say.number(n_hits),
+            say.several("hit on the shortlist", "hits on the shortlist", n_hits),
+        ),
+        Fact(say.number(fresh), say("with a formula not known")),
         Fact(
             say.number(len(view.verdicts)),
             say.several(
-                "calls of the first oracle, {n} failed",
-                "calls of the first oracle, {n} failed",
-                failed,
+                "call of the first oracle (failures: {failed})",
+                "calls of the first oracle (failures: {failed})",
+                len(view.verdicts),
+                failed=failed,
             ),
         ),
         Fact(

@@ -34,7 +34,11 @@ def shortlist(
     say = tell.say
     title = say("Shortlist")
     if not hits:
-        nothing = say("No candidate has met every target yet.")
+        nothing = (
+            say("No candidate has met every target.")
+            if tell.view.status == "finished"
+            else say("No candidate has met every target yet.")
+        )
         return Section("shortlist", title, (Paragraph(nothing),))
     blocks: list[Block] = [
         Paragraph(_how_to_read(tell), is_note=True),

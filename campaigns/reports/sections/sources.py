@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
+from campaigns.config import CampaignConfig
+from campaigns.generators import PrototypesSpec, given_files
 from campaigns.grids import Grid
 from campaigns.oracles.specs import DftSpec, InboxSpec, LookupSpec, OracleConfig, OracleSpec
 from campaigns.reports.content import Bullets, Section
 from campaigns.reports.marks import english, link, name
-from campaigns.reports.telling import Telling
+from campaigns.reports.telling import NOTHING, Telling
 from campaigns.sources import TRAINING
 
 _MP = ("A. Jain et al., APL Materials 1, 011002 (2013)", "10.1063/1.4812323")
@@ -28,8 +33,8 @@ _GPAW = ("J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024)", "10.1063/5
 def sources(tell: Telling, grid: Grid, *, shows_burdens: bool) -> Section:
     """What the campaign really used, each with licence and paper."""
     say, config = tell.say, tell.config
-    items = [_training(tell)]
-    if config.search.asks > 0:
+    items = _training(tell)
+    if config.search.asks > 0 or _decorates(config):
         items.append(
             say(
                 "Prototypes are those of the AFLOW library, {paper}, as carried by pymatgen, "
@@ -40,6 +45,7 @@ def sources(tell: Telling, grid: Grid, *, shows_burdens: bool) -> Section:
             )
         )
     items += [_of_oracle(spec, tell) for spec in config.oracles]
+    items += _own_files(tell)
     weighed = config.targets.sustainability.weight > 0 or config.better_than is not None
     if shows_burdens or weighed:
         items.append(
@@ -63,25 +69,105 @@ def sources(tell: Telling, grid: Grid, *, shows_burdens: bool) -> Section:
     return Section("sources", say("Data and licences"), (Bullets(tuple(items)),))
 
 
-def _training(tell: Telling) -> str:
-    """What the predictor learned from; shipped ones from the Materials Project."""
-    say, view = tell.say, tell.view
-    predictor = view.versions.get("predictor", "")
-    if predictor.startswith("galena-") or not predictor:
-        return say(
-            "The predictor was trained on the Materials Project, and known formulas come from "
-            "it; licence {licence}: {paper}.",
-            licence=english("CC BY 4.0"),
-            paper=_paper(_MP),
-        )
-    return say(
-        "The predictor {predictor} was trained on {data}; known formulas come from the "
-        "Materials Project, licence {licence}: {paper}.",
-        predictor=name(predictor),
-        data=name(view.sources.get(TRAINING, "–")),
-        licence=english("CC BY 4.0"),
-        paper=_paper(_MP),
+def _decorates(config: CampaignConfig) -> bool:
+    """Whether a generator begins with shipped prototypes."""
+    return any(
+        isinstance(each, PrototypesSpec) and not each.reads_crystals
+        for each in config.generators
     )
+
+
+def _training(tell: Telling) -> list[str]:
+    """What the predictor learned from, as far as that is on record, and known formulas."""
+    say, view = tell.say, tell.view
+    predictor, data = view.versions.get("predictor", ""), view.sources.get(TRAINING, "")
+    mp = {"licence": english("CC BY 4.0"), "paper": _paper(_MP)}
+    if _is_shipped(view.versions.get("model", ""), data):
+        return [
+            say(
+                "The predictor was trained on the Materials Project, and known formulas come "
+                "from it; licence {licence}: {paper}.",
+                **mp,
+            )
+        ]
+    known = say(
+        "Known formulas come from the Materials Project; licence {licence}: {paper}.", **mp
+    )
+    if not data:
+        told = say(
+            "What the predictor {predictor} was trained on is not on record.",
+            predictor=name(predictor or NOTHING),
+        )
+    else:
+        told = say(
+            "The predictor {predictor} was trained on {data}; its licence is not on record.",
+            predictor=name(predictor or NOTHING),
+            data=name(data),
+        )
+    return [told, known]
+
+
+def _is_shipped(model: str, data: str) -> bool:
+    """Whether a model comes with Galena, or was trained on the same table as those that do.
+
+    A predictor's name says nothing: anybody may call one so.
+    """
+    manifests = {
+        folder.name: json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        for folder in (files("models") / "weights").iterdir()
+        if (folder / "config.json").is_file()
+    }
+    if data:
+        hashes = {each["training"]["sha256"] for each in manifests.values()}
+        return data.rpartition("sha256:")[2] in hashes
+    return model in manifests
+
+
+def _own_files(tell: Telling) -> list[str]:
+    """Tables and crystals that the specification names."""
+    say, config = tell.say, tell.config
+    items = []
+    if config.pool is not None:
+        items.append(
+            say(
+                "Crystals to choose among come from {file}.",
+                file=name(config.pool.table.name),
+            )
+        )
+    items += [
+        say(
+            "The generator “{generator}” begins with crystals of {files}.",
+            generator=say.name(generator.kind),
+            files=say.listed([name(path.name) for path in given]),
+        )
+        for generator in config.generators
+        if (given := given_files(generator))
+    ]
+    items += [
+        say(
+            "Competing phases of the oracle {oracle} come from {file}.",
+            oracle=name(spec.name),
+            file=name(table.name),
+        )
+        for spec in config.oracles
+        if isinstance(spec, OracleConfig) and (table := spec.references.table)
+    ]
+    if config.known:
+        names = [name(path.name) for path in config.known]
+        items.append(
+            say(
+                "Formulas that count as known are those of {files} too.",
+                files=say.listed(names),
+            )
+        )
+    if items:
+        items.append(
+            say(
+                "Licences of files that the specification names are not on record: they are "
+                "for whoever brought the files to say."
+            )
+        )
+    return items
 
 
 def _of_oracle(spec: OracleSpec, tell: Telling) -> str:

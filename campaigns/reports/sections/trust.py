@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 import pandas as pd
 
@@ -105,13 +107,19 @@ def _drift(tell: Telling) -> str:
     say, rounds = tell.say, tell.view.closed_rounds()
     chances = [f"{target}_drift_chance" for target, _, _ in _TARGETS]
     on_record = [column for column in chances if column in rounds]
-    if not on_record or len(rounds) < 2:
+    later = rounds[rounds["round"] > rounds["round"].min()]
+    if not on_record or later[on_record].isna().all(axis=None):
         return say("Whether predictions drifted from round to round is not on record.")
+    if not _could_differ(rounds):
+        return say(
+            "Rounds have too few answers to tell whether predictions drifted from round to "
+            "round."
+        )
     unlike = rounds[(rounds[on_record] < UNLIKELY).any(axis=1)]
     if unlike.empty:
         return say(
-            "From round to round the errors stayed alike: nothing in the campaign drifted away "
-            "from what the surrogate had learned."
+            "No round's errors differ from those of earlier rounds by more than chance may "
+            "do; a small drift would not be seen with so few answers."
         )
     numbers = say.listed([say.number(int(number)) for number in unlike["round"]])
     return say.several(
@@ -122,6 +130,25 @@ def _drift(tell: Telling) -> str:
         len(unlike),
         rounds=numbers,
     )
+
+
+def _could_differ(rounds: pd.DataFrame) -> bool:
+    """Whether answers were so many that a test of some round could have found drift.
+
+    Mann and Whitney's two-sided test of ``n`` errors after ``m`` has no chance below 2 in
+    ``comb(n + m, n)``.
+    """
+    for target, _, _ in _TARGETS:
+        if (column := f"{target}_drift_rows") in rounds:
+            counts = rounds[column].fillna(0).astype(int).tolist()
+        else:
+            judged_rows = rounds["n_evaluated"] - rounds["n_failed"]
+            counts = judged_rows.fillna(0).astype(int).tolist()
+        for place, n in enumerate(counts):
+            before = sum(counts[:place])
+            if n and before and 2 / comb(n + before, n) < UNLIKELY:
+                return True
+    return False
 
 
 def _tiers(tell: Telling) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 
 import numpy as np
@@ -275,3 +278,67 @@ def test_functions_that_call_each_other_come_to_an_end() -> None:
     exec(text, namespace)  # noqa: S102 - no source either: as at a bare prompt
     assert fingerprint(namespace["a"]) != fingerprint(plain)
     assert replace(CANDIDATE, id="x").id == "x"
+
+
+@dataclass(frozen=True)
+class Settings:
+    steps: int = 40
+
+
+SETTINGS, ARRAY = Settings(), np.arange(3)
+
+
+def with_values(structure) -> dict:
+    return {"band_gap": max(SETTINGS.steps * x for x in ARRAY)}
+
+
+class Meter:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def gap(self, structure) -> dict:
+        return {"band_gap": self.factor}
+
+
+METER = Meter(1.0)
+
+
+def with_object(structure) -> dict:
+    return METER.gap(structure)
+
+
+def test_values_of_objects_arrays_and_methods_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = fingerprint(with_values)
+    monkeypatch.setitem(globals(), "SETTINGS", Settings(400))
+    assert fingerprint(with_values) != before
+    monkeypatch.setitem(globals(), "SETTINGS", Settings())
+    assert fingerprint(with_values) == before
+    monkeypatch.setitem(globals(), "ARRAY", np.arange(3) + 1)
+    assert fingerprint(with_values) != before
+    assert fingerprint(Meter(1.0).gap) == fingerprint(Meter(1.0).gap)
+    assert fingerprint(Meter(1.0).gap) != fingerprint(Meter(2.0).gap)
+    plain_meter = fingerprint(with_object)
+    monkeypatch.setattr(METER, "factor", 2.0)
+    assert fingerprint(with_object) != plain_meter
+
+
+def test_compiled_code_has_no_addresses_in_its_fingerprint() -> None:
+    text = (
+        "def mine(s):\n    def inner(x):\n        return x in {'a', 'b', 'c'}\n"
+        "    return {'band_gap': float(inner(s))}\n"
+    )
+    script = (
+        "from campaigns.oracles.fingerprint import fingerprint\n"
+        f"exec({text!r})\nprint(fingerprint(mine))"
+    )
+
+    def in_a_session(seed: str) -> str:
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert len({in_a_session("1"), in_a_session("2")}) == 1

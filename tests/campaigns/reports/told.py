@@ -13,6 +13,9 @@ from tests.campaigns.views import make_view
 
 SOURCE = "predictor galena-gated-1+ab12cd34, training data sha256:" + "9f2c" * 16
 
+TRAINED_ON = "e0d374a318303b8fdf0de8e24cb5409e7576b42dbed397c0b55a4bc5900e928f"
+"""The table of the Materials Project that shipped models learned from."""
+
 
 def told_view(**changes: object) -> CampaignView:
     """With an incumbent, a further oracle, traces, drift on record and times."""
@@ -38,7 +41,8 @@ def told_view(**changes: object) -> CampaignView:
         confirmations=_confirmations(verdicts.loc[hits[:2]]),
         started="2026-11-01T08:00:00+00:00",
         finished="2026-11-01T10:30:00+00:00",
-        sources={"training data": "mp_train.parquet sha256:" + "9f2c" * 16},
+        versions=dict(view.versions) | {"model": "accurate"},
+        sources={"training data": f"mp_train.parquet sha256:{TRAINED_ON}"},
         traces=tuple(_trace(row) for _, row in verdicts.loc[hits].iterrows()),
     )
     return dataclasses.replace(changed, **changes)
