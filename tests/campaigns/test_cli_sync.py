@@ -43,6 +43,12 @@ def folder(made_elsewhere: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made_elsewhere, tmp_path / "runs" / "toy"))
 
 
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports take long, and are none of some tests' business."""
+    monkeypatch.setattr("campaigns.reports.write_report", lambda *_: None)
+
+
 def test_a_campaign_made_elsewhere_is_there_afterwards_and_only_once(folder: Path) -> None:
     first = galena("campaign", "sync", folder)
     assert first.exit_code == ExitCode.OK, first.output
@@ -63,6 +69,7 @@ def test_a_campaign_made_elsewhere_is_there_afterwards_and_only_once(folder: Pat
     assert note != before[-1]["tags"]["mlflow.note.content"]
 
 
+@pytest.mark.usefixtures("no_report")
 def test_one_folder_that_fails_does_not_keep_the_others(folder: Path, tmp_path) -> None:
     (folder / "report").mkdir(exist_ok=True)
     done = galena("campaign", "sync", tmp_path / "nothing", folder)
@@ -78,6 +85,7 @@ def test_a_campaign_at_work_is_left_to_itself(folder: Path) -> None:
     assert "being run by process" in done.stderr
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_server_that_is_away_is_an_error_without_its_password(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +97,7 @@ def test_a_server_that_is_away_is_an_error_without_its_password(
     assert "secret" not in done.output
 
 
+@pytest.mark.usefixtures("no_report")
 def test_the_environment_names_the_store(folder: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'other.db'}"
     done = CliRunner().invoke(
