@@ -97,8 +97,8 @@ class ToldRows:
                     name = fitting[0]
                 else:
                     why = _which(formula, fitting, list(open_names))
-            elif formula and (question := questions.get(str(name))) is not None:
-                own = _reduced(question.candidate.candidate.formula)
+            elif formula and (about := questions.get(str(name))) is not None:
+                own = _reduced(about.candidate.candidate.formula)
                 if own != formula:
                     why = f"{name} is {own}; say which of the two it is"
             if not why and (fault := _read_crystal(row, files=files)):
