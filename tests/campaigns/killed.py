@@ -52,7 +52,7 @@ def main(folder: Path, moment: str) -> None:
 
         Ledger.commit_verdict = half
     elif kind == "close":  # all verdicts in, the round not closed
-        campaigns.rounds._close = die
+        campaigns.rounds.close = die
     elif kind == "study":  # ledger ahead of the Optuna file
         campaigns.session.Session.write_study = die
     from campaigns.progress import Silent
