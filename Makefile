@@ -17,6 +17,9 @@ DATA ?= data
 NOTEBOOKS ?=
 SPEC ?= campaigns/examples/solar_absorber.yaml
 BIN := $(VENV)/bin
+# Many tests wait for servers, browsers or the dead: three keep two cores busy. The longest
+# files must not come last.
+WORKERS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Byte code is made when a module is first used: most of it never is.
 INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 TORCH = $(shell grep '^torch==' constraints.txt)
@@ -52,7 +55,7 @@ notebooks-keep: $(VENV)/.dev ## execute NOTEBOOKS (all of them) in place and kee
 	@$(BIN)/python tools/notebooks.py keep $(NOTEBOOKS)
 
 test: $(VENV)/.dev ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.dev ## style, types and layering
 	@echo "ruff check";        $(BIN)/ruff check .

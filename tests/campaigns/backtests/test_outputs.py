@@ -81,7 +81,7 @@ def test_a_store_that_cannot_be_reached_costs_no_result(done, monkeypatch):
     assert json.loads(found.stdout) == json.loads(
         (folder / "out" / "backtest.json").read_text()
     )
-    assert "could not be logged" in found.stderr
+    assert "sqlite:////dev/null/no.db: this file cannot be opened" in found.stderr
 
 
 def test_a_model_that_is_not_there_says_how_one_is_made(done):

@@ -32,7 +32,7 @@ def test_intervals_cover_what_they_promise_at_every_size(seed, level, tail):
     inside = np.abs(error) <= fitted.half_width(std, level)
     assert inside.mean() == pytest.approx(level, abs=0.04)
     for part in np.array_split(np.argsort(std), 5):
-        assert inside[part].mean() == pytest.approx(level, abs=0.1)
+        assert inside[part].mean() == pytest.approx(level, abs=0.13)
 
 
 def test_coverage_of_small_samples_is_not_short_on_average():
