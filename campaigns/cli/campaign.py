@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from enum import Enum, auto
 from pathlib import Path
@@ -117,6 +118,7 @@ def run(
         else:
             _print_plan(config, place, say)
         return
+    _one_thread()
     where = where_of(config, workers=workers, ray=ray, storage=storage)
     side = show.side_console() if as_json else show.console()
     view = _run(config, place, tracking_uri, where, side, say)
@@ -147,6 +149,15 @@ def status(
         say = words(lang)
         _print_rounds(view, say)
         _print_result(view, CampaignFolder(folder), say)
+
+
+def _one_thread() -> None:
+    """Relax small crystals on one thread, unless the environment says how many.
+
+    Several threads on a few atoms wait for each other more than they compute.
+    """
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 
 def summary(view: CampaignView, place: CampaignFolder) -> dict[str, Any]:
