@@ -12,14 +12,14 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from campaigns.ledger_tables import SCHEMA_VERSION, statements_since
+from campaigns.ledger_tables import LEDGER, SCHEMA_VERSION, statements_since
 from campaigns.packing import (
     LedgerError,
     pack_proposed,
@@ -29,6 +29,8 @@ from campaigns.packing import (
 )
 from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
+from materials.errors import InputError
+from materials.versioned import galena_version
 
 __all__ = ["Ledger", "LedgerError", "pending"]
 
@@ -60,28 +62,34 @@ class Ledger:
                 for statement in statements_since(0):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
+                self._put("written_by", galena_version())
                 self._put("campaign_id", uuid.uuid4().hex)
             return
-        found = self.get("schema_version")
-        if not isinstance(found, int) or not 1 <= found <= SCHEMA_VERSION:
-            raise LedgerError(
-                f"{self.path}: ledger schema {found}, this Galena reads {SCHEMA_VERSION}"
+        try:
+            found = LEDGER.check(
+                self.get("schema_version"), self.path, writer=self.get("written_by")
             )
+        except InputError as error:
+            raise LedgerError(str(error)) from error
         if found < SCHEMA_VERSION:
-            self._brought_up_to_date()
+            self._brought_up_to_date(found)
 
-    def _brought_up_to_date(self) -> None:
-        """Make room for what older ledgers did not keep.
+    def _brought_up_to_date(self, found: int) -> None:
+        """Make room for what older ledgers did not keep; the old one is kept beside it.
 
         Where nothing can be written, the room is made in memory: it can still be read.
         """
         try:
+            back_up(
+                self._db, self.path.with_name(f"{self.path.stem}.format-{found}.sqlite")
+            )
             with self._transaction():
                 found = self.get("schema_version")  # somebody may have been quicker
                 for statement in statements_since(found):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
-        except LedgerError:
+                self._put("written_by", galena_version())
+        except (LedgerError, OSError, sqlite3.OperationalError):
             for statement in statements_since(self.get("schema_version")):
                 self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
 
@@ -314,6 +322,17 @@ class Ledger:
     def judged(self) -> set[str]:
         """Ids of candidates that have a verdict."""
         return {row[0] for row in self._db.execute("SELECT id FROM verdicts")}
+
+
+def back_up(ledger: sqlite3.Connection, path: Path) -> None:
+    """Copy a ledger, whole or not at all; one that is there already stays."""
+    if path.exists():
+        return
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with closing(sqlite3.connect(part)) as copy:
+        ledger.backup(copy)
+    part.replace(path)
 
 
 def pending(batch: Sequence[Proposed], judged: set[str]) -> list[Proposed]:

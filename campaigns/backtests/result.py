@@ -13,6 +13,7 @@ import numpy as np
 from campaigns.backtests import metrics
 from campaigns.backtests.metrics import Interval
 from campaigns.backtests.pool import Pool, margins
+from campaigns.backtests.records import BACKTEST
 from campaigns.backtests.replay import Replay
 from campaigns.protocols import FloatArray
 from materials.errors import InputError
@@ -104,9 +105,9 @@ class BacktestResult:
     def save(self, path: Path) -> None:
         """Write JSON, complete or not at all."""
         unfinished = path.with_name(f"{path.name}.part")
-        unfinished.write_text(
-            json.dumps(self.document(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        document = {**BACKTEST.stamp(), **self.document()}
+        text = json.dumps(document, indent=1, allow_nan=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")
         unfinished.replace(path)
 
 

@@ -19,6 +19,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ _PARTS = re.compile(r"_?part-\d{5,}\.parquet")
 _PARTIAL = re.compile(r"\.(?P<name>.+)\.\d+\.part")  # as whole_file names them
 
 
+AsToday = Callable[[dict[str, Any], Path], dict[str, Any]]
+"""Makes an older screening's header, of a manifest, one of today."""
+
+
+def _as_it_is(header: dict[str, Any], where: Path) -> dict[str, Any]:  # noqa: ARG001
+    return header
+
+
 @dataclass(frozen=True)
 class Finished:
     """One line: a shard that is on disk."""
@@ -56,8 +65,11 @@ class Finished:
 class ShardStore:
     """Finished shards in a folder."""
 
-    def __init__(self, folder: Path, *, hidden: bool = False) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, as_today: AsToday = _as_it_is, *, hidden: bool = False
+    ) -> None:
+        """``as_today`` brings an older screening's header up to date, or refuses it."""
+        self.folder, self._as_today = folder, as_today
         self._stem = "_part" if hidden else "part"
         self._done: dict[int, Finished] = {}
 
@@ -82,6 +94,12 @@ class ShardStore:
             self.clear()
         elif begun:
             there = self._read_manifest().get("screening")
+            if isinstance(there, dict):
+                manifest = self.folder / MANIFEST
+                there, header = (
+                    self._as_today(there, manifest),
+                    self._as_today(header, manifest),
+                )
             different = list(differences(there, header))
             if different:
                 raise InputError(

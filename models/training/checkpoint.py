@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from models.training.record import TRAINING
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -32,7 +33,7 @@ class Checkpoint:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{path.name}.part")
-        torch.save(dict(vars(self)), unfinished)
+        torch.save({**TRAINING.stamp(), **vars(self)}, unfinished)
         unfinished.replace(path)
 
 
@@ -44,7 +45,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return Checkpoint(**TRAINING.upgraded(content, path))
+    except (
+        OSError,
+        RuntimeError,
+        UnpicklingError,
+        TypeError,
+        ValueError,
+        EOFError,
+    ) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a checkpoint of training: {reason}") from error

@@ -22,6 +22,7 @@ from materials.errors import GalenaError, InputError
 from models.denormals import flushed_denormals
 from models.training.checkpoint import LAST, Checkpoint, read_checkpoint
 from models.training.data import Batches, LabelledGraphs
+from models.training.record import TRAINING
 from models.training.schedule import Schedule
 
 Log = Callable[[dict[str, float], int], None]
@@ -270,11 +271,24 @@ def _bar(run: Run, *, enabled: bool) -> Iterator[Callable[[int], None]]:
 
 def _keep_config(path: Path, config: Schedule) -> None:
     """Write the config beside the checkpoints, or see that the one there is the same."""
-    text = json.dumps(asdict(config), indent=1) + "\n"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
+    text = json.dumps({**TRAINING.stamp(), **asdict(config)}, indent=1) + "\n"
+    if path.exists():
+        if _kept(path) == TRAINING.upgraded(json.loads(text), path):
+            return
         raise InputError(
             f"{path} differs from the config given: a run resumes with its own; "
             "use that, or another folder"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """The config that a run was begun with."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected JSON: {error}; train in another folder"
+        ) from error
+    return TRAINING.upgraded(content if isinstance(content, dict) else {}, path)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.versioned import FileFormat
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
@@ -23,6 +24,9 @@ from models.training.targets import labels as labels_of
 
 if TYPE_CHECKING:
     from materials.table import CrystalRow, CrystalTable
+
+
+GRAPHS = FileFormat(what="cache of graphs", version=1, remedy="it is made anew")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,11 @@ def prepare(
     cache.parent.mkdir(parents=True, exist_ok=True)
     record.unlink(missing_ok=True)  # no record: a cache half written is never believed
     data.save(cache)
-    plain = {"recipe": asdict(recipe), "skipped": [asdict(row) for row in skipped]}
+    plain = {
+        **GRAPHS.stamp(),
+        "recipe": asdict(recipe),
+        "skipped": [asdict(row) for row in skipped],
+    }
     record.write_text(json.dumps(plain, indent=1), encoding="utf-8")
     return Prepared(data, skipped)
 
@@ -91,9 +99,10 @@ def _cached(cache: Path, record: Path, recipe: Recipe) -> tuple[Skipped, ...] | 
         return None
     try:
         plain = json.loads(record.read_text(encoding="utf-8"))
+        plain = GRAPHS.upgraded(plain, record)
         made_by = from_plain(Recipe, plain["recipe"], str(record))
         skipped = tuple(from_plain(Skipped, row, str(record)) for row in plain["skipped"])
-    except (ValueError, KeyError, InputError):  # of an older Galena: make it anew
+    except (ValueError, KeyError, TypeError, InputError):  # of another Galena: make it anew
         return None
     return skipped if made_by == recipe else None
 

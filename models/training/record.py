@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from materials.errors import InputError
+from materials.versioned import FileFormat
+
+TRAINING = FileFormat(
+    what="training",
+    version=1,
+    remedy="train again in another folder",
+)
+"""Of every file in a training's folder: records, configs and checkpoints."""
 
 RECORDS = ("training.json", "comparison.json")
 """Of one network, and of methods compared; both kinds of work end in FOLDER/model."""
@@ -20,7 +28,7 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
     of another kind was begun.
     """
     _refuse_others(path)
-    text = json.dumps(record, indent=1) + "\n"
+    text = json.dumps({**TRAINING.stamp(), **record}, indent=1) + "\n"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -31,7 +39,7 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
         raise InputError(f"{path}: expected JSON: {error}; give another folder") from error
     if not isinstance(kept, dict):
         raise InputError(f"{path}: no record of a training; give another --folder")
-    wanted = json.loads(text)
+    kept, wanted = (TRAINING.upgraded(each, path) for each in (kept, json.loads(text)))
     different = [key for key, value in wanted.items() if kept.get(key) != value]
     if different:
         raise InputError(

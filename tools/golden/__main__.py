@@ -12,8 +12,12 @@ from tools.golden.numbers import Sheet, differences, largest, sheets
 def main() -> int:
     """Do what the command line says; 1 if numbers are not what they were."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["crystals", "keep", "check", "rounding", "mutations"])
-    parser.add_argument("only", nargs="*", help="names of golden files, all if none is given")
+    parser.add_argument(
+        "what", choices=["crystals", "keep", "check", "rounding", "mutations"]
+    )
+    parser.add_argument(
+        "only", nargs="*", help="names of golden files, all if none is given"
+    )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     given = parser.parse_args()
     if given.what == "crystals":

@@ -32,7 +32,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
 elements that the shipped models know; each is drawn before any is drawn twice."""
 
 PER_FAMILY = {
-    "oxide": 17,
+    "oxide": 16,
     "sulfide": 18,
     "nitride": 12,
     "halide": 14,
@@ -40,7 +40,7 @@ PER_FAMILY = {
     "covalent": 8,
     "f": 10,
 }
-"""So many of each; nine odd ones make a hundred."""
+"""So many of each; ten odd ones make a hundred."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,10 @@ def _decorated() -> Iterator[tuple[str, Structure]]:
             taken.add(prototype.label)
             used.update(symbols)
             found += 1
-            yield f"{family}: {crystal.composition.reduced_formula} {prototype.label}", crystal
+            yield (
+                f"{family}: {crystal.composition.reduced_formula} {prototype.label}",
+                crystal,
+            )
 
 
 def _symbols(
@@ -138,7 +141,7 @@ def _rarest(
 
 
 def _odd() -> Iterator[tuple[str, Structure]]:
-    """What lies outside: stretched, squeezed, lonely, unseen, one element, a surface."""
+    """What lies outside: stretched, squeezed, lonely, unseen, a surface, a noble solid."""
     cubic = Structure.from_spacegroup
     zinc = cubic("F-43m", Lattice.cubic(5.4), ["Zn", "S"], [[0, 0, 0], [0.25] * 3])
     stretched, squeezed = zinc.copy(), zinc.copy()
@@ -147,6 +150,11 @@ def _odd() -> Iterator[tuple[str, Structure]]:
     yield "odd: ZnS stretched", stretched
     yield "odd: ZnS squeezed", squeezed
     yield "odd: a lonely oxygen atom", Structure(Lattice.cubic(21.0), ["O"], [[0, 0, 0]])
+    pair = [[0.45, 0.5, 0.5], [0.55, 0.5, 0.5]]
+    yield (
+        "odd: an oxygen molecule in a box",
+        Structure(Lattice.cubic(12.1), ["O"] * 2, pair),
+    )
     rock = cubic("Fm-3m", Lattice.cubic(7.0), ["Rn", "O"], [[0, 0, 0], [0.5] * 3])
     yield "odd: radon oxide", rock
     bcc = cubic("Im-3m", Lattice.cubic(3.2), [Element("W")], [[0, 0, 0]])

@@ -79,7 +79,7 @@ def differences(kept: Sheet, found: Sheet, tolerance: float) -> list[str]:
         f"{kept.what}, {name}, {column}: {old!r} was kept, {new!r} found"
         for name, row in kept.rows.items()
         for column, old, new in zip(kept.columns, row, found.rows[name], strict=True)
-        if not _alike(old, _rounded(new), tolerance)
+        if not _alike(_rounded(old), _rounded(new), tolerance)
     ]
 
 
@@ -215,7 +215,11 @@ def burden_sheet() -> Sheet:
 def sheets(device: str = "cpu") -> Iterator[tuple[Path, Callable[[], Sheet], float]]:
     """Every golden file: where it is, what makes it anew, and the tolerance."""
     for name in MODELS:
-        yield FOLDER / f"{name}.json", lambda n=name: model_sheet(n, device), TOLERANCE[device]
+        yield (
+            FOLDER / f"{name}.json",
+            lambda n=name: model_sheet(n, device),
+            TOLERANCE[device],
+        )
     yield FOLDER / "chgnet.json", lambda: energy_sheet(device), ENERGY[device]
     yield FOLDER / "hull.json", hull_sheet, EXACT
     yield FOLDER / "burdens.json", burden_sheet, EXACT

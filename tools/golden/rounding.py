@@ -62,7 +62,9 @@ def _elsewhere(name: str, threads: int) -> Sheet:
             f"torch.set_num_threads({threads})\n{made}.save(Path({str(path)!r}))\n"
         )
         threads_of = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | threads_of)
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, env=os.environ | threads_of
+        )
         return Sheet.read(path)
 
 
@@ -135,7 +137,7 @@ def mutations(name: str = "fast", n_weights: int = 40) -> Iterator[tuple[str, in
         train = replace(bundle.manifest.train, net=replace(net, graph=graph))
         other = replace(bundle, manifest=replace(bundle.manifest, train=train))
         yield f"graph {change}", *judged(other)
-    for factor in (1.0001, 1.001):
+    for factor in (1.00001, 1.0001, 1.001):
         scaled = [Golden(c.name, _scaled(c.structure, factor)) for c in read_crystals()]
         found = predicted_sheet(Predictor(bundle), name, {}, crystals=scaled)
         wrong = differences(kept, found, TOLERANCE["cpu"])

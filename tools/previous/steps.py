@@ -79,7 +79,9 @@ def _species(formula: str, kind: str) -> list[str]:
     from pymatgen.core import Composition
 
     amounts = Composition(formula).get_el_amt_dict()
-    order = sorted(amounts, key=amounts.__getitem__) if kind == "fluorite" else list(amounts)
+    order = (
+        sorted(amounts, key=amounts.__getitem__) if kind == "fluorite" else list(amounts)
+    )
     return [str(symbol) for symbol in order]
 
 
@@ -123,6 +125,7 @@ def dies(where: str, method: str, after: int, *, first: bool = False) -> None:
 def crystals(folder: Path) -> None:
     """Crystal files, a crystal table, one with labels, and one of answers."""
     import pyarrow as pa
+
     from materials.table import CrystalTable
     from materials.writer import CrystalTableWriter
 
@@ -178,7 +181,12 @@ def screening(folder: Path) -> None:
 def novelty(folder: Path) -> None:
     """An index of known crystals, and what is new beside them."""
     cli(
-        *("novelty", str(folder / "labelled.parquet"), "-k", str(folder / "crystals.parquet")),
+        *(
+            "novelty",
+            str(folder / "labelled.parquet"),
+            "-k",
+            str(folder / "crystals.parquet"),
+        ),
         *("--index", str(folder / "known.safetensors"), "-o", str(folder / "novelty.csv")),
     )
 
@@ -284,7 +292,15 @@ def campaign(folder: Path, place: str = "campaign") -> None:
     spec = folder / "spec.yaml"
     spec.write_text(json.dumps(_SPEC), encoding="utf-8")  # JSON is YAML
     store = f"sqlite:///{folder / 'tracking.db'}"
-    cli("campaign", "run", str(spec), "--folder", str(folder / place), "--tracking-uri", store)
+    cli(
+        "campaign",
+        "run",
+        str(spec),
+        "--folder",
+        str(folder / place),
+        "--tracking-uri",
+        store,
+    )
 
 
 def campaigning(folder: Path) -> None:
@@ -300,7 +316,10 @@ def pool(folder: Path, place: str = "pool") -> None:
     columns = {"band_gap": "band_gap", "energy_above_hull": "energy_above_hull"}
     content = {
         "name": "pool",
-        "targets": {"band_gap": {"min": 0.5, "max": 6.0}, "energy_above_hull": {"max": 1.0}},
+        "targets": {
+            "band_gap": {"min": 0.5, "max": 6.0},
+            "energy_above_hull": {"max": 1.0},
+        },
         "pool": {"table": table, "per_round": 12},
         "rounds": 2,
         "batch_size": 3,
@@ -311,7 +330,15 @@ def pool(folder: Path, place: str = "pool") -> None:
     }
     spec.write_text(json.dumps(content), encoding="utf-8")
     store = f"sqlite:///{folder / 'tracking.db'}"
-    cli("campaign", "run", str(spec), "--folder", str(folder / place), "--tracking-uri", store)
+    cli(
+        "campaign",
+        "run",
+        str(spec),
+        "--folder",
+        str(folder / place),
+        "--tracking-uri",
+        store,
+    )
 
 
 def pooling(folder: Path) -> None:
