@@ -95,12 +95,8 @@ class ShardStore:
         elif begun:
             there = self._read_manifest().get("screening")
             if isinstance(there, dict):
-                manifest = self.folder / MANIFEST
-                there, header = (
-                    self._as_today(there, manifest),
-                    self._as_today(header, manifest),
-                )
-            different = list(differences(there, header))
+                there = self._as_today(there, self.folder / MANIFEST)
+            different = list(differences(there, self._as_today(header, self.folder)))
             if different:
                 raise InputError(
                     f"{self.folder} holds another screening:\n  "

@@ -347,5 +347,31 @@ def pooling(folder: Path) -> None:
     pool(folder, "pooling")
 
 
+# --- what is to be found again
+
+_SHOWN = ("candidate_id", "formula", "round", "energy_above_hull", "band_gap", "score")
+
+
+def expected(folder: Path) -> None:
+    """What the campaigns, the screening and the training came to, as this Galena sees it."""
+    import pyarrow.parquet as pq
+    from campaigns.results import open_view
+
+    found: dict[str, Any] = {"campaigns": {}}
+    for name in ("campaign", "campaigning", "pool", "pooling"):
+        if (folder / name).exists():
+            view = open_view(folder / name)
+            found["campaigns"][name] = {
+                "status": view.status,
+                "shortlist": view.shortlist["candidate_id"].tolist(),
+                "verdicts": json.loads(view.verdicts[list(_SHOWN)].to_json(orient="records")),
+            }
+    screened = pq.read_table(folder / "screened").to_pandas()
+    found["screened"] = json.loads(screened.to_json(orient="records"))
+    history = json.loads((folder / "trained" / "history.json").read_text(encoding="utf-8"))
+    found["trained"] = history
+    (folder / "expected.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](Path(sys.argv[2]))
