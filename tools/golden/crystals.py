@@ -33,14 +33,14 @@ elements that the shipped models know; each is drawn before any is drawn twice."
 
 PER_FAMILY = {
     "oxide": 16,
-    "sulfide": 18,
+    "sulfide": 17,
     "nitride": 12,
     "halide": 14,
     "metal": 12,
     "covalent": 8,
     "f": 10,
 }
-"""So many of each; ten odd ones make a hundred."""
+"""So many of each; eleven odd ones make a hundred."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,7 @@ def _odd() -> Iterator[tuple[str, Structure]]:
     yield "odd: ZnS stretched", stretched
     yield "odd: ZnS squeezed", squeezed
     yield "odd: a lonely oxygen atom", Structure(Lattice.cubic(21.0), ["O"], [[0, 0, 0]])
+    yield "odd: sparse sulfur", Structure(Lattice.cubic(7.0), ["S"], [[0, 0, 0]])
     pair = [[0.45, 0.5, 0.5], [0.55, 0.5, 0.5]]
     yield (
         "odd: an oxygen molecule in a box",
