@@ -12,7 +12,6 @@ another checkout writes, such as one of an earlier commit:
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -87,7 +86,7 @@ def pack(folder: Path, path: Path) -> int:
             skipped = set(name.parts[:-1]) & set(LEFT_OUT) or file.suffix in _BASES
             if not file.is_file() or skipped or name.name.startswith(_BASES + (".done",)):
                 continue
-            if "expected.json" == str(name):
+            if str(name) == "expected.json":
                 continue
             info = zipfile.ZipInfo(str(name), (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED

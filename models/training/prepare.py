@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from materials.table import CrystalRow, CrystalTable
 
 
-GRAPHS = FileFormat(what="cache of graphs", version=1, remedy="it is made anew")
+GRAPHS = FileFormat(
+    what="cache of graphs",
+    version=1,
+    remedy="it is made anew",
+)
 
 
 @dataclass(frozen=True)

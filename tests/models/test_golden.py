@@ -68,5 +68,10 @@ def test_rounding_is_no_difference_and_more_is() -> None:
     kept = Sheet("x", {}, ("a", "b", "c"), {"r": (1.0, True, None)})
     near = replace(kept, rows={"r": (1.0 + 1e-4, True, None)})
     assert differences(kept, near, 1e-4) == []
-    for row in ((1.001, True, None), (1.0, False, None), (1.0, True, 0.0), (None, True, None)):
+    for row in (
+        (1.001, True, None),
+        (1.0, False, None),
+        (1.0, True, 0.0),
+        (None, True, None),
+    ):
         assert len(differences(kept, replace(kept, rows={"r": row}), 1e-4)) == 1

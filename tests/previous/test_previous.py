@@ -190,7 +190,9 @@ def schema(folder: Path) -> int:
     return int(rows["schema_version"])
 
 
-@pytest.mark.parametrize(("name", "whole"), [("campaigning", "campaign"), ("pooling", "pool")])
+@pytest.mark.parametrize(
+    ("name", "whole"), [("campaigning", "campaign"), ("pooling", "pool")]
+)
 def test_a_campaign_is_gone_on_with(
     previous: Path, expected: dict, name: str, whole: str
 ) -> None:

@@ -24,8 +24,9 @@ TOLERANCE = {"cpu": 1e-4, "cuda": 1e-3}
 is) plus the number itself: means and deviations of networks. docs/formats.md says how much
 rounding was measured to be."""
 
-EXACT = 1e-9
-"""The same for what is computed in double precision from tables: hulls and burdens."""
+EXACT = 1e-8
+"""The same for what is computed in double precision from tables: hulls and burdens; a unit of
+the last digit that is kept."""
 
 ENERGY = {"cpu": 2e-5, "cuda": 2e-4}
 """eV/atom, the same for the potential's energies."""
@@ -101,6 +102,7 @@ def largest(kept: Sheet, found: Sheet) -> dict[str, float]:
     worst = dict.fromkeys(kept.columns, 0.0)
     for name, row in kept.rows.items():
         for column, old, new in zip(kept.columns, row, found.rows[name], strict=True):
+            old, new = _rounded(old), _rounded(new)
             if isinstance(old, float) and isinstance(new, float):
                 worst[column] = max(worst[column], _distance(old, new))
     return worst

@@ -355,6 +355,7 @@ _SHOWN = ("candidate_id", "formula", "round", "energy_above_hull", "band_gap", "
 def expected(folder: Path) -> None:
     """What the campaigns, the screening and the training came to, as this Galena sees it."""
     import pyarrow.parquet as pq
+
     from campaigns.results import open_view
 
     found: dict[str, Any] = {"campaigns": {}}
@@ -364,7 +365,9 @@ def expected(folder: Path) -> None:
             found["campaigns"][name] = {
                 "status": view.status,
                 "shortlist": view.shortlist["candidate_id"].tolist(),
-                "verdicts": json.loads(view.verdicts[list(_SHOWN)].to_json(orient="records")),
+                "verdicts": json.loads(
+                    view.verdicts[list(_SHOWN)].to_json(orient="records")
+                ),
             }
     screened = pq.read_table(folder / "screened").to_pandas()
     found["screened"] = json.loads(screened.to_json(orient="records"))
