@@ -163,8 +163,13 @@ class Ledger:
                 f"{self.path}: cannot be written: {error}. Nothing committed before is lost. "
                 f"{self._advice(error)}"
             ) from error
-        if self._watched:
-            bring_up_to_date(self._db, copy_of(self.path))
+        self.keep_copy()
+
+    def keep_copy(self) -> None:
+        """Bring the copy beside the ledger up to date, as every commit does."""
+        copy = copy_of(self.path)
+        if self._watched and copy != self.path:
+            bring_up_to_date(self._db, copy)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -53,7 +53,9 @@ def watch(db: sqlite3.Connection) -> None:
         for event in ("INSERT", "UPDATE"):
             db.execute(
                 f"CREATE TEMP TRIGGER galena_{event}_{part} AFTER {event} ON main.{part} "
-                "BEGIN INSERT OR REPLACE INTO checks (part, id, crc) "
+                # Not INSERT OR REPLACE: within a trigger the outer statement's word counts.
+                f"BEGIN DELETE FROM checks WHERE part = '{part}' AND id = NEW.rowid; "
+                "INSERT INTO checks (part, id, crc) "
                 f"VALUES ('{part}', NEW.rowid, galena_checksum({row})); END"
             )
 
