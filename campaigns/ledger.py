@@ -46,7 +46,11 @@ class Ledger:
         self._watched = False
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-            for setting in ("foreign_keys = ON", "synchronous = FULL", "temp_store = MEMORY"):
+            for setting in (
+                "foreign_keys = ON",
+                "synchronous = FULL",
+                "temp_store = MEMORY",
+            ):
                 self._db.execute(f"PRAGMA {setting}")
             teach(self._db)
             self._check()
@@ -97,7 +101,9 @@ class Ledger:
                 f"{self.path}: cannot be read: {error}. {self._advice(error)}"
             ) from error
 
-    def _rows(self, query: str, values: Sequence[Any] | dict[str, Any] = ()) -> Iterator[Any]:
+    def _rows(
+        self, query: str, values: Sequence[Any] | dict[str, Any] = ()
+    ) -> Iterator[Any]:
         """The rows of a query, as they are asked for."""
         with self._reading():
             yield from self._db.execute(query, values)
@@ -155,10 +161,14 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             if self._db.in_transaction:
-                with suppress(sqlite3.DatabaseError):  # it was rolled back, as far as can be
+                with suppress(
+                    sqlite3.DatabaseError
+                ):  # it was rolled back, as far as can be
                     self._db.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.DatabaseError):
+                raise
             raise LedgerError(
                 f"{self.path}: cannot be written: {error}. Nothing committed before is lost. "
                 f"{self._advice(error)}"

@@ -37,7 +37,9 @@ def checksum(*values: object) -> int:
                 kind, content = b"f", struct.pack("<d", value)
             case _:
                 kind, content = b"i", repr(value).encode()
-        found = zlib.crc32(content, zlib.crc32(kind + struct.pack("<q", len(content)), found))
+        found = zlib.crc32(
+            content, zlib.crc32(kind + struct.pack("<q", len(content)), found)
+        )
     return found
 
 

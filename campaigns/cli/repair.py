@@ -36,7 +36,5 @@ def repair(
         if found.kept is not None:
             said += " " + say("The damaged file is kept: {file}", file=found.kept)
     rounds = say.several("{n} round", "{n} rounds", found.n_rounds)
-    calls = say.several(
-        "{n} oracle evaluation", "{n} oracle evaluations", found.n_verdicts
-    )
+    calls = say.several("{n} oracle evaluation", "{n} oracle evaluations", found.n_verdicts)
     show.console().print(f"{said} {rounds}, {calls}", soft_wrap=True, highlight=False)
