@@ -15,6 +15,7 @@ from campaigns.ledger import Ledger
 from campaigns.lock import held
 from campaigns.specs import differences
 from materials.errors import InputError
+from materials.whole import remove_parts, write_whole
 
 POOL = "pool"
 """Where a campaign keeps what the network said of its pool, and a pool that came in memory."""
@@ -57,6 +58,9 @@ class CampaignFolder:
         if self.path.is_dir() and not self.ledger.exists():
             self._refuse_foreign()  # before anything is written there
         with held(self.path, "campaign", "--folder"):
+            for place in (self.path, self.pool):
+                remove_parts(place)
+            remove_parts(self.report, idle=3600.0)  # a report is also written without us
             yield
 
     def open_ledger(self, config: CampaignConfig) -> Ledger:
@@ -75,7 +79,7 @@ class CampaignFolder:
         begun = ledger.get("spec")
         if begun is None or not has_begun(ledger):
             ledger.put("spec", spec)
-            self.spec.write_text(config.dump(), encoding="utf-8")
+            write_whole(self.spec, config.dump())
             begun = spec
         begun = _with_defaults(begun) | {"model": spec["model"]}
         different = list(differences(begun, spec))
@@ -87,7 +91,7 @@ class CampaignFolder:
                 + "\nrun with the original file to go on, or give a new --folder"
             )
         if not self.spec.exists():
-            self.spec.write_text(config.dump(), encoding="utf-8")
+            write_whole(self.spec, config.dump())
         return ledger
 
     def check_begun(self) -> None:

@@ -41,7 +41,8 @@ class Ledger:
         try:
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
             self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA synchronous = FULL")
+            # FULL leaves open whether a commit outlives a power cut: its journal may be back.
+            self._db.execute("PRAGMA synchronous = EXTRA")
             self._check()
         except sqlite3.DatabaseError as error:
             raise LedgerError(

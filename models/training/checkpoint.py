@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.whole import whole
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -31,9 +32,8 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.part")
-        torch.save(dict(vars(self)), unfinished)
-        unfinished.replace(path)
+        with whole(path) as unfinished:
+            torch.save(dict(vars(self)), unfinished)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from materials.errors import GalenaError, InputError
+from materials.whole import write_whole
 from models.denormals import flushed_denormals
 from models.training.checkpoint import LAST, Checkpoint, read_checkpoint
 from models.training.data import Batches, LabelledGraphs
@@ -245,7 +246,7 @@ class Run:
             seconds=self.seconds,
         ).save(self.folder / LAST)
         text = json.dumps(self.history, indent=1) + "\n"
-        (self.folder / "history.json").write_text(text, encoding="utf-8")
+        write_whole(self.folder / "history.json", text)
 
     def result(self) -> Outcome:
         """What there is now."""
@@ -271,10 +272,16 @@ def _bar(run: Run, *, enabled: bool) -> Iterator[Callable[[int], None]]:
 def _keep_config(path: Path, config: Schedule) -> None:
     """Write the config beside the checkpoints, or see that the one there is the same."""
     text = json.dumps(asdict(config), indent=1) + "\n"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+        return
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: expected JSON: {error}; use another folder") from error
+    if kept != json.loads(text):
         raise InputError(
             f"{path} differs from the config given: a run resumes with its own; "
             "use that, or another folder"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.whole import write_whole
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
@@ -81,7 +82,7 @@ def prepare(
     record.unlink(missing_ok=True)  # no record: a cache half written is never believed
     data.save(cache)
     plain = {"recipe": asdict(recipe), "skipped": [asdict(row) for row in skipped]}
-    record.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    write_whole(record, json.dumps(plain, indent=1))
     return Prepared(data, skipped)
 
 
