@@ -16,6 +16,7 @@ from campaigns.ledger_copy import copy_of
 from campaigns.lock import LOCK_FILES, held
 from campaigns.specs import differences
 from materials.errors import GalenaError, InputError
+from materials.whole import remove_parts, write_whole
 
 POOL = "pool"
 """Where a campaign keeps what the network said of its pool, and a pool that came in memory."""
@@ -60,6 +61,9 @@ class CampaignFolder:
         ):
             self._refuse_foreign()  # before anything is written there
         with held(self.path, "campaign", "--folder"):
+            for place in (self.path, self.pool):
+                remove_parts(place)
+            remove_parts(self.report, idle=3600.0)  # a report is also written without us
             yield
 
     def open_ledger(self, config: CampaignConfig) -> Ledger:
@@ -103,9 +107,7 @@ class CampaignFolder:
     def _write_spec(self, config: CampaignConfig) -> None:
         """For people; the ledger has it too, so a disk that does not take it costs nothing."""
         with suppress(OSError):
-            part = self.spec.with_suffix(".part")
-            part.write_text(config.dump(), encoding="utf-8")
-            part.replace(self.spec)
+            write_whole(self.spec, config.dump())
 
     def _spec_damaged(self) -> bool:
         try:

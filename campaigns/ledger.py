@@ -46,9 +46,10 @@ class Ledger:
         self._watched = False
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            # FULL leaves open whether a commit outlives a power cut: its journal may be back.
             for setting in (
                 "foreign_keys = ON",
-                "synchronous = FULL",
+                "synchronous = EXTRA",
                 "temp_store = MEMORY",
             ):
                 self._db.execute(f"PRAGMA {setting}")

@@ -53,8 +53,8 @@ def watch(db: sqlite3.Connection) -> None:
     for part, columns in PARTS.items():
         row = ", ".join(f"NEW.{name}" for name in columns)
         for event in ("INSERT", "UPDATE"):
-            db.execute(
-                f"CREATE TEMP TRIGGER galena_{event}_{part} AFTER {event} ON main.{part} "
+            db.execute(  # of names written above alone
+                f"CREATE TEMP TRIGGER galena_{event}_{part} AFTER {event} ON main.{part} "  # noqa: S608
                 # Not INSERT OR REPLACE: within a trigger the outer statement's word counts.
                 f"BEGIN DELETE FROM checks WHERE part = '{part}' AND id = NEW.rowid; "
                 "INSERT INTO checks (part, id, crc) "

@@ -32,6 +32,7 @@ from materials.errors import InputError
 from materials.screens.incumbent import better_than_filter
 from materials.screens.validity import Filter, allowed_elements, findings
 from materials.table import CrystalRow, CrystalTable
+from materials.whole import whole
 from models.inference import Predictor
 from models.updating.base import Base
 
@@ -301,19 +302,13 @@ _ARRAYS = ("rows", "ids", "formulas", "n_elements", "n_sites", "mean", "std", "e
 def _write(path: Path, found: Predicted) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    turned_down = json.dumps(found.turned_down)
-    try:
-        with part.open("wb") as file:
-            np.savez(
-                file,
-                turned_down=np.array(turned_down),
-                sha256=np.array(_sha256(found)),
-                **{name: getattr(found, name) for name in _ARRAYS},
-            )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            turned_down=np.array(json.dumps(found.turned_down)),
+            sha256=np.array(_sha256(found)),
+            **{name: getattr(found, name) for name in _ARRAYS},
+        )
 
 
 def _read(path: Path) -> Predicted | None:

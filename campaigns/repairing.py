@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger
 from campaigns.ledger_copy import copy_of
 from materials.errors import GalenaError, InputError
+from materials.whole import whole
 
 _JOURNAL = "-journal"  # of what SQLite had not finished; it belongs to its file
 
@@ -77,12 +77,9 @@ def _put_copy(ledger: Path, damage: str) -> Path | None:
             f"{damage}; its copy is damaged too: {worse}. Restore it from a copy of yours, or "
             "start in a new folder"
         )
-    part = ledger.with_suffix(".part")
-    shutil.copyfile(copy, part)
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    kept = _put_aside(ledger)
-    part.replace(ledger)
+    with whole(ledger) as part:
+        shutil.copyfile(copy, part)
+        kept = _put_aside(ledger)
     return kept
 
 

@@ -92,7 +92,7 @@ class Guard:
 
 
 def _check_written(verdict: Verdict) -> None:
-    """Raise for what no record can hold: a verdict comes back as it was given, or not at all."""
+    """Raise for what no record can hold."""
     try:
         found = unpack_verdict(pack_verdict(verdict))
     except Exception as error:

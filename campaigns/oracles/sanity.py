@@ -67,11 +67,9 @@ def _too_much(verdict: Verdict) -> str | None:
         found = getattr(verdict, name)
         if len(found) > _MOST_NUMBERS:
             return f"{name} are {len(found)} numbers, expected at most {_MOST_NUMBERS}"
-        if longest := max(map(len, map(str, found)), default=0):
-            if longest > _LONGEST_NAME:
-                return (
-                    f"a name in {name} has {longest} letters, at most {_LONGEST_NAME} fit"
-                )
+        longest = max(map(len, map(str, found)), default=0)
+        if longest > _LONGEST_NAME:
+            return f"a name in {name} has {longest} letters, at most {_LONGEST_NAME} fit"
     for name in ("origin", "references"):
         if len(str(getattr(verdict, name))) > _LONGEST_TEXT:
             return f"{name} is a text of more than {_LONGEST_TEXT} letters"

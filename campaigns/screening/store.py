@@ -33,6 +33,7 @@ from campaigns.screening.shard import Counts, ShardResult
 from campaigns.specs import differences
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.whole import whole_of
 from models.clock import Clock
 
 MANIFEST = "_manifest.json"
@@ -42,7 +43,6 @@ _CHECK = "crc32"
 WHOLE = "whole.parquet"  # on its way to become the file that was asked for
 
 _PARTS = re.compile(r"_?part-\d{5,}\.parquet")
-_PARTIAL = re.compile(r"\.(?P<name>.+)\.\d+\.part")  # as whole_file names them
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,6 @@ class ShardStore:
         with clock.stage("write"), whole_file(path) as partial:
             pq.write_table(table, partial, compression="zstd")
             sha256 = file_sha256(partial)
-            _flush(partial)
         line = Finished(result.number, sha256, result.counts, clock.seconds)
         with (self.folder / LINES).open("a", encoding="utf-8") as lines:
             lines.write(_line(dataclasses.asdict(line)))
@@ -196,7 +195,6 @@ class ShardStore:
     def _write_manifest(self, content: dict[str, Any]) -> None:
         with whole_file(self.folder / MANIFEST) as partial:
             partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            _flush(partial)
 
     def _read_lines(self) -> dict[int, Finished]:
         """Shards whose line is as it was written and whose file is what the line says."""
@@ -249,14 +247,5 @@ def _is_ours(name: str) -> bool:
 
 
 def _is_partial(name: str) -> bool:
-    found = _PARTIAL.fullmatch(name)
-    return found is not None and _is_ours(found["name"])
-
-
-def _flush(path: Path) -> None:
-    """Ask the system to bring a file to the disk before it is renamed."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    whole = whole_of(name)
+    return whole is not None and _is_ours(whole)
