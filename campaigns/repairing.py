@@ -79,8 +79,7 @@ def _put_copy(ledger: Path, damage: str) -> Path | None:
         )
     with whole(ledger) as part:
         shutil.copyfile(copy, part)
-        kept = _put_aside(ledger)
-    return kept
+        return _put_aside(ledger)
 
 
 def _put_aside(ledger: Path) -> Path | None:

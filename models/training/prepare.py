@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.provenance import file_sha256
 from materials.whole import write_whole
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
