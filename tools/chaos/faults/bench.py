@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,7 @@ _DONE = (0, 3)
 _REPAIR = re.compile(r"galena campaign repair ")
 
 Do = Callable[[Path], None]
+Compare = Callable[[Path, Path], Difference]
 
 
 def _nothing(_: Path) -> None:
@@ -194,16 +195,25 @@ class Bench:
             self.stopped += 1
             fault.cure(folder)
             self._repair(run, folder)
-        self._go_on(run, folder, f"{fault.what}{wrong}", bad=bool(wrong))
+        self.go_on(run, folder, f"{fault.what}{wrong}", bad=bool(wrong))
 
-    def _go_on(self, run: Run, folder: Path, what: str, *, bad: bool) -> None:
-        """Run to the end without the fault, and compare."""
+    def go_on(
+        self,
+        run: Run,
+        folder: Path,
+        what: str,
+        *,
+        bad: bool,
+        compare: Compare | None = None,
+    ) -> None:
+        """Run to the end without the fault, and compare as the subject does, or otherwise."""
         ended = self.given.server(run)
         found = Difference()
         if ended.code not in _DONE:
             bad, what = True, f"{what}: then ended with {ended.code}: {_last(run)}"
         else:
-            found = self.subject.compare(self.given.whole, folder, kills=1)
+            compared = compare or partial(self.subject.compare, kills=1)
+            found = compared(self.given.whole, folder)
         if found.told:
             bad, what = True, f"{what}: {'; '.join(found.told)}"
         self.difference += found

@@ -9,19 +9,20 @@ from pymatgen.core import Lattice, Structure
 
 ANIONS = ("O", "S", "Se", "Te")
 CATIONS = ("Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Ge", "Sn")
-_TYPES = {"rocksalt": ("Fm-3m", 0.5), "zincblende": ("F-43m", 0.25)}
+_TYPES = {"rocksalt": 0.5, "zincblende": 0.25}
+"""Where the anion is in the primitive cell, along its diagonal."""
 
 
 def structures() -> dict[str, Structure]:
     """Rock salts and zinc blendes of two sizes, by name."""
     found = {}
-    for cation, anion, (name, (group, at)) in product(CATIONS, ANIONS, _TYPES.items()):
+    for cation, anion, (name, at) in product(CATIONS, ANIONS, _TYPES.items()):
         for size in (1.0, 1.06):
             length = size * (4.6 + 0.3 * ANIONS.index(anion) + 0.1 * CATIONS.index(cation))
-            crystal = Structure.from_spacegroup(
-                group, Lattice.cubic(length), [cation, anion], [(0, 0, 0), (at, at, at)]
-            )
-            found[f"{cation}{anion}-{name}-{size:g}"] = crystal.get_primitive_structure()
+            half = length / 2
+            cell = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
+            crystal = Structure(cell, [cation, anion], [(0, 0, 0), (at, at, at)])
+            found[f"{cation}{anion}-{name}-{size:g}"] = crystal
     return found
 
 
@@ -36,6 +37,7 @@ def labelled(path: Path, *, rows: int) -> Path:
         {
             "material_id": list(crystals),
             "formula": [s.composition.reduced_formula for s in crystals.values()],
+            "n_sites": pa.array([len(s) for s in crystals.values()], pa.int32()),
             "lattice": [s.lattice.matrix.ravel().tolist() for s in crystals.values()],
             "atomic_numbers": [list(s.atomic_numbers) for s in crystals.values()],
             "frac_coords": [s.frac_coords.ravel().tolist() for s in crystals.values()],
