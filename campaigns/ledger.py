@@ -36,6 +36,8 @@ __all__ = ["Ledger", "LedgerError", "pending"]
 
 PATIENCE = 60.0
 """s that another program may keep the file locked."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""What SQLite says of a file that is broken; the last, of tables and texts that are none."""
 
 
 class Ledger:
@@ -80,7 +82,7 @@ class Ledger:
                 f"Another program has kept it locked for {PATIENCE:g} s: close that and run "
                 "the same command again"
             )
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if code in _DAMAGED:
             return self._rescue()
         if code == sqlite3.SQLITE_FULL:
             return "Free some space and run the same command again"
