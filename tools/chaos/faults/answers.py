@@ -27,6 +27,14 @@ def honest(name: str) -> dict:
     return {"band_gap": 3 * number(name), "energy_above_hull": 0.2 * number(name)}
 
 
+_TEXTS = {
+    "nothing": "",
+    "list": "[1, 2, 3]",
+    "bytes": "\x00\x01{]",
+    "deep": '{"band_gap": ' + "[" * 5000 + "]" * 5000 + "}",
+}
+
+
 def instead(deed: str, name: str) -> str:
     """What is printed in the place of an answer, if anything is."""
     gap = honest(name)
@@ -46,14 +54,8 @@ def instead(deed: str, name: str) -> str:
             os.kill(os.getpid(), signal.SIGKILL)  # as for want of memory
         case "exit":
             sys.exit(7)
-        case "nothing":
-            return ""
-        case "list":
-            return "[1, 2, 3]"
-        case "bytes":
-            return "\x00\x01{]"
-        case "deep":
-            return '{"band_gap": ' + "[" * 5000 + "]" * 5000 + "}"
+    if deed in _TEXTS:
+        return _TEXTS[deed]
     changed = {
         "nan": {"band_gap": float("nan")},
         "nan_property": {"properties": {"mass": float("nan")}},

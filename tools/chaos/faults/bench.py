@@ -144,7 +144,7 @@ class Bench:
     times: int = 0
     survived: int = 0
     stopped: int = 0
-    difference: Difference = Difference()
+    difference: Difference = field(default_factory=Difference)
     troubles: list[str] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
 

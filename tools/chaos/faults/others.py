@@ -9,9 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -53,6 +52,12 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
         thread.join()
 
 
+def _locked_below(
+    folder: Path, *, name: str, seconds: float
+) -> AbstractContextManager[None]:
+    return locked(folder / name, seconds)
+
+
 @trial("SQLite locked", "campaign")
 def sqlite_locked(place: Place) -> Outcome:
     """The ledger, Optuna's file and MLflow's, for less and for more than Galena waits."""
@@ -61,10 +66,7 @@ def sqlite_locked(place: Place) -> Outcome:
     bench = Bench.of(place, "campaign")
     for seconds in times:
         for name in files:
-
-            def around(folder: Path, name: str = name, seconds: float = seconds):  # type: ignore[no-untyped-def]
-                return locked(folder / name, seconds)
-
+            around = partial(_locked_below, name=name, seconds=seconds)
             told = f"{name} locked for {seconds:g} s"
             bench.meet(Fault(what=told, around=around), start=bench.half())
     return bench.outcome("SQLite locked", f"for {', '.join(map(str, times))} s")
@@ -88,22 +90,24 @@ def _holder(folder: Path, what: str) -> Iterator[None]:
         process.stdout.close()
 
 
-_PLACES = {"campaign": "campaign", "screening": "screened", "training": "training"}
+def _beside(folder: Path, *, bench: Bench) -> AbstractContextManager[None]:
+    """Somebody else at work where the subject is to work."""
+    arguments = bench.subject.arguments(folder)
+    options = [
+        i for i, word in enumerate(arguments) if word in ("--folder", "-o", "--output")
+    ]
+    return _holder(Path(arguments[options[0] + 1]), bench.name)
 
 
 def _two(place: Place, subject: Name) -> Outcome:
     bench = Bench.of(place, subject)
+    fault = Fault(what="another is there", around=partial(_beside, bench=bench))
     for start in (None, bench.half()):
-
-        def around(folder: Path):  # type: ignore[no-untyped-def]
-            return _holder(bench.subject.held(folder), subject)  # type: ignore[attr-defined]
-
-        bench.meet(Fault(what="another process is there", around=around), start=start)
-    bench.times = max(bench.times, 1)
-    told = "told process, machine and since when"
+        bench.meet(fault, start=start)
     if bench.stopped != bench.times:
         bench.troubles.append(f"{bench.times - bench.stopped} went on beside another")
         bench.survived = 0
+    told = "told process, machine and since when"
     return bench.outcome("two processes on one folder", told)
 
 
@@ -155,12 +159,3 @@ def spec_edited(place: Place) -> Outcome:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def wait_until(ready, seconds: float = 60.0) -> None:  # type: ignore[no-untyped-def]
-    """Until something is so."""
-    end = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > end:
-            raise RuntimeError(f"nothing happened for {seconds:g} s")
-        time.sleep(0.02)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sqlite3
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -11,6 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
+
+import psutil
 
 from tools.chaos.faults.bench import Bench, run_of
 from tools.chaos.faults.signals import started
@@ -48,8 +54,6 @@ def _until(ready: Callable[[], bool], seconds: float = _BEGINS) -> None:
 
 
 def _verdicts(folder: Path) -> int:
-    import sqlite3
-
     path = folder / "campaign" / "ledger.sqlite"
     try:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -146,10 +150,8 @@ def postgresql_gone(place: Place) -> Outcome:
     return bench.outcome("PostgreSQL gone", f"for {seconds:g} s")
 
 
-def _worker(case: Run, folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _worker(case: Run, folder: Path) -> subprocess.Popen[bytes]:
     """A worker that begins once the campaign is in the database."""
-    import subprocess
-
     arguments = ["campaign", "work", "chaos", "--idle", "30"]
     output = folder.parent / "worker.txt"
     work = replace(case, arguments=arguments, output=output)
@@ -172,14 +174,12 @@ def worker_lost(place: Place) -> Outcome:
     """Worker processes are killed, or stopped for a while and continued."""
     bench = Bench.of(place, "campaign")
     cases = 1 if place.scale is Scale.QUICK else 4
-    for number in range(cases):
-        _lose(bench, number)
+    for _ in range(cases):
+        _lose(bench)
     return bench.outcome("worker lost", "SIGKILL, and SIGSTOP for some seconds")
 
 
-def _lose(bench: Bench, number: int) -> None:
-    from uuid import uuid4
-
+def _lose(bench: Bench) -> None:
     bench.times += 1
     folder = bench.place.folder / f"case-{bench.times}"
     run = run_of(bench.subject, folder)
@@ -223,8 +223,6 @@ def answers_compared(one: Path, other: Path) -> Difference:
 
 
 def _answers(folder: Path) -> Counter[tuple[str, float, float]]:
-    import json
-
     names = ("band_gap", "energy_above_hull")
     return Counter(
         (name, *(json.loads(content)[key] for key in names))
@@ -232,9 +230,7 @@ def _answers(folder: Path) -> Counter[tuple[str, float, float]]:
     )
 
 
-def _line(process) -> list[str]:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    import psutil
-
+def _line(process: psutil.Process) -> list[str]:
     try:
         return list(process.cmdline())
     except psutil.Error:

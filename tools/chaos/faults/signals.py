@@ -32,7 +32,7 @@ def started(run: Run) -> subprocess.Popen[bytes]:
         )
 
 
-def _stopped(bench: Bench, number: signal.Signals, name: Name) -> str:
+def _stopped(bench: Bench, number: signal.Signals) -> None:
     """Signal one in the middle, go on, and say what went wrong."""
     bench.times += 1
     folder = bench.place.folder / f"case-{bench.times}"
@@ -52,14 +52,13 @@ def _stopped(bench: Bench, number: signal.Signals, name: Name) -> str:
         wrong += ": a traceback"
     bench.stopped += code != 0
     bench.go_on(run, folder, f"{number.name}{wrong}", bad=bool(wrong))
-    return wrong
 
 
 def _met(place: Place, subject: Name) -> Outcome:
     bench = Bench.of(place, subject)
     numbers = list(_CODES)[:1] if place.scale is Scale.QUICK else list(_CODES)
     for number in numbers:
-        _stopped(bench, number, subject)
+        _stopped(bench, number)
     return bench.outcome("told to stop", ", ".join(n.name for n in numbers))
 
 

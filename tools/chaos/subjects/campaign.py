@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 import sys
@@ -183,9 +184,19 @@ def _of_files(one: Path, other: Path) -> Difference:
         f"report: other bytes in {name}"
         for name in sorted(names[0] & names[1])
         if name.endswith((".csv", ".cif"))
-        and (one / name).read_bytes() != (other / name).read_bytes()
+        and _content(one / name) != _content(other / name)
     ]
     return Difference(len(told), 0, tuple(told))
+
+
+def _content(path: Path) -> object:
+    """Bytes; of a table, its cells but for clocks."""
+    if path.suffix != ".csv":
+        return path.read_bytes()
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    kept = [i for i, name in enumerate(rows[0]) if "seconds" not in name]
+    return [[row[i] for i in kept] for row in rows]
 
 
 def _files(folder: Path) -> Iterator[Path]:
