@@ -21,6 +21,8 @@ from materials.errors import InputError
 from tests.campaigns.fakes import toy_config, toy_machinery
 
 NAME = "ledger.sqlite"
+ALL = "SELECT * FROM {}"
+LAST_GONE = "DELETE FROM {} WHERE rowid = (SELECT max(rowid) FROM {})"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     db = sqlite3.connect(path)
     try:
-        return {part: db.execute(f"SELECT * FROM {part}").fetchall() for part in PARTS}
+        return {part: db.execute(ALL.format(part)).fetchall() for part in PARTS}
     finally:
         db.close()
 
@@ -72,12 +74,13 @@ def test_a_bit_that_turned_is_found_or_does_no_harm(
     data = bytearray(path.read_bytes())
     data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
     path.write_bytes(data)
+    said, found = "", sound
     try:
         found = checked(path)
     except LedgerError as error:
-        assert "galena campaign repair" in str(error)
-    else:
-        assert found == sound
+        said = str(error)
+    assert found == sound
+    assert not said or "galena campaign repair" in said
     repaired = repair(path.parent)
     assert repaired.n_verdicts == 4
     assert checked(path) == sound
@@ -90,11 +93,11 @@ def test_a_row_that_changed_or_went_is_found(
     shutil.copytree(campaign, tmp_path / "c")
     path = tmp_path / "c" / NAME
     db = sqlite3.connect(path, isolation_level=None)
-    (n,) = db.execute(f"SELECT count(*) FROM {part}").fetchone()
+    n = len(db.execute(ALL.format(part)).fetchall())
     if n == 0:
         db.close()
         pytest.skip("a campaign of one oracle and one round has no such row")
-    db.execute(f"DELETE FROM {part} WHERE rowid = (SELECT max(rowid) FROM {part})")
+    db.execute(LAST_GONE.format(part, part))
     db.close()
     with pytest.raises(LedgerError, match="damaged"):
         open_view(tmp_path / "c")
@@ -160,7 +163,7 @@ def test_a_copy_of_another_ledger_is_written_anew(campaign: Path, tmp_path: Path
 
 def test_a_copy_that_cannot_be_kept_costs_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / NAME)
-    copy_of(ledger.path).unlink()
+    copy_of(ledger.path).unlink(missing_ok=True)
     copy_of(ledger.path).mkdir()
     ledger.put("a", 1)
     copy_of(ledger.path).rmdir()

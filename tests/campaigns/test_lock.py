@@ -38,9 +38,13 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_says_who_is_there_since_when_and_how_to_stop_it(tmp_path: Path) -> None:
-    with held(tmp_path / "a", "campaign", "--folder"):
-        with pytest.raises(BusyError) as error, held(tmp_path / "a", "campaign", "--x"):
-            pass
+    folder = tmp_path / "a"
+    with (
+        held(folder, "campaign", "--folder"),
+        pytest.raises(BusyError) as error,
+        held(folder, "campaign", "--folder"),
+    ):
+        pass
     said = str(error.value)
     assert f"process {os.getpid()} on {socket.gethostname()} since 2" in said
     assert f"(kill {os.getpid()})" in said
@@ -64,9 +68,11 @@ def test_a_folder_that_went_meanwhile_is_let_go_of(tmp_path: Path) -> None:
 def test_without_locks_the_file_counts(tmp_path: Path) -> None:
     here = socket.gethostname()
     say(tmp_path / "alive", pid=os.getppid(), host=here, since="now")
-    with pytest.raises(BusyError, match=str(os.getppid())):
-        with held(tmp_path / "alive", "campaign", "--folder"):
-            pass
+    with (
+        pytest.raises(BusyError, match=str(os.getppid())),
+        held(tmp_path / "alive", "campaign", "--folder"),
+    ):
+        pass
     say(tmp_path / "dead", pid=ended(), host=here)
     say(tmp_path / "damaged")
     (tmp_path / "damaged" / HOLDER).write_text("{")
@@ -78,6 +84,8 @@ def test_without_locks_the_file_counts(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_locks")
 def test_without_locks_another_machine_is_believed(tmp_path: Path) -> None:
     say(tmp_path / "a", pid=1, host="elsewhere", since="now")
-    with pytest.raises(BusyError, match=r"on elsewhere .*remove .*\.holder"):
-        with held(tmp_path / "a", "campaign", "--folder"):
-            pass
+    with (
+        pytest.raises(BusyError, match=r"on elsewhere .*remove .*\.holder"),
+        held(tmp_path / "a", "campaign", "--folder"),
+    ):
+        pass

@@ -103,7 +103,7 @@ def test_a_bit_that_turned_means_a_new_cache(table, tmp_path):
     content[-3] ^= 4
     cache.write_bytes(content)
     after = prepare(table, cache, NET).data
-    assert torch.equal(after.targets, before.targets)
+    assert torch.equal(after.targets.nan_to_num(), before.targets.nan_to_num())
     assert cache.read_bytes() != bytes(content)
 
 

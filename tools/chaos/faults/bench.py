@@ -15,7 +15,7 @@ from typing import Self
 
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.killing import Difference, Subject
-from tools.chaos.record import Outcome, Place
+from tools.chaos.record import Outcome, Place, Scale
 from tools.chaos.record import Subject as Name
 from tools.chaos.server import Ended, Run, Server
 from tools.chaos.shim import Aim, counted, library
@@ -65,6 +65,12 @@ class Prepared:
     server: Server
     seconds: float
     writes: int
+    lean: bool
+    """Whether reports and MLflow are left out, for speed."""
+
+    def run_of(self, folder: Path) -> Run:
+        """The subject's command on a folder."""
+        return run_of(self.subject, folder, lean=self.lean)
 
     @property
     def whole(self) -> Path:
@@ -76,7 +82,7 @@ class Prepared:
         folder = self.folder / "half"
         if folder.exists():
             return folder
-        run = run_of(self.subject, folder)
+        run = self.run_of(folder)
         if library() is None:
             run = replace(run, after=0.6 * self.seconds)
         else:
@@ -89,22 +95,26 @@ class Prepared:
 _PREPARED: dict[tuple[Path, Name], Prepared] = {}
 
 
-def prepared(root: Path, name: Name, tell: Callable[[str], None]) -> Prepared:
+def prepared(place: Place, name: Name) -> Prepared:
     """Make the subject and run it undisturbed, twice; or what was made before."""
+    root, tell = place.folder.parent, place.tell
     if (root, name) not in _PREPARED:
         folder = root / f"undisturbed-{name}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         server = _server(root)
         subject = SUBJECTS[name](folder)
-        _to_the_end(server, run_of(subject, folder / "first"))
+        lean = place.scale is Scale.QUICK
+        _to_the_end(server, run_of(subject, folder / "first", lean=lean))
         whole, count = folder / "whole", folder / "count"
-        run = aimed(run_of(subject, whole), Aim(folder=whole, count=count))
+        run = aimed(run_of(subject, whole, lean=lean), Aim(folder=whole, count=count))
         seconds = _to_the_end(server, run).seconds
         found = subject.compare(folder / "first", whole, kills=0)
         if found.told:
             raise RuntimeError(f"two undisturbed runs differ: {'; '.join(found.told)}")
-        _PREPARED[root, name] = Prepared(folder, subject, server, seconds, counted(count))
+        _PREPARED[root, name] = Prepared(
+            folder, subject, server, seconds, counted(count), lean
+        )
         tell(f"undisturbed: {seconds:.1f} s, {counted(count)} changes of the disk")
     return _PREPARED[root, name]
 
@@ -122,15 +132,18 @@ def _to_the_end(server: Server, run: Run) -> Ended:
     return ended
 
 
-def run_of(subject: Subject, folder: Path) -> Run:
+def run_of(subject: Subject, folder: Path, *, lean: bool) -> Run:
     """The command on a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     return Run(
         arguments=subject.arguments(folder),
         folder=folder,
         output=folder.parent / f"{folder.name}.txt",
-        environment={"CHAOS_CALLS": f"{folder}.calls"},
-        setup=subject.setup,
+        environment={
+            "CHAOS_CALLS": f"{folder}.calls",
+            "CHAOS_LEAN": "1" if lean else "",
+        },
+        setup="tools.chaos.faults.setups:begin",
     )
 
 
@@ -151,7 +164,7 @@ class Bench:
     @classmethod
     def of(cls, place: Place, name: Name) -> Self:
         """For one trial."""
-        return cls(place, prepared(place.folder.parent, name, place.tell), name)
+        return cls(place, prepared(place, name), name)
 
     @property
     def subject(self) -> Subject:
@@ -179,12 +192,15 @@ class Bench:
             shutil.copytree(start, folder)
             if (calls := Path(f"{start}.calls")).exists():
                 shutil.copy(calls, f"{folder}.calls")
-        run = run_of(self.subject, folder)
+        run = self.given.run_of(folder)
         fault.before(folder)
         faulty = replace(
             run,
-            environment={**run.environment, **fault.environment},
-            setup=fault.setup or run.setup,
+            environment={
+                **run.environment,
+                **fault.environment,
+                "CHAOS_SETUP": fault.setup,
+            },
         )
         if fault.aim is not None:
             faulty = aimed(faulty, replace(fault.aim, folder=folder))

@@ -11,7 +11,6 @@ from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
 
-_SETUPS = "tools.chaos.faults.setups:"
 _KINDS: dict[str, tuple[str, Sequence[int]]] = {
     "out of memory": ("little_memory", (64, 16, 3, 1)),
     "out of GPU memory": ("little_gpu_memory", (64, 16, 3, 1)),
@@ -29,7 +28,7 @@ def _met(place: Place, name: str, subject: Name) -> Outcome:
     for number in chosen:
         environment = {"CHAOS_NUMBER": str(number)}
         told = f"{setup} {number}"
-        bench.meet(Fault(what=told, environment=environment, setup=f"{_SETUPS}{setup}"))
+        bench.meet(Fault(what=told, environment=environment, setup=setup))
     return bench.outcome(name)
 
 

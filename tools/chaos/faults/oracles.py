@@ -12,10 +12,11 @@ import sqlite3
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tools.chaos.faults.bench import prepared, run_of
+from tools.chaos.faults.bench import prepared
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.server import Run, Server
 
@@ -63,7 +64,7 @@ def _spec(folder: Path) -> Path:
 
 def _met(place: Place, name: str) -> Outcome:
     began = time.monotonic()
-    given = prepared(place.folder.parent, "campaign", place.tell)
+    given = prepared(place, "campaign")
     raised = name in _RAISED
     deeds = _RAISED[name] if raised else _KINDS[name]
     if place.scale is Scale.QUICK:
@@ -80,19 +81,16 @@ def _met(place: Place, name: str) -> Outcome:
     survived, lost, twice, troubles = 0, 0, 0, []
     for deed in deeds:
         folder = place.folder / deed
-        run = run_of(given.subject, folder)
-        environment = {**run.environment, "CHAOS_DEED": deed}
+        run = given.run_of(folder)
+        environment = {
+            **run.environment,
+            "CHAOS_DEED": deed,
+            "CHAOS_SETUP": "raising" if raised else "",
+        }
         arguments = list(run.arguments)
         if not raised:
             arguments[2] = str(_spec(place.folder))
-        setup = "tools.chaos.faults.setups:raising" if raised else ""
-        case = Run(
-            arguments=arguments,
-            folder=folder,
-            output=run.output,
-            environment=environment,
-            setup=setup,
-        )
+        case = replace(run, arguments=arguments, environment=environment)
         trouble, n_lost, n_twice = _judged(given.server, case, 12 if raised else 8)
         lost, twice = lost + n_lost, twice + n_twice
         survived += not trouble

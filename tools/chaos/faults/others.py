@@ -133,7 +133,7 @@ def folder_moved(place: Place) -> Outcome:
             fault = Fault(
                 what=f"moved at verdict {number}{', replaced' if replaced else ''}",
                 environment=environment,
-                setup="tools.chaos.faults.setups:folder_goes",
+                setup="folder_goes",
                 cure=_moved_back,
             )
             bench.meet(fault)

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import psutil
 
-from tools.chaos.faults.bench import Bench, run_of
+from tools.chaos.faults.bench import Bench
 from tools.chaos.faults.signals import started
 from tools.chaos.killing import Difference, marked
 from tools.chaos.record import Outcome, Place, Scale, trial
@@ -74,7 +74,7 @@ def mlflow_gone(place: Place) -> Outcome:
     bench = Bench.of(place, "campaign")
     bench.times = 1
     folder = place.folder / "case-1"
-    run = run_of(bench.subject, folder)
+    run = bench.given.run_of(folder)
     server = MlflowServer(
         f"sqlite:///{place.folder / 'served.db'}", place.folder / "mlflow"
     )
@@ -123,7 +123,7 @@ def postgresql_gone(place: Place) -> Outcome:
     bench = Bench.of(place, "campaign")
     bench.times = 1
     folder = place.folder / "case-1"
-    run = run_of(bench.subject, folder)
+    run = bench.given.run_of(folder)
     with server() as postgres:
         environment = {**run.environment, "GALENA_STORAGE": postgres.url}
         case = replace(
@@ -182,7 +182,7 @@ def worker_lost(place: Place) -> Outcome:
 def _lose(bench: Bench) -> None:
     bench.times += 1
     folder = bench.place.folder / f"case-{bench.times}"
-    run = run_of(bench.subject, folder)
+    run = bench.given.run_of(folder)
     mark = uuid4().hex
     case = replace(
         run,

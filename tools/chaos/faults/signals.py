@@ -9,7 +9,7 @@ import sys
 import time
 from functools import partial
 
-from tools.chaos.faults.bench import Bench, run_of
+from tools.chaos.faults.bench import Bench
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
@@ -36,7 +36,7 @@ def _stopped(bench: Bench, number: signal.Signals) -> None:
     """Signal one in the middle, go on, and say what went wrong."""
     bench.times += 1
     folder = bench.place.folder / f"case-{bench.times}"
-    run = run_of(bench.subject, folder)
+    run = bench.given.run_of(folder)
     process = started(run)
     end = time.monotonic() + _LONGEST
     while bench.subject.stage(folder) == "before" and process.poll() is None:
