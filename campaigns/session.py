@@ -58,11 +58,19 @@ class Session:
         return None
 
     def _write_study(self) -> None:
-        verdicts = by_candidate(judgements(self.ledger))
-        scores = oracle_scores(self.config, self.ledger.candidates(), verdicts)
-        history = list(self.ledger.asks())
-        space = self.machinery.proposer.space
-        write_study(self.place.study, self.config.name, space, history, scores)
+        found = judgements(self.ledger)
+        scores = oracle_scores(self.config, self.ledger.candidates(), by_candidate(found))
+        # As it was when a round closed, so that one made anew is the same.
+        closed = {number for number, _, is_closed in self.ledger.rounds() if is_closed}
+        history = [entry for entry in self.ledger.asks() if entry[0] in closed]
+        write_study(
+            self.place.study,
+            self.config.name,
+            self.machinery.proposer.space,
+            history,
+            scores,
+            judged_in={j.verdict.candidate_id: j.round for j in found},
+        )
 
 
 def _may_pass(error: BaseException | None) -> bool:

@@ -112,8 +112,14 @@ def write_study(
     space: Space,
     history: Sequence[tuple[int, int, Ask]],
     scores: Mapping[str, float | None],
+    *,
+    judged_in: Mapping[str, int] | None = None,
 ) -> None:
-    """Append to the SQLite study all scored proposals it does not hold yet."""
+    """Append to the SQLite study all scored proposals it does not hold yet.
+
+    ``judged_in`` is the round of each verdict: one of a later round than the proposal's is not
+    taken, whenever the file is written.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -129,7 +135,9 @@ def write_study(
         }
         for entry in history:
             if _is_trial(entry[2]) and (entry[0], entry[1]) not in held:
-                study.add_trial(_frozen(space, entry, known))
+                late = {n for n, when in (judged_in or {}).items() if when > entry[0]}
+                then = {n: values for n, values in known.items() if n not in late}
+                study.add_trial(_frozen(space, entry, then))
     finally:
         storage.engine.dispose()
 
