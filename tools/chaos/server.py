@@ -8,6 +8,7 @@ shim of ``shim.c`` loaded, which does nothing before a run aims it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -105,9 +106,7 @@ class Server:
 
 
 def fresh(run: Run) -> Ended:
-    """The same as a user starts it: ``python -m campaigns.cli``, and all is loaded anew."""
-    if run.setup:
-        raise ValueError("a process as users start it takes no setup")
+    """As a user starts it: ``python -m campaigns.cli``, all loaded anew, without a setup."""
     began = time.monotonic()
     with run.output.open("ab") as output:
         process = subprocess.Popen(
@@ -133,6 +132,7 @@ _CALM = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
 }
 
 
@@ -147,7 +147,6 @@ def serve() -> None:
     """Fork for every line that comes, and tell how it ended."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    needed = Path(f"/proc/{os.getpid()}/task")
     for line in sys.stdin:
         asked = json.loads(line)
         began = time.monotonic()
@@ -162,8 +161,20 @@ def serve() -> None:
         answers.flush()
         if names.exists():
             _load(names.read_text(encoding="utf-8").split())
-        if needed.exists() and len(list(needed.iterdir())) > 1:
-            raise RuntimeError("a module started a thread: a fork might find it half done")
+        if others := _threads():
+            raise RuntimeError(f"threads that a fork might find half done: {others}")
+
+
+def _threads() -> list[str]:
+    """The helper's threads beside its first, but for one that knows how to be forked."""
+    here = Path("/proc/self/task")
+    if not here.exists():
+        return []
+    names = [p.read_text(encoding="utf-8").strip() for p in here.glob("*/comm")]
+    return sorted(name for name in names if name not in _HARMLESS)[1:]
+
+
+_HARMLESS = {"jemalloc_bg_thd"}  # pyarrow's memory; jemalloc holds its locks over a fork
 
 
 def _wait_for(pid: int, after: float) -> int:
@@ -182,10 +193,8 @@ def _load(names: Sequence[str]) -> None:
     """What a run had loaded at its end: the next one shall find it there."""
     for name in names:
         if name not in sys.modules and name.partition(".")[0] not in ("__main__", "tools"):
-            try:
+            with contextlib.suppress(Exception):  # it only saves time
                 importlib.import_module(name)
-            except Exception as error:  # noqa: BLE001 - it only saves time
-                print(f"not loaded: {name}: {error}", file=sys.stderr)
 
 
 def _become(asked: dict[str, Any], names: Path) -> None:
