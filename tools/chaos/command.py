@@ -6,10 +6,12 @@ import argparse
 import importlib
 import os
 import pkgutil
+import re
 import shutil
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -78,7 +80,8 @@ def find_trials() -> None:
 
 def run(one: Trial, root: Path, *, seed: int, scale: Scale, keep: bool = False) -> Outcome:
     """One trial in a fresh folder, which is kept where something went wrong."""
-    folder = root.absolute() / f"{one.subject}-{one.name.replace(' ', '-')}"
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{one.subject} {one.name}".lower())
+    folder = root.absolute() / slug
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     print(f"{one.name} ({one.subject})", flush=True)
@@ -89,6 +92,7 @@ def run(one: Trial, root: Path, *, seed: int, scale: Scale, keep: bool = False) 
 
     try:
         outcome = one.run(Place(folder=folder, seed=seed, scale=scale, tell=tell))
+        outcome = replace(outcome, fault=one.name, subject=one.subject)
     except Exception as error:  # noqa: BLE001 - the other trials are still to be made
         traceback.print_exc()
         outcome = failed(one, error, time.monotonic() - began)

@@ -52,6 +52,9 @@ class Subject(Protocol):
     def stage(self, folder: Path) -> str:
         """``before``, ``middle`` or ``after``: the first commit, and the end."""
 
+    def done(self, folder: Path) -> bool:
+        """Whether the command would have nothing to go on with."""
+
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         """What ``other``, killed so often, lacks of ``one`` or has twice."""
 
@@ -99,7 +102,7 @@ class Killer:
     fresh_share: float = 0.1
     """Of the kills that hit a process as users start it."""
 
-    def go(self, kills: int, *, name: str) -> Outcome:
+    def go(self, kills: int) -> Outcome:
         """Kill so often, in as many lives as it takes."""
         began = time.monotonic()
         whole = self.place.folder / "undisturbed"
@@ -121,7 +124,7 @@ class Killer:
             if life > 3 * kills + 10:
                 raise RuntimeError("it is never killed: it ends before")
         return Outcome(
-            fault=name,
+            fault="",
             subject="",
             times=self.tally.kills,
             survived=self.tally.survived if not self.tally.orphans else 0,
@@ -150,7 +153,7 @@ class Killer:
     def _live(self, folder: Path, wanted: int, seconds: float, writes: int) -> int:
         """Kill ``wanted`` times or until it is done, then let it come to its end."""
         n = 0
-        while n < wanted:
+        while n < wanted and not self.subject.done(folder):
             run, way = self._deadly(folder, seconds, writes)
             ended = fresh(run) if "fresh" in way else self.server(run)
             self._look_for_orphans(run)
@@ -164,12 +167,13 @@ class Killer:
             self.tally.kills += 1
             self.tally.stages[stage] += 1
             self.tally.ways[way] += 1
-        self._end(folder, self._run(folder))
+        if not self.subject.done(folder):
+            self._end(folder, self._run(folder))
         return n
 
     def _deadly(self, folder: Path, seconds: float, writes: int) -> tuple[Run, str]:
         run = self._run(folder)
-        anew = not self.subject.setup and self.draw.random() < self.fresh_share
+        anew = self._may_be_fresh() and self.draw.random() < self.fresh_share
         if library() is not None and writes and (self.power or self.draw.random() < 0.65):
             log = self._log() if self.power else None
             aim = Aim(
@@ -186,6 +190,10 @@ class Killer:
             longest = seconds * (3.0 if anew else 1.1)
             run = replace(run, after=max(0.01, self.draw.uniform(0.0, longest)))
         return run, f"{way}, fresh process" if anew else way
+
+    def _may_be_fresh(self) -> bool:
+        """What makes a run quick cannot be had there; what makes it small must be."""
+        return "small" not in self.subject.setup
 
     def _log(self) -> Path:
         log = self.place.folder / "power"

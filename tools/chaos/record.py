@@ -162,4 +162,7 @@ def save(document: dict[str, object], path: Path) -> None:
 
 def show(outcomes: Sequence[Outcome]) -> None:
     """Print the table."""
-    Console().print(grid(outcomes))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    console.print(grid(outcomes))

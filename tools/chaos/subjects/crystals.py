@@ -36,6 +36,7 @@ def labelled(path: Path, *, rows: int) -> Path:
     table = pa.table(
         {
             "material_id": list(crystals),
+            "n_sites": pa.array([len(s) for s in crystals.values()], pa.int32()),
             "formula": [s.composition.reduced_formula for s in crystals.values()],
             "n_sites": pa.array([len(s) for s in crystals.values()], pa.int32()),
             "lattice": [s.lattice.matrix.ravel().tolist() for s in crystals.values()],
