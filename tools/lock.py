@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "tools" / "locks"
 CONSTRAINTS = ROOT / "constraints.txt"
 
-BUILD = ("cython", "editables", "hatchling", "setuptools")
+BUILD = ("cython", "editables", "hatchling", "pybind11", "setuptools")
 """For builds without isolation: pip would fetch the builder's own tools unhashed."""
 SDISTS = ("bibtexparser", "chgnet", "nvidia-ml-py3")
 """Source only on some Python: two always, chgnet from 3.13 on."""
