@@ -116,3 +116,27 @@ READ = {
     "setuptools": "MIT",
 }
 """Distribution -> SPDX expression, as somebody read it."""
+
+SHIPPED = {
+    "campaigns/data/*": "Apache-2.0",  # relaxed by us with CHGNet
+    "campaigns/*": "Apache-2.0",  # examples, pages, catalogues: ours
+    "materials/data/SOURCES.md": "Apache-2.0",
+    "materials/data/encyclopedia.json.xz": "BSD-3-Clause",
+    "materials/data/known_formulas.txt.xz": "CC-BY-4.0",
+    "materials/data/prototypes.json": "MIT",
+    "materials/data/volume.json": "CC-BY-4.0",
+    "materials/sustainability/data/companion_fractions.csv": "CC-BY-NC-4.0",
+    "materials/sustainability/data/element_facts.csv": "CC-BY-4.0 AND MIT",
+    "materials/sustainability/data/prices_wikipedia.csv": "CC-BY-SA-4.0",
+    "materials/sustainability/data/recycling_unep.csv": "LicenseRef-UNEP-non-profit",
+    "materials/sustainability/data/*": "Apache-2.0",
+    # derive from crystals and labels of the Materials Project
+    "models/measured/weights/*": "CC-BY-4.0",
+    "models/weights/*": "CC-BY-4.0",
+}
+"""Files that come with Galena -> licence, the first pattern that fits; sources and citations
+stand beside the files, in SOURCES.md and MODEL_CARD.md."""
+
+NOT_DISTRIBUTED = {"CC-BY-NC-4.0", "LicenseRef-UNEP-non-profit"}
+"""Licences of files that the repository has, and wheels and sdists leave out: they forbid what
+Apache-2.0 allows. Their columns are then unknown, and the command says so."""
