@@ -31,7 +31,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
-	bench-speed ui constraints clean
+	bench-speed ui licences sbom constraints locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -107,6 +107,12 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@echo "[dev] installing the tools for tests and linting"
 	@$(INSTALL) docs dev
 	@touch $@
+
+licences: $(VENV)/.dev ## look that every dependency's licence goes with ours, write docs/licences.md
+	@$(BIN)/python tools/licences.py
+
+sbom: $(VENV)/.dev ## write the bill of materials (CycloneDX) into build/sbom.cdx.json
+	@$(BIN)/python tools/sbom.py
 
 constraints: ## take the newest versions that fit pyproject.toml into constraints.txt
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
