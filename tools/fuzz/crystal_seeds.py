@@ -67,7 +67,8 @@ Fe1 Fe3+ 0 0 0
 O1 O2- 0.5 0.5 0.5
 """
 _POSCARS = (
-    "GaAs\n1.0\n5.65 0 0\n0 5.65 0\n0 0 5.65\nGa As\n1 1\ndirect\n0 0 0 Ga\n0.25 0.25 0.25 As\n",
+    "GaAs\n1.0\n5.65 0 0\n0 5.65 0\n0 0 5.65\nGa As\n1 1\ndirect\n0 0 0 Ga\n"
+    "0.25 0.25 0.25 As\n",
     "c\n-180\n1 0 0\n0 1 0\n0 0 1\nNa Cl\n1 1\nSelective dynamics\nCartesian\n0 0 0 T T F\n"
     "2.8 2.8 2.8 T T T\n\n0 0 0\n0 0 0\n",
     "Ga As\n5.65\n1 0 0\n0 1 0\n0 0 1\n1 1\ndirect\n0 0 0 Ga\n0.25 0.25 0.25 As\n",
@@ -93,7 +94,8 @@ _VASPRUN = """<?xml version="1.0" encoding="ISO-8859-1"?>
 <calculation><structure><crystal><varray name="basis"><v>4 0 0</v><v>0 4 0</v><v>0 0 4</v>
 </varray></crystal><varray name="positions"><v>0 0 0</v><v>0.5 0.5 0.5</v></varray></structure>
 <varray name="forces"><v>0 0 0</v><v>0 0 0</v></varray>
-<energy><i name="e_fr_energy">-1</i><i name="e_wo_entrp">-1</i><i name="e_0_energy">-1</i></energy>
+<energy><i name="e_fr_energy">-1</i><i name="e_wo_entrp">-1</i>
+<i name="e_0_energy">-1</i></energy>
 </calculation></modeling>
 """
 _OUTCAR = """ vasp.6.3.0
@@ -150,11 +152,22 @@ def _salt() -> Atoms:
     return atoms
 
 
-def _gallium_arsenide() -> Structure:
+def _small() -> Structure:
+    from pymatgen.core import Lattice, Structure
+
+    places = [[0, 0, 0], [0.25, 0.25, 0.25]]
+    return Structure(Lattice.from_parameters(4, 4, 4, 60, 60, 60), ["Ga", "As"], places)
+
+
+def _low_symmetry() -> Structure:
+    """Four operations: as many as show that they are used, as few as are read quickly."""
     from pymatgen.core import Lattice, Structure
 
     return Structure.from_spacegroup(
-        "F-43m", Lattice.cubic(5.65), ["Ga", "As"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+        "P2_1/c",
+        Lattice.monoclinic(5.1, 5.2, 5.3, 99.0),
+        ["Zr", "O"],
+        [[0.28, 0.04, 0.21], [0.07, 0.33, 0.35]],
     )
 
 
@@ -164,8 +177,8 @@ def cifs() -> list[bytes]:
     from pymatgen.io.cif import CifWriter
 
     with _quiet():
-        structure = _gallium_arsenide().get_primitive_structure()
-        plain, symmetric = str(CifWriter(structure)), str(CifWriter(structure, symprec=0.1))
+        plain = str(CifWriter(_small()))
+        symmetric = str(CifWriter(_low_symmetry(), symprec=0.1))
     texts = [plain, symmetric, _COMMENTED_CIF, _MAGNETIC_CIF, plain + _COMMENTED_CIF]
     return [text.encode() for text in texts]
 
@@ -191,7 +204,7 @@ def xyzs() -> list[bytes]:
 @cache
 def jsons() -> list[bytes]:
     """Pymatgen's structures alone, in lists, in entries, and an ase JSON database."""
-    one = json.loads(json.dumps(_gallium_arsenide().get_primitive_structure().as_dict()))
+    one = json.loads(json.dumps(_small().as_dict()))
     shapes: list[Any] = [one, [one, one], {"a": one, "b": one}, {"structure": one, "id": 1}]
     return [*(json.dumps(shape).encode() for shape in shapes), _written("json")]
 
@@ -286,14 +299,14 @@ def _written(fmt: str, *, frames: int = 1, **options: Any) -> bytes:
 
 
 def _by_pymatgen(fmt: str) -> bytes:
-    structure = _gallium_arsenide().get_primitive_structure()
+    structure = _small()
     return _file("a", lambda path: structure.to(filename=str(path), fmt=fmt))
 
 
 def _exciting() -> bytes:
     from pymatgen.io.exciting import ExcitingInput
 
-    structure = _gallium_arsenide().get_primitive_structure()
+    structure = _small()
     return _file(
         "a", lambda path: ExcitingInput(structure).write_file("unchanged", str(path))
     )

@@ -75,6 +75,9 @@ _LINE_ENDS = (
 )
 
 
+_UNITS = (" ", "a", "9", "\t", "[", "{", "(", '{"a":', "- ", "'", "1 ", ";\n", "&")
+
+
 def mutated(data: bytes, pool: list[bytes], rng: Random) -> bytes:
     """Change ``data`` in one to six places; ``pool`` is where splices come from."""
     text = data.decode("latin-1")
