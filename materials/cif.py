@@ -37,7 +37,8 @@ _GROUPS = re.compile(
 )
 _UNIT = 1e-6  # by which the determinant of an operation may differ from 1 or -1
 _BLANK = ("", "?", ".")
-_TERM = r"[+-]?(\d{1,3}(\.\d{1,6})?(/\d{1,3})?\*?)?[xyz]|[+-]?\d{1,3}(\.\d{1,10})?(/[1-9]\d{0,2})?"
+_SHARE = r"\d{1,3}(\.\d{1,10})?(/[1-9]\d{0,2})?"
+_TERM = rf"[+-]?({_SHARE}\*?)?[xyz]|[+-]?{_SHARE}"
 _OPERATION = re.compile(rf"(?:(?:{_TERM})(?=[-+,]|$))+")
 _MAGNETIC = re.compile(r",[+-]?1$")
 
@@ -178,7 +179,9 @@ def _check_element(symbol: str, column: str) -> None:
     if not Element.is_valid_symbol(name):
         raise InputError(f"unknown element '{symbol:.20}' in {column}")
     if symbol.startswith("O-H"):
-        raise InputError(f"'{symbol:.20}' in {column} implies hydrogens; list them as sites")
+        raise InputError(
+            f"'{symbol:.20}' in {column} implies hydrogens; list them as sites"
+        )
     check_isotope(name)
 
 
@@ -194,7 +197,9 @@ def _check_numbers(content: dict[str, Any], column: str, names: list[str]) -> No
 
 def _number(text: str) -> float | None:
     """A number of a CIF, its uncertainty in brackets left out; None for anything else."""
-    plain = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)(\(\d*\)?)?", text)
+    plain = re.fullmatch(
+        r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)(\(\d*\)?)?", text
+    )
     return float(plain[1]) if plain else None
 
 
@@ -239,7 +244,8 @@ def _group(content: dict[str, Any]) -> str:
 
 def _says_p1(content: dict[str, Any]) -> bool:
     return all(
-        "".join(name.split()).upper() in ("P1", "1", "") for name in _group(content).split(",")
+        "".join(name.split()).upper() in ("P1", "1", "")
+        for name in _group(content).split(",")
     )
 
 

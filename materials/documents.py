@@ -64,9 +64,13 @@ def _check_yaml(text: str) -> None:
         depth = depth + 1 if match.group() in "[{" else max(depth - 1, 0)
         deepest = max(deepest, depth)
     if deepest > _DEEPEST or re.search(rf"(?:[-?:] +){{{_DEEPEST}}}", text):
-        raise InputError(f"is nested more than {_DEEPEST} deep, expected a crystal structure")
+        raise InputError(
+            f"is nested more than {_DEEPEST} deep, expected a crystal structure"
+        )
     if "<<" in text:
-        raise InputError("uses merge keys (<<), which can double without end; write them out")
+        raise InputError(
+            "uses merge keys (<<), which can double without end; write them out"
+        )
 
 
 def _documents(data: Any) -> Iterator[Frame]:
@@ -100,7 +104,9 @@ def _document_structure(item: Any) -> Structure:
     rows = lattice.get("matrix") if isinstance(lattice, dict) else None
     if not isinstance(rows, list) or len(rows) != 3:
         raise InputError("the lattice has no 'matrix' of three vectors")
-    matrix = [_vector(row, f"vector {index} of the lattice") for index, row in enumerate(rows)]
+    matrix = [
+        _vector(row, f"vector {index} of the lattice") for index, row in enumerate(rows)
+    ]
     if not all(_periodic(lattice)):
         raise InputError(
             f"periodic in {sum(_periodic(lattice))} of 3 directions, expected 3: Galena "
@@ -112,7 +118,9 @@ def _document_structure(item: Any) -> Structure:
     if len(sites) > MOST_SITES:
         raise InputError(f"{len(sites)} sites, at most {MOST_SITES} are read")
     species = [_site_species(site, index) for index, site in enumerate(sites)]
-    coords = [_vector(site.get("abc"), f"'abc' of site {i}") for i, site in enumerate(sites)]
+    coords = [
+        _vector(site.get("abc"), f"'abc' of site {i}") for i, site in enumerate(sites)
+    ]
     return Structure(Lattice(matrix), species, coords)
 
 

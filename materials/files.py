@@ -127,7 +127,7 @@ def _read_archive(path: Path) -> Iterator[ReadCrystal]:
             empty = False
             name = f"{_name(path)}/{shortened(printable(member.name))}"
             if member.path is None:
-                yield ReadCrystal(name, None, printable(str(member.error)), path)
+                yield ReadCrystal(name, None, shortened(printable(str(member.error))), path)
             else:
                 problem = _path_problem(member.path)
                 if problem is None:

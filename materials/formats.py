@@ -20,12 +20,11 @@ from materials.errors import InputError, did_you_mean
 from materials.readers import (
     Frame,
     check_vasp_counts,
-    db_frames,
     poscar_frames,
     read_text,
-    trajectory_frames,
     xyz_frames,
 )
+from materials.stores import db_frames, trajectory_frames
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -90,7 +89,9 @@ def _checked_text(path: Path) -> str:
     check_lines(text.splitlines(), _LONGEST_LINE)
     start = text[:_XML_HEAD].upper()
     if "<!DOCTYPE" in start or "<!ENTITY" in start:
-        raise InputError("declares a document type, which can expand without end; remove it")
+        raise InputError(
+            "declares a document type, which can expand without end; remove it"
+        )
     return text
 
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import io
 import re
-import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from materials.bounds import (
     LARGEST_CRYSTAL,
@@ -167,49 +163,3 @@ def _xyz_atoms(lines: list[str]) -> Atoms:
 
 def _single(atoms: Atoms | list[Atoms]) -> Atoms:
     return atoms[0] if isinstance(atoms, list) else atoms
-
-
-# Databases and trajectories of ase
-
-
-def db_frames(path: Path) -> Iterator[Frame]:
-    """An ase SQLite database, row by row.
-
-    The file is looked at first, because ase makes a database of a file that is none.
-    """
-    from ase import Atoms, db
-
-    try:
-        with closing(
-            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        ) as file:
-            found = file.execute("SELECT name FROM sqlite_master WHERE name = 'systems'")
-            if not found.fetchall():
-                raise InputError("is a SQLite file, but not an ase database")
-    except sqlite3.DatabaseError as error:
-        raise InputError(f"is not an ase database: {error}") from error
-    database: Any = db
-    for row in database.connect(path, type="db", use_lock_file=False).select():
-        yield partial(
-            Atoms, numbers=row.numbers, positions=row.positions, cell=row.cell, pbc=row.pbc
-        )
-
-
-def trajectory_frames(path: Path) -> Iterator[Frame]:
-    """An ase trajectory: JSON headers and plain arrays (the old pickled kind is refused)."""
-    from ase import Atoms
-    from ase.io import ulm
-
-    files: Any = ulm
-    with files.open(path, "r") as file:
-        first = file[0]
-        for index in range(len(file)):
-            frame = file[index]
-            head = frame if "numbers" in frame else first
-            yield partial(
-                Atoms,
-                numbers=np.array(head.numbers),
-                pbc=np.array(head.pbc),
-                positions=np.array(frame.positions),
-                cell=np.array(frame.cell),
-            )
