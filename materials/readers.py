@@ -25,7 +25,7 @@ from materials.bounds import (
     whole_number,
 )
 from materials.errors import InputError
-from materials.soundness import MOST_SITES
+from materials.soundness import MOST_SITES, isotope_fault
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -54,12 +54,6 @@ def read_text(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def check_isotope(symbol: str) -> None:
-    """Refuse T, which is tritium to a parser and a tetrahedral site to who wrote it."""
-    if symbol == "T":
-        raise InputError("'T' is no element: write H for tritium, Si or Al for a T site")
 
 
 # VASP
@@ -157,8 +151,31 @@ def _xyz_atoms(lines: list[str]) -> Atoms:
         raise InputError(
             f"Properties name {columns} columns, the first atom has {len(rows[0].split())}"
         )
-    text = "\n".join(lines) + "\n"
+    column = _species_column(named[1]) if named else 0
+    text = "\n".join([*lines[:2], *(_without_isotope(row, column) for row in rows)]) + "\n"
     return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
+
+
+def _species_column(properties: str) -> int:
+    """Where elements stand in a row, by what ``Properties`` says; -1 if they do not."""
+    parts = properties.split(":")
+    column = 0
+    for name, count in zip(parts[::3], parts[2::3], strict=False):
+        if name == "species":
+            return column
+        column += whole_number(count) or 0
+    return -1
+
+
+def _without_isotope(row: str, column: int) -> str:
+    """Deuterium as hydrogen, which it is to every other reader."""
+    words = row.split()
+    if column < 0 or len(words) <= column or words[column] not in ("D", "T"):
+        return row
+    if fault := isotope_fault(words[column]):
+        raise InputError(fault)
+    words[column] = "H"
+    return " ".join(words)
 
 
 def _single(atoms: Atoms | list[Atoms]) -> Atoms:
