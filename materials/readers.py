@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Frame = Callable[[], "Structure | Atoms"]
 
 _POSCAR_HEADER = 7  # lines before which a blank line is no end: the comment may be blank
+_LONGEST_COUNT = 15  # digits
 _VASP_COUNTS = 5  # lines before the numbers of atoms: comment, scale, three vectors
 _LONGEST_COMMENT = 8 * LONGEST_LINE  # characters; extended XYZ keeps arrays there
 
@@ -78,16 +79,23 @@ def poscar_frames(path: Path) -> Iterator[Frame]:
 def check_vasp_counts(lines: list[str]) -> None:
     """Refuse more atoms than lines before a parser makes room for all of them."""
     rest = dropwhile(lambda line: not _are_counts(line), lines[_VASP_COUNTS:])
-    promised = sum(
-        int(word) for line in takewhile(_are_counts, rest) for word in line.split()
-    )
+    counts = takewhile(_are_counts, rest)
+    words = [_digits(word) for line in counts for word in line.split()]
+    if any(len(word) > _LONGEST_COUNT for word in words):
+        raise InputError("promises more atoms than can be counted")
+    promised = sum(map(int, words))
     if promised > len(lines):
         raise InputError(f"promises {promised} atoms in {len(lines)} lines: cut short")
 
 
 def _are_counts(line: str) -> bool:
     words = line.split()
-    return bool(words) and all(whole_number(word) is not None for word in words)
+    return bool(words) and all(_digits(word).isdecimal() for word in words)
+
+
+def _digits(word: str) -> str:
+    """What is left of a number without what Python's ``int`` allows besides digits."""
+    return word.lstrip("+").replace("_", "")
 
 
 def _poscar_structure(text: str) -> Structure:
