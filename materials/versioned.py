@@ -17,6 +17,11 @@ from materials.errors import InputError
 FORMAT, WRITER = "format", "galena"
 """Keys in a file's first mapping."""
 
+
+class NewerFormatError(InputError):
+    """A newer Galena wrote it: nothing in it may be read, replaced or begun anew."""
+
+
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes content of one format content of the next."""
 
@@ -56,8 +61,9 @@ class FileFormat:
         """The format that a file says it has; None where it says nothing.
 
         Raises:
-            InputError: it is newer than this Galena, or older than anything that can be
-                brought up to date, or no number.
+            NewerFormatError: it is newer than this Galena.
+            InputError: it is older than anything that can be brought up to date, or no
+                number.
         """
         number = self.unmarked if found is None else found
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
@@ -67,7 +73,7 @@ class FileFormat:
             )
         if number > self.version:
             by = f"galena {writer}" if isinstance(writer, str) else "a newer galena"
-            raise InputError(
+            raise NewerFormatError(
                 f"{where}: {self.what} written by {by} (format {number}); this Galena "
                 f"({galena_version()}) reads up to {self.version} and has left it as it is. "
                 "Upgrade with: pip install --upgrade galena-materials"

@@ -21,10 +21,6 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
 STEPS = Path(__file__).parent / "previous" / "steps.py"
-FINISHED = (
-    *("crystals", "pull", "screen", "novelty", "train", "own", "predict", "relax"),
-    *("campaign", "pool", "expected"),
-)
 KILLED = ("pulling", "screening", "training", "relaxing", "campaigning", "pooling")
 ORDER = (
     *("crystals", "pull", "pulling", "screen", "screening", "novelty", "train", "training"),
@@ -33,7 +29,7 @@ ORDER = (
 )
 LEFT_OUT = ("report", "artifacts", "read", "network-0", "network-1", "heads", "__pycache__")
 """Folders that are derived from others, and are not read back."""
-_BASES = (".db", ".lock", ".holder", ".html", ".png", ".svg")
+_LEFT_OUT = (".db", ".lock", ".holder", ".html", ".png", ".svg")
 
 
 def main() -> None:
@@ -81,12 +77,11 @@ def run(step: str, folder: Path, code: Path) -> None:
 def pack(folder: Path, path: Path) -> int:
     """Pack what is read back; the same files make the same archive."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = file.relative_to(folder)
-            skipped = set(name.parts[:-1]) & set(LEFT_OUT) or file.suffix in _BASES
-            if not file.is_file() or skipped or name.name.startswith(_BASES + (".done",)):
+            if set(name.parts[:-1]) & set(LEFT_OUT) or name.name.endswith(_LEFT_OUT):
                 continue
-            if str(name) == "expected.json":
+            if name.name.startswith(".done") or str(name) == "expected.json":
                 continue
             info = zipfile.ZipInfo(str(name), (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED

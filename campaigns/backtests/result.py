@@ -17,6 +17,7 @@ from campaigns.backtests.records import BACKTEST
 from campaigns.backtests.replay import Replay
 from campaigns.protocols import FloatArray
 from materials.errors import InputError
+from materials.whole import write_whole
 
 Verdict = Literal["accelerates", "unclear", "decelerates"]
 
@@ -104,11 +105,8 @@ class BacktestResult:
 
     def save(self, path: Path) -> None:
         """Write JSON, complete or not at all."""
-        unfinished = path.with_name(f"{path.name}.part")
         document = {**BACKTEST.stamp(), **self.document()}
-        text = json.dumps(document, indent=1, allow_nan=False)
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 def summarise(

@@ -22,6 +22,7 @@ from campaigns.screening.spec import ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
 from materials.errors import InputError
 from materials.versioned import FileFormat
+from materials.whole import sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,6 +123,7 @@ def screen(
                     "same command again"
                 )
             whole.replace(path)
+            sync_folder(path.parent)  # before the shards go
             files = (path,)
             store.clear()
     if alone:

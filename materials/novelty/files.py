@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from materials.novelty.fingerprint import N_NEAREST
 from materials.novelty.index import NoveltyIndex, Tell
 from materials.novelty.store import CrystalStore, StoreArrays
 from materials.versioned import WRITER, FileFormat, galena_version
+from materials.whole import write_whole
 
 if TYPE_CHECKING:
     from materials.table import CrystalTable
@@ -51,19 +50,14 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
         **_packed("ids", "id_start", index.store.ids),
         **_packed("faults", "fault_start", index.faults),
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     about = {"format": _FORMAT, "made_from": made_from, WRITER: galena_version()}
     try:
-        part.write_bytes(save(plain, about))
-        part.replace(path)
+        write_whole(path, save(plain, about))
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; choose another place"
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def load_index(

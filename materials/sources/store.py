@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from materials.errors import InputError
 from materials.versioned import FileFormat
+from materials.whole import remove_parts, whole_of, write_whole
 from materials.writer import CrystalTableWriter, disk_errors
 
 HEADER = "header.json"
@@ -125,15 +126,15 @@ class PullStore:
         if fresh:
             self._clear()
         if file.exists():
-            self._check(PULL.upgraded(_load(file), file), PULL.upgraded(header, file))
+            self._check(
+                PULL.upgraded(_load(file), file), PULL.upgraded(json.loads(text), file)
+            )
             self._remove_partial()
             self.shards = [Shard(path, _note(path)) for path in self._files()]
             return bool(self.shards)
         self._clear()
         with disk_errors(file):
-            part = self.folder / f".{HEADER}.partial"
-            part.write_text(text, encoding="utf-8")
-            part.replace(file)
+            write_whole(file, text)
         return False
 
     def _check(self, there: Any, wanted: Any) -> None:
@@ -185,8 +186,7 @@ class PullStore:
         return files
 
     def _remove_partial(self) -> None:
-        for path in self.folder.glob(".*.partial"):
-            path.unlink(missing_ok=True)
+        remove_parts(self.folder)
 
     def _clear(self) -> None:
         """Remove a pull, its header last."""
@@ -200,7 +200,7 @@ def _is_ours(name: str) -> bool:
     if name in (HEADER, _LOCK):
         return True
     if name.startswith("."):
-        return name.endswith(".partial")
+        return whole_of(name) is not None
     return name.startswith("shard-") and name.endswith(".parquet")
 
 

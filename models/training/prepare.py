@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.provenance import file_sha256
 from materials.versioned import FileFormat
+from materials.whole import write_whole
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
@@ -92,8 +94,9 @@ def prepare(
         **GRAPHS.stamp(),
         "recipe": asdict(recipe),
         "skipped": [asdict(row) for row in skipped],
+        "sha256": file_sha256(cache),
     }
-    record.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    write_whole(record, json.dumps(plain, indent=1))
     return Prepared(data, skipped)
 
 
@@ -106,6 +109,9 @@ def _cached(cache: Path, record: Path, recipe: Recipe) -> tuple[Skipped, ...] | 
         plain = GRAPHS.upgraded(plain, record)
         made_by = from_plain(Recipe, plain["recipe"], str(record))
         skipped = tuple(from_plain(Skipped, row, str(record)) for row in plain["skipped"])
+        written = plain.get("sha256")  # those of an older Galena have none
+        if written is not None and written != file_sha256(cache):
+            return None  # damaged
     except (ValueError, KeyError, TypeError, InputError):  # of another Galena: make it anew
         return None
     return skipped if made_by == recipe else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from materials.errors import InputError
 from materials.versioned import FileFormat
+from materials.whole import write_whole
 
 TRAINING = FileFormat(
     what="training",
@@ -31,7 +32,7 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
     text = json.dumps({**TRAINING.stamp(), **record}, indent=1) + "\n"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         return
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

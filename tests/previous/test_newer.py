@@ -29,7 +29,7 @@ from materials.sources.store import PULL, PullStore
 from materials.table import CrystalTable
 from models.loading import load_predictor
 from models.measured.gap import SHIPPED, read_manifest
-from models.training.checkpoint import read_checkpoint
+from models.training.checkpoint import BEFORE, newest_checkpoint, read_checkpoint
 from models.training.loop import _keep_config
 from models.training.record import keep_record
 from models.training.schedule import Schedule
@@ -110,9 +110,12 @@ def test_a_pull(written: Path) -> None:
 
 def test_a_checkpoint(written: Path) -> None:
     path = written / "training" / "last.pt"
+    before = path.read_bytes()
     content = torch.load(path, weights_only=True)
     torch.save({**content, "format": NEWER, "galena": WRITER}, path)
     refused(lambda: read_checkpoint(path), path)
+    (path.parent / BEFORE).write_bytes(before)
+    refused(lambda: newest_checkpoint(path.parent), path)
 
 
 def test_the_records_of_a_training(written: Path) -> None:
