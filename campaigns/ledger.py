@@ -37,7 +37,7 @@ from campaigns.packing import (
 from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
 from materials.errors import InputError
-from materials.versioned import galena_version
+from materials.versioned import NewerFormatError, galena_version
 
 __all__ = ["Ledger", "LedgerError", "pending"]
 
@@ -139,6 +139,8 @@ class Ledger:
             found = LEDGER.check(
                 self.get("schema_version"), self.path, writer=self.get("written_by")
             )
+        except NewerFormatError:
+            raise  # not damaged: nothing may take its place
         except InputError as error:
             raise LedgerError(str(error)) from error
         if found == SCHEMA_VERSION or self._brought_up_to_date(found):

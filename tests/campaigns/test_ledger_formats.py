@@ -15,6 +15,9 @@ import pytest
 from campaigns.ledger import Ledger, LedgerError
 from campaigns.ledger_tables import SCHEMA_VERSION, statements_since
 
+NEW = {"standings", "sources", "confirmations", "checks"}
+"""Tables that the first version had not."""
+
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
@@ -23,7 +26,7 @@ def older(tmp_path: Path) -> Path:
     with sqlite3.connect(path) as ledger:
         for statement in statements_since(0):
             name = statement.split()[2]
-            if name not in ("standings", "sources", "confirmations"):
+            if name not in NEW:
                 ledger.execute(statement)
         ledger.execute("INSERT INTO meta VALUES ('schema_version', '1')")
         ledger.execute("INSERT INTO candidates VALUES ('a', 1, 0, '{}', x'00')")
@@ -56,7 +59,7 @@ def test_it_has_all_tables_and_the_old_one_is_kept(older: Path) -> None:
     assert ledger.judged() == {"a"}
     ledger.close()
     assert version(older) == SCHEMA_VERSION
-    assert tables(older) == before | {"standings", "sources", "confirmations"}
+    assert tables(older) == before | NEW
     assert version(backup(older)) == 1
     assert tables(backup(older)) == before
 

@@ -20,6 +20,7 @@ from campaigns.backtests.verdict import warning
 from campaigns.ledger import Ledger
 from campaigns.oracles.records import read_records
 from campaigns.relaxing.journal import Journal
+from campaigns.repairing import repair
 from campaigns.screening.run import _as_today
 from campaigns.screening.store import ShardStore
 from materials.candidates.types_file import read_types
@@ -90,6 +91,10 @@ def test_a_ledger(written: Path) -> None:
         ledger.execute(put, ("written_by", json.dumps(WRITER)))
     refused(lambda: Ledger(path), path)
     assert not list(path.parent.glob("*.format-*"))
+    copy = path.with_name("ledger.copy.sqlite")
+    Ledger(written / "pool" / "ledger.sqlite").close()
+    copy.write_bytes((written / "pool" / "ledger.sqlite").read_bytes())
+    refused(lambda: repair(path.parent), path, copy)
 
 
 def test_a_screening(written: Path) -> None:
