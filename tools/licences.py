@@ -24,7 +24,7 @@ from license_expression import ExpressionError, Licensing, get_spdx_licensing
 from lock import LOCKS, ROOT, entries, pin
 
 PAGE = ROOT / "docs" / "licences.md"
-HEAD = ROOT / "tools" / "licences_head.md"
+MARK = "<!-- what follows: python tools/licences.py -->\n"
 GROUPS = {
     "What Galena imports": ("torch", "runtime", "sdists"),
     "What builds it": ("build", "uv"),
@@ -150,7 +150,7 @@ def problems() -> Iterator[str]:
     extra = sorted({_name(each) for each in distributions()} - known - {OURS, "pip", "wheel"})
     if extra:
         yield f"installed, but in no lock: {', '.join(extra)}"
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page(all_rows):
+    if PAGE.read_text(encoding="utf-8") != page(all_rows):
         yield "docs/licences.md is not of today: python tools/licences.py"
 
 
@@ -159,14 +159,23 @@ def _name(found: Distribution) -> str:
 
 
 def page(all_rows: list[Row]) -> str:
-    """The page, which tools/licences_head.md begins."""
-    parts = [HEAD.read_text(encoding="utf-8")]
+    """The page: what people wrote, up to the mark, and the tables."""
+    parts = [PAGE.read_text(encoding="utf-8").partition(MARK)[0], MARK, data_table()]
     for title, locks in GROUPS.items():
         group = sorted((row for row in all_rows if row.lock in locks), key=lambda r: r.name)
         parts.append(f"\n## {title}\n\n{len(group)} distributions.\n\n")
         parts.append("| distribution | version | licence | |\n|---|---|---|---|\n")
         parts += [f"| {r.name} | {r.version} | {r.licence} | {kind(r)} |\n" for r in group]
     return "".join(parts)
+
+
+def data_table() -> str:
+    """Patterns of files that ship, their licence, and whether wheels have them."""
+    lines = ["\n## Data and weights\n\n| files | licence | in wheels |\n|---|---|---|\n"]
+    for pattern, said in terms.SHIPPED.items():
+        where = "no, in the repository alone" if said in terms.NOT_DISTRIBUTED else "yes"
+        lines.append(f"| `{pattern}` | {said} | {where} |\n")
+    return "".join(lines)
 
 
 def main() -> None:
