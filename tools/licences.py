@@ -68,6 +68,14 @@ def rows() -> list[Row]:
     ]
 
 
+def is_installed(name: str) -> bool:
+    """Whether a distribution is in the environment that this runs in."""
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
+
+
 def licence(name: str) -> str:
     """SPDX expression of a distribution; empty where neither it nor the table says one."""
     if name in terms.READ:
