@@ -63,7 +63,9 @@ def test_wheel_holds_nothing_that_forbids_commercial_use(wheel: zipfile.Path) ->
     assert NOT_FOR_COMMERCE.isdisjoint(wheel.root.namelist())
 
 
-def test_facts_of_the_wheel_say_what_is_unknown(wheel: zipfile.Path, tmp_path: Path) -> None:
+def test_facts_of_the_wheel_say_what_is_unknown(
+    wheel: zipfile.Path, tmp_path: Path
+) -> None:
     folder = "materials/sustainability/data/"
     for name in wheel.root.namelist():
         if name.startswith(folder) and not name.endswith("/"):

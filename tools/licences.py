@@ -16,7 +16,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from importlib.metadata import (
+    Distribution,
+    PackageNotFoundError,
+    distribution,
+    distributions,
+)
 from pathlib import Path
 
 import licence_terms as terms
@@ -112,7 +117,9 @@ def from_text(found: Distribution) -> str:
         if re.match(r"licen[sc]e|copying", path.name.lower()) and "dist-info" in str(path):
             text = " ".join(Path(str(path.locate())).read_text(errors="replace").split())
             if "Redistribution and use in source and binary forms" in text:
-                endorse = re.search(r"neither the name|used to endorse", text, re.IGNORECASE)
+                endorse = re.search(
+                    r"neither the name|used to endorse", text, re.IGNORECASE
+                )
                 return "BSD-3-Clause" if endorse else "BSD-2-Clause"
             if "Permission is hereby granted, free of charge" in text:
                 return "MIT"
@@ -120,14 +127,14 @@ def from_text(found: Distribution) -> str:
 
 
 def kind(row: Row) -> str:
-    """Why the licence goes with Apache-2.0: permissive, weak or confined; empty if it does not."""
+    """Why the licence goes with Apache-2.0, in a word or two; empty if it does not."""
     if not row.licence:
         return ""
     return _kind(spdx().parse(row.licence, validate=False), row.lock)
 
 
 def _kind(node: object, lock: str) -> str:
-    """Of an expression: the best of what one may choose, the strictest of what holds at once."""
+    """The best of what one may choose, the strictest of what holds at once."""
     order = ("permissive", "weak copyleft", "confined", "")
     if isinstance(node, spdx().OR | spdx().AND):
         kinds = sorted((_kind(part, lock) for part in node.args), key=order.index)
@@ -155,7 +162,9 @@ def problems() -> Iterator[str]:
                 f"{row.lock}; do without it, or say in tools/licence_terms.py why it may be"
             )
     known = {row.name for row in all_rows}
-    extra = sorted({_name(each) for each in distributions()} - known - {OURS, "pip", "wheel"})
+    extra = sorted(
+        {_name(each) for each in distributions()} - known - {OURS, "pip", "wheel"}
+    )
     if extra:
         yield f"installed, but in no lock: {', '.join(extra)}"
     if PAGE.read_text(encoding="utf-8") != page(all_rows):
@@ -188,7 +197,9 @@ def data_table() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, say what is wrong")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, say what is wrong"
+    )
     if not parser.parse_args().check:
         PAGE.write_text(page(rows()), encoding="utf-8")
     found = list(problems())

@@ -29,7 +29,12 @@ from lock import LOCKS, ROOT
 
 PACKAGES = ("materials", "models", "campaigns")
 DATA = {".csv", ".gz", ".json", ".jsonl", ".safetensors", ".xz"}
-SCOPES = {"runtime": "required", "sdists": "required", "torch": "required", "cuda": "required"}
+SCOPES = {
+    "runtime": "required",
+    "sdists": "required",
+    "torch": "required",
+    "cuda": "required",
+}
 """Lock -> scope; those of other locks build, test or extend Galena: optional."""
 
 Bom = dict[str, Any]
@@ -85,9 +90,7 @@ def complete(bom: Bom) -> Bom:
     known = {row.name: row for row in rows()}
     libraries = [_library(each, known) for each in bom["components"] if _key(each) != OURS]
     files = [
-        component(path)
-        for path in shipped()
-        if terms_of(path) not in terms.NOT_DISTRIBUTED
+        component(path) for path in shipped() if terms_of(path) not in terms.NOT_DISTRIBUTED
     ]
     bom["components"] = libraries + files
     refs = {each["bom-ref"] for each in bom["components"]} | {"root-component"}
@@ -131,7 +134,9 @@ def validated(text: str) -> object:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("output", nargs="?", type=Path, default=ROOT / "build/sbom.cdx.json")
+    parser.add_argument(
+        "output", nargs="?", type=Path, default=ROOT / "build/sbom.cdx.json"
+    )
     output = parser.parse_args().output
     bom = complete(environment())
     text = json.dumps(bom, indent=2, ensure_ascii=False) + "\n"

@@ -80,7 +80,9 @@ def test_metadata_is_read_as_spdx(
 def test_what_may_be_installed_has_an_allowed_licence(tools: dict[str, ModuleType]) -> None:
     licences = tools["licences"]
     # a library that is in the locks but not installed here says nothing
-    rows = [row for row in licences.rows() if row.licence or licences.is_installed(row.name)]
+    rows = [
+        row for row in licences.rows() if row.licence or licences.is_installed(row.name)
+    ]
     assert len(rows) > 100
     assert [row for row in rows if not licences.kind(row)] == []
     assert {"numpy", "ase", "torch"} <= {row.name for row in rows}
@@ -110,11 +112,15 @@ def test_every_file_that_ships_has_terms(tools: dict[str, ModuleType]) -> None:
     assert len(files) > 20
     found = {sbom.terms_of(path) for path in files}
     assert {"Apache-2.0", "CC-BY-4.0", "CC-BY-NC-4.0"} <= found
-    declared = tools["licences"].spdx().license_keys(
-        next(
-            line.partition('"')[2].rstrip('"')
-            for line in (ROOT / "pyproject.toml").read_text().splitlines()
-            if line.startswith("license = ")
+    declared = (
+        tools["licences"]
+        .spdx()
+        .license_keys(
+            next(
+                line.partition('"')[2].rstrip('"')
+                for line in (ROOT / "pyproject.toml").read_text().splitlines()
+                if line.startswith("license = ")
+            )
         )
     )
     sent = found - terms.NOT_DISTRIBUTED
