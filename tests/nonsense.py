@@ -111,7 +111,7 @@ NONSENSE: dict[str, tuple[str, str]] = {
     "tritium.xyz": (_xyz("T 0 0 0", "As 2 2 2"), "'T' is no element"),
     "isotope.cif": (_cif("13C"), "unknown element '13C'"),
     "isotope.vasp": (_poscar("13C As"), "13C"),
-    "isotope.xyz": (_xyz("13C 0 0 0"), "13C"),
+    "isotope.xyz": (_xyz("13C 0 0 0"), "13c"),
     "dummy.cif": (_cif("X"), "unknown element 'X'"),
     "dummy.vasp": (_poscar("X As"), "X"),
     "vacancy.cif": (_cif("Vac"), "unknown element 'Vac'"),
