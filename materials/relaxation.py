@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _LARGEST_CHANGE = 3.0  # of the volume, either way; beyond, the start was not this crystal
 CLOSEST = 0.5  # Å; the shortest bond there is, H-H, has 0.74
 LONGEST_STEP = 0.2  # Å
-MOST_RELAXED = 1000  # atoms; BFGS diagonalises a matrix of three times as many rows each step
+MOST_RELAXED = (
+    1000  # atoms; BFGS diagonalises a matrix of three times as many rows each step
+)
 
 
 @dataclass(frozen=True, kw_only=True)

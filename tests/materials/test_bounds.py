@@ -102,7 +102,9 @@ def test_a_table_of_endless_computation_is_left(tmp_path, monkeypatch):
     with closing(sqlite3.connect(tmp_path / "a.db")) as base:
         base.execute("CREATE TABLE systems (id INTEGER)")
         base.commit()
-        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT * FROM n"
+        endless = (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT * FROM n"
+        )
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             stores._rows(base, endless)
 

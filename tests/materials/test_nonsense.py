@@ -80,7 +80,7 @@ def test_no_crystal_in_other_units_is_read(tmp_path, structure, unit):
     error = one(tmp_path / "a.json").error
     assert error is not None
     if 3.1 < structure.volume / len(structure) < 99:
-        assert f"in {unit[0]}?" in error or "apart" in error
+        assert f"is the cell in {unit[0]}?" in error or "apart" in error
 
 
 @few
