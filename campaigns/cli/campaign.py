@@ -245,8 +245,8 @@ def _print_plan(config: CampaignConfig, place: CampaignFolder, say: Words) -> No
     calls = say.several(
         "at most {n} oracle call", "at most {n} oracle calls", _most_calls(config)
     )
-    typer.echo(config.dump())
-    typer.echo(f"# {say(begins, folder=place.path)}: {rounds}, {calls}")
+    show.echo(config.dump())
+    show.echo(f"# {say(begins, folder=place.path)}: {rounds}, {calls}")
 
 
 _ROUND_TITLES = {

@@ -152,7 +152,7 @@ def _sum_up(tally: Tally, say: Words) -> None:
     parts = [say.several("{n} verdict", "{n} verdicts", tally.told)]
     if tally.failed:
         parts.append(say.several("{n} of them failed", "{n} of them failed", tally.failed))
-    typer.echo(", ".join(parts))
+    show.echo(", ".join(parts))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from models.plain_tensors import read_plain
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -44,7 +45,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        return Checkpoint(**read_plain(path))
     except (OSError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a checkpoint of training: {reason}") from error

@@ -91,7 +91,9 @@ class Campaign:
             text=True,
             env={
                 **os.environ,
-                **{"COLUMNS": "200", "LANGUAGE": "en", "GALENA_ALLOW_COMMANDS": "all"},
+                "COLUMNS": "200",
+                "LANGUAGE": "en",
+                "GALENA_ALLOW_COMMANDS": "all",
             },
         )
 
