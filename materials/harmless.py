@@ -36,7 +36,7 @@ def one_line(text: object) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """JSON that means the same, with what a terminal obeys written as ``\\u009b``."""
+    """JSON that means the same, what a terminal obeys written by its number."""
     return _OBEYED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 

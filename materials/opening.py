@@ -1,4 +1,4 @@
-"""Files that are small by their kind, read whole: never a pipe, a device, or what never ends."""
+"""Files that are small by their kind, read whole: no pipe, no device, nothing endless."""
 
 from __future__ import annotations
 

@@ -259,8 +259,9 @@ def _print(frame: pd.DataFrame, margin: float) -> None:
             grid.add_row(*cells, " + ".join(f"{part:.2f} {name}" for name, part in mixture))
         show.console().print(grid)
     for _, row in good[good["not_searched"].map(len) > 0].iterrows():
+        missing = ", ".join(row["not_searched"])
         side.print(
-            f"{one_line(row['name'])}: the references do not cover {', '.join(row['not_searched'])}; "
+            f"{one_line(row['name'])}: the references do not cover {missing}; "
             "the true hull may be lower",
             style="yellow",
             highlight=False,

@@ -141,31 +141,26 @@ def overlapping_zip(place: Place) -> list[str]:
 
 
 def many_members(place: Place) -> list[str]:
-    """A million empty files: 80 bytes each on disk, an inode each if unpacked."""
-    number = 1_000_000
-    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 0, 0, 0, 0, 0, 0, 9, 0)
-    central = struct.pack(
-        "<4s6H3L5H", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0
+    """A million empty files: some bytes each here, a file each where they are unpacked."""
+    number = place.bomb * 1000
+    names = [b"%07d.cif" % each for each in range(number)]
+    length = len(names[0])
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, *[0] * 7, length, 0)
+    step = len(local) + length
+    central = struct.pack("<4s6H3L5H", b"PK\x01\x02", 20, 20, *[0] * 7, length, *[0] * 4)
+    locals_ = b"".join(local + name for name in names)
+    entries = b"".join(
+        central + struct.pack("<2L", 0, each * step) + name
+        for each, name in enumerate(names)
     )
-    with (place.folder / "many.zip").open("wb") as out:
-        names = [b"%05x.cif" % i for i in range(number)]
-        for name in names:
-            out.write(local + name)
-        start, size = out.tell(), 0
-        for i, name in enumerate(names):
-            entry = central + struct.pack("<LL", 0, i * (len(local) + 9)) + name
-            size += len(entry)
-            out.write(entry)
-        end = out.tell()
-        out.write(
-            struct.pack(
-                "<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, number, number, size, start
-            )
-            + struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
-            + struct.pack(
-                "<4s4H2LH", b"PK\x05\x06", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0
-            )
-        )
+    start, size = len(locals_), len(entries)
+    sizes = (number, number, size, start)
+    end = (
+        struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, *sizes)
+        + struct.pack("<4sLQL", b"PK\x06\x07", 0, start + size, 1)
+        + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *[0xFFFF] * 2, *[0xFFFFFFFF] * 2, 0)
+    )
+    (place.folder / "many.zip").write_bytes(locals_ + entries + end)
     return predict(place, "many.zip")
 
 
@@ -259,70 +254,51 @@ def title(place: Place) -> list[str]:
     return predict(place, ".", options=("-o", "out.json"))
 
 
+LINK, DEVICE = stat.S_IFLNK | 0o777, stat.S_IFCHR | 0o666
+SLIP = "../../outside/slipped.cif"
+LEADS_OUT, BOMB = "leads outside", "unpacks to more than"
+ANY = "."
+
 ITEMS = (
-    Item(
-        "zip slip",
-        archive("slip.zip", lambda _: "../../outside/slipped.cif"),
-        "leads outside",
-    ),
+    Item("zip slip", archive("slip.zip", lambda _: SLIP), LEADS_OUT),
     Item(
         "zip slip, backslashes",
-        archive("slip.zip", lambda _: r"..\..\outside\slipped.cif"),
-        "leads outside",
+        archive("slip.zip", lambda _: SLIP.replace("/", "\\")),
+        LEADS_OUT,
     ),
     Item(
         "absolute path in a zip",
-        archive("abs.zip", lambda p: f"{p.outside}/slipped.cif"),
-        "leads outside",
+        archive("abs.zip", lambda place: f"{place.outside}/slipped.cif"),
+        LEADS_OUT,
     ),
     Item(
-        "link in a zip",
-        archive("link.zip", lambda _: "link.cif", mode=stat.S_IFLNK | 0o777),
-        "symbolic link",
+        "link in a zip", archive("link.zip", lambda _: "a.cif", mode=LINK), "symbolic link"
     ),
-    Item(
-        "device in a zip",
-        archive("device.zip", lambda _: "zero.cif", mode=stat.S_IFCHR | 0o666),
-        "device or a pipe",
-    ),
-    Item("zip bomb", zip_bomb, "unpacks to more than"),
+    Item("device in a zip", archive("dev.zip", lambda _: "a.cif", mode=DEVICE), "device"),
+    Item("zip bomb", zip_bomb, BOMB),
     Item("nested zip bomb", nested_zip, r"\.zip.*(format|archive)"),
     Item("overlapping zip bomb", overlapping_zip, "overlap"),
-    Item("zip of a million files", many_members, "members|files"),
-    Item("gz bomb", compressed(".gz", gzip.compress), "unpacks to more than"),
-    Item("bz2 bomb", compressed(".bz2", bz2.compress), "unpacks to more than"),
-    Item("xz bomb", compressed(".xz", lzma.compress), "unpacks to more than"),
+    Item("zip of a million files", many_members, "files, at most"),
+    Item("gz bomb", compressed(".gz", gzip.compress), BOMB),
+    Item("bz2 bomb", compressed(".bz2", bz2.compress), BOMB),
+    Item("xz bomb", compressed(".xz", lzma.compress), BOMB),
     Item("tar slip", tar_slip, r"\.tar"),
     Item("script in a CIF's title and name", title),
     Item("escapes and turned text in names", terminal),
     Item("spreadsheet formulas in names", formulas, "not a CIF"),
-    Item(
-        "YAML bomb as a crystal",
-        text("bomb.yaml", yaml_laughs()),
-        "alias|expected|Structure",
-    ),
-    Item(
-        "YAML tag as a crystal",
-        file("tag.yaml", lambda p: python_tag(p).encode()),
-        "tag|constructor",
-    ),
-    Item(
-        "JSON that names a class",
-        file("class.json", json_class),
-        "Structure|crystal|expected",
-    ),
-    Item("JSON a million deep", text("deep.json", "[" * 1_000_000), "."),
-    Item("pickle as CIF", file("p.cif", pickled), "."),
-    Item("pickle as JSON", file("p.json", pickled), "."),
-    Item("pickle as ase trajectory", file("p.traj", pickled), "."),
+    Item("YAML bomb as a crystal", text("bomb.yaml", yaml_laughs()), ANY),
+    Item("YAML tag as a crystal", file("tag.yaml", lambda p: python_tag(p).encode()), ANY),
+    Item("JSON that names a class", file("class.json", json_class), ANY),
+    Item("JSON a million deep", text("deep.json", "[" * 1_000_000), ANY),
+    Item("pickle as CIF", file("p.cif", pickled), ANY),
+    Item("pickle as JSON", file("p.json", pickled), ANY),
+    Item("pickle as ase trajectory", file("p.traj", pickled), ANY),
     Item("pickle by its name", file("p.pkl", pickled), "pickles can run code"),
-    Item("pickle in gz", file("p.cif.gz", lambda p: gzip.compress(pickled(p))), "."),
+    Item("pickle in gz", file("p.cif.gz", lambda p: gzip.compress(pickled(p))), ANY),
     Item("link out of a folder", folder_link, "link to a folder"),
-    Item("link to a secret", link("s.cif", lambda p: str(p.secret)), "not a CIF"),
+    Item("link to a secret", link("s.cif", lambda place: str(place.secret)), "not a CIF"),
     Item("link to a device", link("zero.cif", lambda _: "/dev/zero"), "device or a pipe"),
-    Item(
-        "link to /proc", link("proc.cif", lambda _: "/proc/self/environ"), "empty|not a CIF"
-    ),
+    Item("link to /proc", link("proc.cif", lambda _: "/proc/self/environ"), ANY),
     Item("pipe", fifo, "device or a pipe"),
     Item("sparse file of 100 GiB", sparse, "MiB|large"),
 )

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,29 +91,22 @@ def _faults(
     written: Iterable[Path],
 ) -> Iterator[str]:
     """All that went wrong."""
-    if place.marker.exists():
-        yield "code ran"
-        place.marker.unlink()
-    if _state(place.outside) != before:
-        yield "a file outside was made or changed"
-    if SECRET in ended.text:
-        yield "a file outside was shown"
-    if ended.code not in (0, 1, 3):
-        yield f"ended with code {ended.code}"
-    if "Traceback (most recent call last)" in ended.text:
-        yield "a traceback"
-    if _CONTROL.search(ended.text):
-        yield "signs that a terminal obeys"
-    if item.reason and not reason:
-        yield f"no reason like '{item.reason}'"
-    if item.reason and ended.code == 0:
-        yield "not refused"
-    if not item.reason and ended.code:
-        yield "did not work"
-    if ended.seconds > SECONDS:
-        yield f"took {ended.seconds:.0f} s"
-    if ended.mebibytes > MEBIBYTES:
-        yield f"took {ended.mebibytes:.0f} MiB"
+    text = ended.text
+    found = {
+        "code ran": place.marker.exists(),
+        "a file outside was made or changed": _state(place.outside) != before,
+        "a file outside was shown": SECRET in text,
+        f"ended with code {ended.code}": ended.code not in (0, 1, 3),
+        "a traceback": "Traceback (most recent call last)" in text,
+        "signs that a terminal obeys": _CONTROL.search(text) is not None,
+        f"no reason like '{item.reason}'": not reason and bool(item.reason),
+        "not refused": bool(item.reason) and ended.code == 0,
+        "did not work": not item.reason and ended.code != 0,
+        f"took {ended.seconds:.0f} s": ended.seconds > SECONDS,
+        f"took {ended.mebibytes:.0f} MiB": ended.mebibytes > MEBIBYTES,
+    }
+    place.marker.unlink(missing_ok=True)
+    yield from (fault for fault, there in found.items() if there)
     for path in written:
         content = path.read_bytes()
         if SECRET.encode() in content:
@@ -190,13 +182,3 @@ def _wait(
             process.returncode = os.waitstatus_to_exitcode(status)
             return process.returncode, used
         time.sleep(0.05)
-
-
-@contextmanager
-def within(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
