@@ -29,6 +29,7 @@ from campaigns.packing import (
 )
 from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
+from materials.opening import check_regular
 
 __all__ = ["Ledger", "LedgerError", "pending"]
 
@@ -38,6 +39,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        check_regular(path)
         try:
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
             self._db.execute("PRAGMA foreign_keys = ON")

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
-from models.plain_tensors import read_plain
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -45,7 +44,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        return Checkpoint(**read_plain(path))
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a checkpoint of training: {reason}") from error

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from materials.errors import InputError
 from models.graphs.store import GraphStore
-from models.plain_tensors import read_plain
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -122,7 +121,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata; never code."""
     if path.suffix == ".pt":
         try:
-            plain = read_plain(path, mmap=True)
+            plain = torch.load(path, weights_only=True, mmap=True)
             return plain["tensors"], plain["metadata"]
         except (OSError, RuntimeError, UnpicklingError, KeyError, TypeError) as error:
             raise InputError(f"{path}: expected a cache of graphs: {error}") from error

@@ -241,7 +241,7 @@ def formulas(place: Place) -> list[str]:
 
 def terminal(place: Place) -> list[str]:
     """Names that paint a terminal, set its title, turn text around, or begin a line."""
-    names = ["\x1b]0;owned\x07\x1b[2J.cif", "\u202efic.sAaG", "a\nError: all is well.cif"]
+    names = ["\x1b]0;owned\x07\x1b[2J.cif", "\u202eGaAs.cif", "a\nError: all is well.cif"]
     for name in [*names, "\x9b31m.cif"]:
         (place.folder / name).write_text(GOOD)
     return predict(place, ".")

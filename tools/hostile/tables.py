@@ -34,10 +34,8 @@ def screened(name: str, content: Callable[[Place], bytes]) -> Make:
 
     def make(place: Place) -> list[str]:
         (place.folder / name).write_bytes(content(place))
-        spec = f"table: {name}\nbest: 3\n"
-        (place.folder / "screen.yaml").write_text(spec)
         model = ["--model", str(place.model)] if place.model else []
-        return ["screen", "screen.yaml", "-o", "found.parquet", *model]
+        return ["screen", name, "-o", "found.parquet", "--best", "3", *model]
 
     return make
 
