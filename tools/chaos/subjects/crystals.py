@@ -5,23 +5,24 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 from pymatgen.core import Lattice, Structure
 
 ANIONS = ("O", "S", "Se", "Te")
 CATIONS = ("Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Ge", "Sn")
-_TYPES = {"rocksalt": ("Fm-3m", 0.5), "zincblende": ("F-43m", 0.25)}
+_TYPES = {"rocksalt": 0.5, "zincblende": 0.25}
 
 
 def structures() -> dict[str, Structure]:
     """Rock salts and zinc blendes of four sizes, by name."""
     found = {}
-    for cation, anion, (name, (group, at)) in product(CATIONS, ANIONS, _TYPES.items()):
+    for cation, anion, (name, at) in product(CATIONS, ANIONS, _TYPES.items()):
         for size in (1.0, 1.03, 1.06, 1.09):
             length = size * (4.6 + 0.3 * ANIONS.index(anion) + 0.1 * CATIONS.index(cation))
-            crystal = Structure.from_spacegroup(
-                group, Lattice.cubic(length), [cation, anion], [(0, 0, 0), (at, at, at)]
-            )
-            found[f"{cation}{anion}-{name}-{size:g}"] = crystal.get_primitive_structure()
+            lattice = Lattice(0.5 * length * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]))
+            places = [(0, 0, 0), (at, at, at)]
+            crystal = Structure(lattice, [cation, anion], places)
+            found[f"{cation}{anion}-{name}-{size:g}"] = crystal
     return found
 
 
