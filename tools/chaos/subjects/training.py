@@ -23,13 +23,14 @@ class TrainingSubject:
 
     @classmethod
     def of_a_network(cls, folder: Path) -> TrainingSubject:
-        table = labelled(folder / "crystals.parquet", rows=128)
+        table = labelled(folder / "crystals.parquet", rows=slice(0, None, 2))
+        held = labelled(folder / "held.parquet", rows=slice(1, None, 2))
         setup = "tools.chaos.subjects.quickly:small_network"
-        return cls(table, (), setup)
+        return cls(table, ("--validation", str(held)), setup)
 
     @classmethod
     def of_heads(cls, folder: Path) -> TrainingSubject:
-        table = labelled(folder / "crystals.parquet", rows=40)
+        table = labelled(folder / "crystals.parquet", rows=slice(40))
         options = ("--target", "band_gap", "--folds", "2", "--passes", "1")
         return cls(table, options)
 
@@ -66,7 +67,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def _content(path: Path) -> Any:
-    """The bytes; of JSON and checkpoints all but their clocks."""
+    """The bytes; of JSON and checkpoints all but their clocks, of graphs what they say."""
     if path.suffix == ".json":
         return _timeless(json.loads(path.read_text(encoding="utf-8")))
     if path.suffix == ".pt":
@@ -74,7 +75,11 @@ def _content(path: Path) -> Any:
 
         found = torch.load(path, map_location="cpu", weights_only=True)
         return repr(_timeless(_plain(found)))
-    return path.read_bytes()
+    content = path.read_bytes()
+    if path.suffix == ".safetensors" and path.parent.name != "model":
+        size = 8 + int.from_bytes(content[:8], "little")  # metadata come in any order
+        return json.loads(content[8:size]), content[size:]
+    return content
 
 
 def _timeless(plain: Any) -> Any:
