@@ -142,6 +142,7 @@ def run_of(subject: Subject, folder: Path, *, lean: bool) -> Run:
         environment={
             "CHAOS_CALLS": f"{folder}.calls",
             "CHAOS_LEAN": "1" if lean else "",
+            "CHAOS_ALSO": subject.setup,
         },
         setup="tools.chaos.faults.setups:begin",
     )

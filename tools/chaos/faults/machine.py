@@ -55,3 +55,17 @@ def _places(place: Place, subject: Name) -> Outcome:
 
 for _subject in SUBJECTS:
     trial("no home, no temporary folder", _subject)(partial(_places, subject=_subject))
+
+
+@trial("out of GPU memory", "training")
+def training_out_of_memory(place: Place) -> Outcome:
+    """At some step; with memory, the same command goes on to the same weights."""
+    steps = (3,) if place.scale is Scale.QUICK else (1, 3, 10, 20)
+    bench = Bench.of(place, "training")
+    for step in steps:
+        environment = {"CHAOS_NUMBER": str(step)}
+        what = f"at step {step}"
+        bench.meet(
+            Fault(what=what, environment=environment, setup="training_out_of_memory")
+        )
+    return bench.outcome("out of GPU memory", "raised where a step of training would")

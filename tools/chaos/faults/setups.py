@@ -5,6 +5,7 @@ Each is named in :class:`tools.chaos.server.Run`; numbers come in ``CHAOS_NUMBER
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import time
@@ -15,6 +16,9 @@ def begin() -> None:
     """What the run asked for."""
     if os.environ.get("CHAOS_LEAN"):
         lean()
+    if also := os.environ.get("CHAOS_ALSO"):
+        module, _, function = also.partition(":")
+        getattr(importlib.import_module(module), function)()
     if name := os.environ.get("CHAOS_SETUP"):
         globals()[name]()
 

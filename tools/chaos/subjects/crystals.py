@@ -38,7 +38,6 @@ def labelled(path: Path, *, rows: int) -> Path:
             "material_id": list(crystals),
             "n_sites": pa.array([len(s) for s in crystals.values()], pa.int32()),
             "formula": [s.composition.reduced_formula for s in crystals.values()],
-            "n_sites": pa.array([len(s) for s in crystals.values()], pa.int32()),
             "lattice": [s.lattice.matrix.ravel().tolist() for s in crystals.values()],
             "atomic_numbers": [list(s.atomic_numbers) for s in crystals.values()],
             "frac_coords": [s.frac_coords.ravel().tolist() for s in crystals.values()],
