@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import resource
+import sys
 import time
 from typing import Any
 
@@ -117,11 +118,12 @@ def jumping_clock() -> None:
             return cls.fromtimestamp(jumping(), tz)
 
     time.time = jumping
-    for module in ("campaigns.session", "campaigns.summing", "campaigns.lock"):
-        __import__(module)
-        import sys
+    import campaigns.loop  # noqa: F401 - and all that it needs
 
-        sys.modules[module].datetime = Jumping  # type: ignore[attr-defined]
+    for name, module in list(sys.modules.items()):
+        there = getattr(module, "datetime", None)
+        if name.startswith("campaigns.") and there is datetime.datetime:
+            module.datetime = Jumping  # type: ignore[attr-defined]
 
 
 def folder_goes() -> None:
