@@ -13,11 +13,11 @@ _TYPES = {"rocksalt": 0.5, "zincblende": 0.25}
 """Where the anion is in the primitive cell, along its diagonal."""
 
 
-def structures() -> dict[str, Structure]:
+def structures(sizes: tuple[float, ...] = (1.0, 1.06)) -> dict[str, Structure]:
     """Rock salts and zinc blendes of two sizes, by name."""
     found = {}
     for cation, anion, (name, at) in product(CATIONS, ANIONS, _TYPES.items()):
-        for size in (1.0, 1.06):
+        for size in sizes:
             length = size * (4.6 + 0.3 * ANIONS.index(anion) + 0.1 * CATIONS.index(cation))
             half = length / 2
             cell = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
@@ -26,12 +26,12 @@ def structures() -> dict[str, Structure]:
     return found
 
 
-def labelled(path: Path, *, rows: int) -> Path:
+def labelled(path: Path, *, rows: int, sizes: tuple[float, ...] = (1.0, 1.06)) -> Path:
     """Write the first of them with a gap (eV) and an energy above the hull (eV/atom)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    crystals = dict(list(structures().items())[:rows])
+    crystals = dict(list(structures(sizes).items())[:rows])
     numbers = range(len(crystals))
     table = pa.table(
         {

@@ -26,8 +26,9 @@ class TrainingSubject:
     @classmethod
     def of_a_network(cls, folder: Path) -> TrainingSubject:
         table = labelled(folder / "crystals.parquet", rows=128)
+        held = labelled(folder / "held.parquet", rows=128, sizes=(1.03, 1.09))
         setup = "tools.chaos.subjects.quickly:small_network"
-        return cls(table, (), setup)
+        return cls(table, ("--validation", str(held)), setup)
 
     @classmethod
     def of_heads(cls, folder: Path) -> TrainingSubject:
