@@ -12,7 +12,7 @@ from tools.chaos.subjects.crystals import labelled
 
 _CLOCKS = {"seconds"}
 _OF_CLOCKS = {"sha256"}
-"""In a checkpoint: its own hash, which is also of its clock."""
+"""In a checkpoint, its own hash, which is also of its clock; beside graphs, of their file."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,29 @@ def _names(folder: Path) -> set[str]:
 def _content(path: Path) -> Any:
     """The bytes; of JSON and checkpoints all but their clocks."""
     if path.suffix == ".json":
-        return _timeless(json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if path.name.endswith(".safetensors.json"):
+            found = _without(found, _OF_CLOCKS)
+        return _timeless(found)
+    if path.suffix == ".safetensors":
+        return repr(_plain(_tensors(path)))
     if path.suffix == ".pt":
         import torch
 
         found = torch.load(path, map_location="cpu", weights_only=True)
         return repr(_timeless(_plain(_without(found, _OF_CLOCKS))))
     return path.read_bytes()
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """What the file holds; in which order its header says so is chance."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return {
+            "metadata": dict(sorted((file.metadata() or {}).items())),
+            **{name: file.get_tensor(name) for name in sorted(file.keys())},
+        }
 
 
 def _without(found: dict[str, Any], names: set[str]) -> dict[str, Any]:
