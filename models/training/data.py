@@ -86,12 +86,10 @@ class LabelledGraphs:
         metadata = {"targets": json.dumps(self.names)}
         if self.source:
             metadata["source"] = json.dumps(asdict(self.source))
-        from safetensors import SafetensorError
-
         with whole(path) as unfinished:
             try:
                 _write(unfinished, tensors, metadata, plain=path.suffix == ".pt")
-            except (RuntimeError, SafetensorError) as error:  # as they tell of a full disk
+            except RuntimeError as error:  # as they tell of a full disk
                 raise InputError(
                     f"{path}: cannot be written: {str(error).partition(chr(10))[0]}; free "
                     "some space or choose a folder that can be written, and run again"
@@ -126,9 +124,13 @@ def _write(
     if plain:
         torch.save({"tensors": tensors, "metadata": metadata}, path)
         return
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    save_file(tensors, path, metadata=metadata)
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
