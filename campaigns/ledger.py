@@ -37,6 +37,7 @@ from campaigns.packing import (
 from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
 from materials.errors import InputError
+from materials.opening import check_regular
 from materials.versioned import NewerFormatError, galena_version
 
 __all__ = ["Ledger", "LedgerError", "pending"]
@@ -53,6 +54,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._watched = False
+        check_regular(path)
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
             # FULL leaves open whether a commit outlives a power cut: its journal may be back.

@@ -29,7 +29,7 @@ from license_expression import ExpressionError, Licensing, get_spdx_licensing
 from lock import LOCKS, ROOT, entries, pin
 
 PAGE = ROOT / "docs" / "licences.md"
-HEAD = ROOT / "tools" / "licences_head.md"
+MARK = "<!-- what follows: python tools/licences.py -->\n"
 GROUPS = {
     "What Galena imports": ("torch", "runtime", "sdists"),
     "What builds it": ("build", "uv"),
@@ -71,6 +71,14 @@ def rows() -> list[Row]:
         Row(name=name, version=version, lock=lock, licence=licence(name))
         for name, version, lock in locked()
     ]
+
+
+def is_installed(name: str) -> bool:
+    """Whether a distribution is in the environment that this runs in."""
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
 
 
 def licence(name: str) -> str:
@@ -119,14 +127,14 @@ def from_text(found: Distribution) -> str:
 
 
 def kind(row: Row) -> str:
-    """Why the licence goes with Apache-2.0: permissive, weak or confined; empty if it does not."""
+    """Why the licence goes with Apache-2.0, in a word or two; empty if it does not."""
     if not row.licence:
         return ""
     return _kind(spdx().parse(row.licence, validate=False), row.lock)
 
 
 def _kind(node: object, lock: str) -> str:
-    """Of an expression: the best of what one may choose, the strictest of what holds at once."""
+    """The best of what one may choose, the strictest of what holds at once."""
     order = ("permissive", "weak copyleft", "confined", "")
     if isinstance(node, spdx().OR | spdx().AND):
         kinds = sorted((_kind(part, lock) for part in node.args), key=order.index)
@@ -159,7 +167,7 @@ def problems() -> Iterator[str]:
     )
     if extra:
         yield f"installed, but in no lock: {', '.join(extra)}"
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page(all_rows):
+    if PAGE.read_text(encoding="utf-8") != page(all_rows):
         yield "docs/licences.md is not of today: python tools/licences.py"
 
 
@@ -168,14 +176,23 @@ def _name(found: Distribution) -> str:
 
 
 def page(all_rows: list[Row]) -> str:
-    """The page, which tools/licences_head.md begins."""
-    parts = [HEAD.read_text(encoding="utf-8")]
+    """The page: what people wrote, up to the mark, and the tables."""
+    parts = [PAGE.read_text(encoding="utf-8").partition(MARK)[0], MARK, data_table()]
     for title, locks in GROUPS.items():
         group = sorted((row for row in all_rows if row.lock in locks), key=lambda r: r.name)
         parts.append(f"\n## {title}\n\n{len(group)} distributions.\n\n")
         parts.append("| distribution | version | licence | |\n|---|---|---|---|\n")
         parts += [f"| {r.name} | {r.version} | {r.licence} | {kind(r)} |\n" for r in group]
     return "".join(parts)
+
+
+def data_table() -> str:
+    """Patterns of files that ship, their licence, and whether wheels have them."""
+    lines = ["\n## Data and weights\n\n| files | licence | in wheels |\n|---|---|---|\n"]
+    for pattern, said in terms.SHIPPED.items():
+        where = "no, in the repository alone" if said in terms.NOT_DISTRIBUTED else "yes"
+        lines.append(f"| `{pattern}` | {said} | {where} |\n")
+    return "".join(lines)
 
 
 def main() -> None:

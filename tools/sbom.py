@@ -127,6 +127,11 @@ def _library(found: Bom, known: dict[str, Row]) -> Bom:
     }
 
 
+def validated(text: str) -> object:
+    """What in a bill does not fit the schema of CycloneDX 1.6; None if all does."""
+    return JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -135,8 +140,7 @@ def main() -> None:
     output = parser.parse_args().output
     bom = complete(environment())
     text = json.dumps(bom, indent=2, ensure_ascii=False) + "\n"
-    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    if error is not None:
+    if error := validated(text):
         sys.exit(f"the bill of materials does not fit its schema: {error}")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")

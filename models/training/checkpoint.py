@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,12 @@ class Checkpoint:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = dict(vars(self))
         digest = {_DIGEST: _digest(content)}
+        written = (
+            BytesIO()
+        )  # torch's own writer says of a full disk what nobody understands
+        torch.save({**TRAINING.stamp(), **content, **digest}, written)
         with whole(path) as unfinished:
-            torch.save({**TRAINING.stamp(), **content, **digest}, unfinished)
+            unfinished.write_bytes(written.getbuffer())
             if path.name == LAST and path.exists():
                 _keep_before(path)
 
