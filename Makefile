@@ -31,7 +31,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
-	bench-speed ui licences sbom constraints locks clean
+	bench-speed chaos fuzz ui licences sbom constraints locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -75,6 +75,9 @@ bench-speed: $(VENV)/.dev ## measure screening on DATA=folder beside other netwo
 	@$(BIN)/galena bench speed $(DATA)/mp_unlabelled.parquet \
 		-o benchmarks/results/speed.json --plot benchmarks/results/speed.png $(ARGS)
 
+chaos: $(VENV)/.dev ## kill and hurt campaigns, screenings and trainings; see that nothing is lost
+	@$(BIN)/python tools/chaos $(ARGS)
+
 ui: $(VENV)/.runtime ## open the campaigns of runs/ in MLflow on this machine
 	@$(BIN)/galena ui $(ARGS)
 
@@ -89,6 +92,10 @@ $(VENV)/.runtime: pyproject.toml $(LOCKS)
 	@echo "[3/3] installing Galena and its libraries (about two minutes)"
 	@$(INSTALL) build runtime sdists galena
 	@touch $@
+
+fuzz: $(VENV)/.dev ## feed readers 100,000 broken inputs per group: make fuzz ARGS="cif --inputs 5000"
+	@$(INSTALL) fuzz || echo "without atheris nothing is guided by coverage"
+	@$(BIN)/python tools/fuzz $(ARGS)
 
 docs: $(VENV)/.docs ## build the site of the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f tools/site/mkdocs.yml

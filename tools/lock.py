@@ -10,6 +10,7 @@ distribution stands in one file:
 - ``torch``, ``cuda``: torch of the registry, and the libraries that its CUDA build asks for
 - ``runtime``: wheels that Galena imports; ``sdists``: the same, where there may be no wheel
 - ``docs``, ``dev``: what ``make docs`` and ``make test`` add
+- ``fuzz``: what ``make fuzz`` adds
 - ``gpaw``: compiled by tools/install-gpaw.sh; ``uv``: the resolver itself
 
 ``torch-cpu`` is kept by hand: its files are not on the registry.
@@ -33,6 +34,8 @@ BUILD = ("cython", "editables", "hatchling", "pybind11", "setuptools")
 SDISTS = ("bibtexparser", "chgnet", "nvidia-ml-py3")
 """Source only on some Python: two always, chgnet from 3.13 on."""
 GPAW = ("gpaw", "gpaw-data")
+FUZZ = ("atheris",)
+"""Not in ``dev``: it has wheels for Linux alone, and not for every Python."""
 CUDA = re.compile(r"triton|nvidia-(?!ml-py3$).*|cuda-.*")
 FIRST_PYTHON = "3.11"
 FIRST_PYTHON_DEV = "3.11.5"  # that of pymdown-extensions
@@ -42,6 +45,7 @@ TITLES = {
     "cuda": "what the registry's torch asks for on Linux",
     "dev": "what make test and make lint add",
     "docs": "what make docs adds",
+    "fuzz": "what guides make fuzz by coverage",
     "gpaw": "compiled by tools/install-gpaw.sh",
     "runtime": "wheels that Galena imports",
     "sdists": "libraries that some Python has to build",
@@ -115,6 +119,7 @@ def partition(uv: str) -> dict[str, Lock]:
         "cuda": cuda,
         "dev": without(dev, base, docs),
         "docs": docs,
+        "fuzz": resolve(uv, "--no-deps", python=FIRST_PYTHON, requirements="\n".join(FUZZ)),
         "gpaw": resolve(uv, "--no-deps", python=FIRST_PYTHON, requirements="\n".join(GPAW)),
         "runtime": without(base, build, torch, cuda, sdists),
         "sdists": sdists,
@@ -130,7 +135,7 @@ def check_torch(locks: Mapping[str, Lock]) -> None:
     if have != want:
         sys.exit(
             f"tools/locks/torch-cpu.txt pins {have}, the registry's lock has {want}: take the "
-            "hashes of the new files from https://download.pytorch.org/whl/cpu/torch/"
+            "hashes of the new files from PyTorch's index of CPU builds"
         )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from materials.errors import InputError
+from materials.harmless import cells
+from materials.whole import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,17 +74,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the disk is full or cannot be written; ``path`` stays as it was.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
-        part.replace(path)
+        with whole(path) as part:
+            yield part
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written: {error.strerror or error}; "
             "free some space or choose another place"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_rows(frame: pd.DataFrame, document: Mapping[str, Any], path: Path) -> None:
@@ -90,7 +89,7 @@ def write_rows(frame: pd.DataFrame, document: Mapping[str, Any], path: Path) -> 
     with whole_file(path) as part:
         match path.suffix.lower():
             case ".csv":
-                frame.to_csv(part, index=False)
+                cells(frame).to_csv(part, index=False)
             case ".parquet":
                 frame.to_parquet(part, index=False)
             case _:

@@ -1,0 +1,122 @@
+"""Trainings to be killed: a network from random weights, and methods that are compared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.chaos.killing import Difference
+from tools.chaos.subjects.crystals import labelled
+
+_CLOCKS = {"seconds"}
+_OF_CLOCKS = {"sha256"}
+"""In a checkpoint, its own hash, which is also of its clock; beside graphs, of their file."""
+
+
+@dataclass(frozen=True)
+class TrainingSubject:
+    """``galena train`` on a table."""
+
+    table: Path
+    options: tuple[str, ...]
+    setup: str = ""
+
+    @classmethod
+    def of_a_network(cls, folder: Path) -> TrainingSubject:
+        table = labelled(folder / "crystals.parquet", rows=slice(0, None, 2))
+        held = labelled(folder / "held.parquet", rows=slice(1, None, 2))
+        setup = "tools.chaos.subjects.quickly:small_network"
+        return cls(table, ("--validation", str(held)), setup)
+
+    @classmethod
+    def of_heads(cls, folder: Path) -> TrainingSubject:
+        table = labelled(folder / "crystals.parquet", rows=slice(40))
+        options = ("--target", "band_gap", "--folds", "2", "--passes", "1")
+        return cls(table, options)
+
+    def arguments(self, folder: Path) -> list[str]:
+        where = ("--folder", str(folder / "training"), "--device", "cpu")
+        return ["train", str(self.table), *where, *self.options]
+
+    def stage(self, folder: Path) -> str:
+        training = folder / "training"
+        if (training / "model" / "config.json").exists():
+            return "after"
+        begun = (training / "last.pt").exists() or any(training.rglob("fold-*"))
+        return "middle" if begun else "before"
+
+    def done(self, folder: Path) -> bool:
+        """A finished one ends again at once, with the same model."""
+        return False
+
+    def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
+        names = [_names(folder / "training") for folder in (one, other)]
+        told = [f"only in one of them: {name}" for name in sorted(names[0] ^ names[1])]
+        told += [
+            f"otherwise: {name}"
+            for name in sorted(names[0] & names[1])
+            if _content(one / "training" / name) != _content(other / "training" / name)
+        ]
+        return Difference(len(told), 0, tuple(told))
+
+
+def _names(folder: Path) -> set[str]:
+    """What is not the half-written file of a killed process."""
+    files = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    # When the checkpoint before the last was made is the clock's to say.
+    return {str(p.relative_to(folder)) for p in files if p.name != "before.pt"}
+
+
+def _content(path: Path) -> Any:
+    """The bytes; of JSON and checkpoints all but their clocks, of graphs what they say."""
+    if path.suffix == ".json":
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if path.name.endswith(".safetensors.json"):
+            found = _without(found, _OF_CLOCKS)
+        return _timeless(found)
+    if path.suffix == ".safetensors":
+        return repr(_plain(_tensors(path)))
+    if path.suffix == ".pt":
+        import torch
+
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        return repr(_timeless(_plain(_without(found, _OF_CLOCKS))))
+    return path.read_bytes()
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """What the file holds; in which order its header says so is chance."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return {
+            "metadata": dict(sorted((file.metadata() or {}).items())),
+            **{name: file.get_tensor(name) for name in sorted(file.keys())},
+        }
+
+
+def _without(found: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in names}
+
+
+def _timeless(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {k: _timeless(v) for k, v in plain.items() if k not in _CLOCKS}
+    if isinstance(plain, list):
+        return [_timeless(item) for item in plain]
+    return plain
+
+
+def _plain(found: Any) -> Any:
+    """Tensors as their bytes."""
+    import torch
+
+    if isinstance(found, torch.Tensor):
+        return (tuple(found.shape), found.numpy().tobytes())
+    if isinstance(found, dict):
+        return {key: _plain(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_plain(item) for item in found]
+    return found
