@@ -39,11 +39,15 @@ def summary(found: list[dict[str, object]]) -> list[str]:
     for package in found:
         for each in package.get("vulns") or ():
             fixed = ", ".join(each["fix_versions"]) or "no version yet"
-            lines.append(f"{package['name']} {package['version']}: {each['id']}, fixed: {fixed}")
+            lines.append(
+                f"{package['name']} {package['version']}: {each['id']}, fixed: {fixed}"
+            )
     skipped = sum("skip_reason" in package for package in found)
     lines.append(f"pip-audit: {len(found) - skipped} of {len(found)} packages looked up")
     if skipped:
-        lines.append(f"{skipped} not: PyPI's advisories do not know them, or are out of reach")
+        lines.append(
+            f"{skipped} not: PyPI's advisories do not know them, or are out of reach"
+        )
     return lines
 
 
