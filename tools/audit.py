@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _COMMAND = ("-m", "pip_audit", "--vulnerability-service", "pypi", "--format", "json")
 _AS_PINNED = ("--no-deps", "--disable-pip", "--progress-spinner", "off")
@@ -19,8 +21,7 @@ def main() -> int:
     pins = Path(__file__).parents[1] / "constraints.txt"
     done = subprocess.run(
         [sys.executable, *_COMMAND, *_AS_PINNED, "--requirement", str(pins)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
@@ -33,7 +34,7 @@ def main() -> int:
     return int(any(package.get("vulns") for package in found))
 
 
-def summary(found: list[dict[str, object]]) -> list[str]:
+def summary(found: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each vulnerability, and what was and was not looked up."""
     lines = []
     for package in found:
