@@ -19,6 +19,7 @@ from materials.soundness import (
     FloatArray,
     IntArray,
     coordinates_fault,
+    isotope_fault,
     lattice_fault,
     species_fault,
 )
@@ -26,8 +27,6 @@ from materials.soundness import (
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Composition, IStructure
-
-MOST_SITES = int(np.iinfo(np.int16).max)
 
 
 def crystal_arrays(
@@ -86,6 +85,9 @@ def _structure_arrays(structure: IStructure) -> tuple[IntArray, FloatArray, Floa
             )
         if isinstance(site.specie, DummySpecies):
             raise InputError(f"unknown element '{site.specie.symbol}' at site {index}")
+        element = getattr(site.specie, "element", site.specie)  # of a charged one
+        if fault := isotope_fault(element.name):  # its symbol is H
+            raise InputError(fault)
         numbers[index] = site.specie.Z
     lattice = np.asarray(structure.lattice.matrix, dtype=np.float64)
     return numbers, np.asarray(structure.frac_coords, dtype=np.float64), lattice
@@ -111,8 +113,6 @@ def crystals_batch(
             numbers, places, lattice = crystal_arrays(crystal)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-        if len(numbers) > MOST_SITES:
-            raise InputError(f"{name}: {len(numbers)} sites, at most {MOST_SITES} fit")
         columns["material_id"].append(name)
         columns["formula"].append(reduced_formula(_composition(numbers)))
         columns["n_sites"].append(len(numbers))

@@ -16,17 +16,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
+import numpy as np
+
 from materials.archives import COMPRESSED_SUFFIXES, uncompressed, zip_members
+from materials.bounds import printable, shortened
 from materials.columns import crystal_arrays
 from materials.errors import InputError, did_you_mean
 from materials.formats import Format, find_format
 from materials.readers import Frame
-from materials.soundness import overlap_fault
+from materials.soundness import overlap_fault, vacuum_fault
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-_LONGEST_REASON = 240  # characters of an error that a person still reads
+_FAR_OUT = 2.0  # cells; fractions beyond it are seldom meant
+_RIM = 0.01  # of a cell, by which an atom on a face may lie outside
+_NAMELESS = (LookupError, AssertionError, ArithmeticError)  # say little by themselves
+_INWARD = (TypeError, AttributeError, NameError)  # speak to who wrote the parser
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,11 @@ def read_crystals(paths: Iterable[Path | str]) -> Iterator[ReadCrystal]:
                 continue
             seen.add(file)
             if problem is not None:
-                yield ReadCrystal(str(file), None, problem, file)
+                yield ReadCrystal(_name(file), None, printable(problem), file)
             elif file.suffix.lower() == ".zip":
                 yield from _read_archive(file)
             else:
-                yield from _read_file(file, str(file), file)
+                yield from _read_file(file, _name(file), file)
 
 
 def _files_under(path: Path) -> Iterator[tuple[Path, str | None]]:
@@ -92,6 +98,12 @@ def _files_under(path: Path) -> Iterator[tuple[Path, str | None]]:
         yield path, "the folder is empty: expected crystal files"
 
 
+def _name(path: Path) -> str:
+    """A path as it can be printed and written: names on disk may hold any byte."""
+    name = str(path)
+    return name if name.isprintable() else printable(name)
+
+
 def _path_problem(path: Path) -> str | None:
     """What can be said of a path without opening it; None if nothing is wrong."""
     try:
@@ -117,9 +129,9 @@ def _read_archive(path: Path) -> Iterator[ReadCrystal]:
     try:
         for member in zip_members(path):
             empty = False
-            name = f"{path}/{member.name}"
+            name = f"{_name(path)}/{shortened(printable(member.name))}"
             if member.path is None:
-                yield ReadCrystal(name, None, member.error, path)
+                yield ReadCrystal(name, None, shortened(printable(str(member.error))), path)
             else:
                 problem = _path_problem(member.path)
                 if problem is None:
@@ -127,10 +139,10 @@ def _read_archive(path: Path) -> Iterator[ReadCrystal]:
                 else:
                     yield ReadCrystal(name, None, problem, path)
     except (InputError, OSError) as error:
-        yield ReadCrystal(str(path), None, _reason(error, None), path)
+        yield ReadCrystal(_name(path), None, _reason(error, None), path)
         return
     if empty:
-        yield ReadCrystal(str(path), None, "the archive holds no files", path)
+        yield ReadCrystal(_name(path), None, "the archive holds no files", path)
 
 
 def _read_file(file: Path, name: str, origin: Path) -> Iterator[ReadCrystal]:
@@ -188,10 +200,27 @@ def _sound_structure(frame: Frame) -> Structure:
     """Parse one crystal and check it. Raises whatever its parser raises."""
     from pymatgen.core import Lattice, Structure
 
-    numbers, coords, lattice = crystal_arrays(frame())
-    if fault := overlap_fault(numbers, coords, lattice):
+    crystal = frame()
+    if isinstance(crystal, Structure) and (fault := _cartesian_fault(crystal)):
+        raise InputError(fault)
+    numbers, coords, lattice = crystal_arrays(crystal)
+    if fault := overlap_fault(numbers, coords, lattice) or vacuum_fault(coords, lattice):
         raise InputError(fault)
     return Structure(Lattice(lattice), numbers.tolist(), coords)
+
+
+def _cartesian_fault(structure: Structure) -> str | None:
+    """Say so where fractional coordinates can only be Å: far outside, and all inside as Å."""
+    places = np.asarray(structure.frac_coords)
+    if not len(places) or not np.isfinite(places).all() or places.max() <= _FAR_OUT:
+        return None
+    inside = structure.lattice.get_fractional_coords(places)
+    if places.min() < -_RIM or inside.min() < -_RIM or inside.max() > 1 + _RIM:
+        return None
+    return (
+        f"fractional coordinates up to {places.max():.3g}, which as Å would all lie in the "
+        "cell: are they Cartesian?"
+    )
 
 
 @contextmanager
@@ -204,15 +233,19 @@ def _quiet() -> Iterator[None]:
 
 def _reason(error: Exception, kind: Format | None) -> str:
     """One line for a person: what the error says, and what was being read."""
-    text = " ".join(str(error).split())
-    if len(text) > _LONGEST_REASON:
-        text = f"{text[:_LONGEST_REASON]}…"
+    text = shortened(printable(str(error)))
     if isinstance(error, InputError):
         return text
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be opened: {error.strerror}"
     reading = f"cannot be read as {kind.name}" if kind else "cannot be read"
-    ended = isinstance(error.__cause__, StopIteration)
-    if ended or isinstance(error, (LookupError, AssertionError)) or not text:
-        return f"{reading}: cut short or malformed ({type(error).__name__}: {text})"
+    if isinstance(error, RecursionError):
+        return f"{reading}: nested too deeply"
+    if isinstance(error, MemoryError):
+        return f"{reading}: takes more memory than there is"
+    name = type(error).__name__
+    if isinstance(error, _INWARD) or not text:
+        return f"{reading}: cut short or malformed ({name})"
+    if isinstance(error.__cause__, StopIteration) or isinstance(error, _NAMELESS):
+        return f"{reading}: cut short or malformed ({name}: {text})"
     return f"{reading}: {text}"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError  # raised by torch's restricted reader
 from typing import Any
 
 import torch
@@ -15,6 +20,9 @@ from materials.whole import whole
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
+BEFORE = "before.pt"
+"""The checkpoint before the last, for the day when that is damaged."""
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,15 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        content = dict(vars(self))
+        written = (
+            BytesIO()
+        )  # torch's own writer says of a full disk what nobody understands
+        torch.save({**content, _DIGEST: _digest(content)}, written)
         with whole(path) as unfinished:
-            torch.save(dict(vars(self)), unfinished)
+            unfinished.write_bytes(written.getbuffer())
+            if path.name == LAST and path.exists():
+                _keep_before(path)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -44,7 +59,71 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        written = content.pop(_DIGEST, None)  # those of an older Galena have none
+        found = Checkpoint(**content)
+    except Exception as error:  # a damaged file makes torch's reader raise anything
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
+    if written is not None and written != _digest(content):
+        raise InputError(f"{path}: damaged: it is not what was written")
+    return found
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Where the run in a folder goes on: its last checkpoint, or the one before.
+
+    A step more is computed again to the same weights. None if the run has none yet.
+
+    Raises:
+        InputError: what there is, is damaged.
+    """
+    last, before = folder / LAST, folder / BEFORE
+    if not last.is_file() and not before.is_file():
+        return None
+    try:
+        return read_checkpoint(last)
+    except InputError as error:
+        try:
+            found = read_checkpoint(before)
+        except InputError:
+            raise InputError(
+                f"{error}. Remove {LAST} and {BEFORE} there to begin training anew, or give "
+                "another folder"
+            ) from error
+        warnings.warn(f"{error}; going on from {before.name}", stacklevel=2)
+        return found
+
+
+def _keep_before(path: Path) -> None:
+    """A second name for the last checkpoint, which keeps it when another takes its place."""
+    before = path.with_name(BEFORE)
+    with suppress(OSError):  # a file system without links keeps one checkpoint
+        before.unlink(missing_ok=True)
+        os.link(path, before)
+
+
+def _digest(content: Any) -> str:
+    """SHA-256 of names, numbers and every bit of the tensors."""
+    digest = hashlib.sha256()
+    for part in _parts(content):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(content: Any) -> Iterator[bytes]:
+    match content:
+        case dict():
+            for key, value in content.items():
+                yield f"{key!r}:".encode()
+                yield from _parts(value)
+        case list() | tuple():
+            yield f"{len(content)} of:".encode()
+            for value in content:
+                yield from _parts(value)
+        case Tensor():
+            plain = content.detach().cpu().contiguous()
+            yield f"{plain.dtype} {tuple(plain.shape)}".encode()
+            yield plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+        case _:
+            yield repr(content).encode()

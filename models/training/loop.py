@@ -21,7 +21,8 @@ from torch_geometric.data import Data
 from materials.errors import GalenaError, InputError
 from materials.whole import write_whole
 from models.denormals import flushed_denormals
-from models.training.checkpoint import LAST, Checkpoint, read_checkpoint
+from models.memory import out_of_memory, release
+from models.training.checkpoint import LAST, Checkpoint, newest_checkpoint
 from models.training.data import Batches, LabelledGraphs
 from models.training.schedule import Schedule
 
@@ -103,12 +104,14 @@ def run_task(
     ask = torch.compile(run.net, dynamic=True) if progress.compiled else run.net
     with flushed_denormals(), _bar(run, enabled=progress.shown) as tell:
         while run.step < run.total and time.monotonic() - began < allowed:
-            run.take_step(ask)
+            with _memory_named(run):
+                run.take_step(ask)
             if run.step % _STEPS_PER_LOG == 0:
                 run.note(progress.log)
                 tell(run.step)
             if run.step % run.steps_per_pass == 0:
-                run.validate(validation.to(run.device), progress.log)
+                with _memory_named(run):
+                    run.validate(validation.to(run.device), progress.log)
             if run.step % run.steps_per_pass == 0 or run.overdue():
                 run.save()
         run.save()
@@ -152,8 +155,7 @@ class Run:
     ) -> Run:
         """Begin, or go on from the folder's checkpoint."""
         run = cls(task, training, folder, device)
-        if (folder / LAST).is_file():
-            kept = read_checkpoint(folder / LAST)
+        if (kept := newest_checkpoint(folder)) is not None:
             run.net.load_state_dict(kept.net)
             run.average.load_state_dict(kept.average)
             run.optimizer.load_state_dict(kept.optimizer)
@@ -253,6 +255,23 @@ class Run:
         net = self.average.to("cpu").eval()
         finished = self.step >= self.total
         return Outcome(net, self.folder / LAST, finished, tuple(self.history))
+
+
+@contextmanager
+def _memory_named(run: Run) -> Iterator[None]:
+    """Say what was too large, and what helps; the checkpoint stays as it is."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        release(run.device)
+        raise TrainingError(
+            f"memory of {run.device} ran out at step {run.step} with batches of "
+            f"{run.config.batch_size} crystals. Nothing is lost: free some or take another "
+            f"device, and train again in {run.folder}; or begin in another folder with a "
+            "smaller batch_size"
+        ) from error
 
 
 @contextmanager

@@ -1,0 +1,86 @@
+"""A disk that is full, read-only, broken, or that takes less than it is given."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from tools.chaos.faults.bench import Bench, Fault
+from tools.chaos.faults.what import SUBJECTS
+from tools.chaos.record import Outcome, Place, Scale, trial
+from tools.chaos.record import Subject as Name
+from tools.chaos.shim import Aim, Deed, library
+
+_KINDS: dict[str, tuple[Deed, int]] = {
+    "disk full": ("enospc", 0),
+    "disk full for a moment": ("enospc", 1),
+    "folder read-only": ("erofs", 0),
+    "I/O error": ("eio", 1),
+    "I/O errors from some point on": ("eio", 0),
+    "short writes": ("short", 0),
+}
+"""What the shim does, and to how many calls; 0: to all that follow."""
+
+
+def _met(place: Place, name: str, subject: Name) -> Outcome:
+    deed, times = _KINDS[name]
+    cases = 2 if place.scale is Scale.QUICK else 8
+    if library() is None:
+        raise RuntimeError("this fault needs a C compiler (cc)")
+    bench = Bench.of(place, subject)
+    for _ in range(cases):
+        at = bench.draw.randint(1, max(1, bench.writes))
+        aim = Aim(folder=place.folder, do=deed, at=at, times=times)
+        bench.meet(Fault(what=f"{deed} at call {at}", aim=aim))
+    return bench.outcome(name)
+
+
+for _name in _KINDS:
+    for _subject in SUBJECTS:
+        trial(_name, _subject)(partial(_met, name=_name, subject=_subject))
+
+
+def _mounts() -> bool:
+    """Whether small file systems can be mounted here."""
+    return os.geteuid() == 0 and shutil.which("mount") is not None
+
+
+@contextmanager
+def _small(folder: Path, *, size: int) -> Iterator[None]:
+    """A file system of so many bytes where the campaign is to be; larger afterwards."""
+    place = folder / "campaign"
+    place.mkdir(parents=True)
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place))
+    yield
+    _run("mount", "-o", "remount,size=64m", str(place))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _small_disk(place: Place) -> Outcome:
+    """A file system that fills up by itself, and is then enlarged."""
+    bench = Bench.of(place, "campaign")
+    files = (bench.given.whole / "campaign").rglob("*")
+    total = sum(path.stat().st_size for path in files if path.is_file())
+    shares = (0.5,) if place.scale is Scale.QUICK else (0.1, 0.3, 0.5, 0.7, 0.9)
+    for share in shares:
+        size = int(share * total)
+        what = f"a disk of {size} bytes"
+        fault = Fault(what=what, around=partial(_small, size=size))
+        try:
+            bench.meet(fault)
+        finally:
+            where = place.folder / f"case-{bench.times}" / "campaign"
+            subprocess.run(["umount", str(where)], check=False, capture_output=True)
+    return bench.outcome("small disk that fills up", "a file system of its own, mounted")
+
+
+if _mounts():
+    trial("small disk that fills up", "campaign")(_small_disk)
