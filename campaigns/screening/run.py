@@ -20,7 +20,7 @@ from campaigns.screening.spec import ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
 from campaigns.versions import galena_version
 from materials.errors import InputError
-from materials.whole import sync_folder
+from materials.whole import same_bytes, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +112,8 @@ def screen(
         if alone:
             whole = folder / WHOLE
             _write(whole, files, metadata)
-            if path.exists() and not store.replaces:
+            # It may be this very screening's, killed before it could clear up.
+            if path.exists() and not store.replaces and not same_bytes(path, whole):
                 raise InputError(
                     f"{path}: appeared while this was screened; move it away and run the "
                     "same command again"
