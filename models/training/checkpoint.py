@@ -18,6 +18,7 @@ from torch import Tensor
 from materials.errors import InputError
 from materials.versioned import FORMAT, WRITER, NewerFormatError
 from materials.whole import whole
+from models.plain_tensors import read_plain
 from models.training.record import TRAINING
 
 LAST = "last.pt"
@@ -62,7 +63,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_plain(path)
         written = content.pop(_DIGEST, None)  # those of an older Galena have none
     except Exception as error:  # a damaged file makes torch's reader raise anything
         reason = str(error).partition("\n")[0]
