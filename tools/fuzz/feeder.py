@@ -1,0 +1,80 @@
+"""Feeding one input to a reader, under a time limit, whatever it raises."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from materials.errors import GalenaError
+from tools.fuzz.group import Group, reason_class
+
+FED, CRASH, HANG = "fed", "crash", "hang"
+
+
+class TimeLimit(BaseException):
+    """The input took too long; no ``except Exception`` of a reader may swallow it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input."""
+
+    kind: str  # FED, CRASH or HANG
+    label: str  # "read", the class of reason, or what was raised and where
+    seconds: float  # of CPU
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """Feeds one input at a time and never raises."""
+
+    group: Group
+    folder: Path
+    seconds_each: float
+
+    def __call__(self, data: bytes) -> Outcome:
+        """What became of one input."""
+        started = time.process_time()
+        try:
+            with _alarm(self.seconds_each):
+                kind, label = FED, self.group.feed(data, self.folder)
+        except TimeLimit as error:
+            kind, label = HANG, _where(error)
+        except Exception as error:  # noqa: BLE001 - what is raised is the finding
+            kind, label = _judged(error)
+        return Outcome(kind, label, time.process_time() - started)
+
+
+def _judged(error: Exception) -> tuple[str, str]:
+    if isinstance(error, GalenaError):
+        return FED, reason_class(str(error))
+    return CRASH, _where(error)
+
+
+def _where(error: BaseException) -> str:
+    """The exception and the line that raised it, or where the alarm found it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    passed = [frame for frame in frames if frame.filename != __file__]
+    place = f"{Path(passed[-1].filename).name}:{passed[-1].lineno}" if passed else "?"
+    text = " ".join(str(error).split())[:80]
+    return f"{type(error).__name__} at {place}: {text}"
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    def ring(*_: Any) -> None:
+        raise TimeLimit(f"longer than {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,0 +1,75 @@
+"""The process that is put at risk: it feeds inputs and reports each on a line.
+
+A line is ``kind, label, CPU seconds, peak KiB`` between tabs; the input being fed lies in a
+file of the folder, where the parent finds it should this process die or never come back.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tools.fuzz import guided
+from tools.fuzz.feeder import CRASH, FED, Feeder
+from tools.fuzz.group import Group
+from tools.fuzz.groups import groups
+from tools.fuzz.guilty import minimised, save
+
+CURRENT = "current-input"
+
+
+def structured_inputs(
+    group: Group, *, seed: int, first: int, count: int
+) -> Iterator[bytes]:
+    """Inputs ``first`` to ``first + count``; each depends on the seed and its number alone."""
+    pool = group.seeds()
+    for number in range(first, first + count):
+        rng = Random(f"{seed} {group.name} {number}")
+        yield group.mutate(rng.choice(pool), pool, rng)
+
+
+def work(
+    name: str,
+    engine: str,
+    folder: Path,
+    *,
+    corpus: Path,
+    seed: int,
+    first: int,
+    count: int,
+    seconds_each: float,
+    memory_mib: int,
+) -> None:
+    """Feed ``count`` inputs of an engine, reporting to what was standard output."""
+    report = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # parsers print
+    with guided.watched() if engine == "coverage" else nullcontext():
+        group = groups()[name]
+    feeder = Feeder(group, folder, seconds_each)
+    one = _recorded(feeder, folder / CURRENT, report)
+    limit = memory_mib << 20
+    if engine == "coverage":
+        guided.fuzz(one, feeder, corpus, seed=seed + first, count=count, limit=limit)
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for data in structured_inputs(group, seed=seed, first=first, count=count):
+        one(data)
+
+
+def _recorded(feeder: Feeder, current: Path, report: Any) -> Callable[[bytes], None]:
+    def one(data: bytes) -> None:
+        current.write_bytes(data)
+        outcome = feeder(data)
+        if outcome.kind != FED:
+            small = minimised(data, feeder, outcome) if outcome.kind == CRASH else data
+            save(feeder.group.name, outcome.kind, outcome.label, small)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        label = " ".join(outcome.label.split())
+        report.write(f"{outcome.kind}\t{label}\t{outcome.seconds:.6f}\t{peak}\n")
+
+    return one
