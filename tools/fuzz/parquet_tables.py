@@ -31,7 +31,7 @@ _GAAS = {
     "source_version": "1",
     "method": "PBE",
     "licence": "CC0-1.0",
-    "retrieved": "2026-01-02T03:04:05+00:00",
+    "retrieved": "2026-01-02",
     "band_gap": 1.4,
 }
 _KINDS: dict[str, pa.DataType] = {
