@@ -151,7 +151,7 @@ def _complete(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.Recor
     columns = []
     for field in schema:
         if field.name in batch.schema.names:
-            column = _sound(batch.column(field.name))
+            column = sound_text(batch.column(field.name))
         else:
             column = pa.nulls(batch.num_rows, field.type)
         if field.name in PROVENANCE_COLUMNS:
@@ -160,7 +160,7 @@ def _complete(batch: pa.RecordBatch, schema: pa.Schema, source: str) -> pa.Recor
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _sound(column: pa.Array) -> pa.Array:
+def sound_text(column: pa.Array) -> pa.Array:
     """The column, with text that is none in UTF-8 made readable: it costs its row alone."""
     try:
         column.validate(full=True)
@@ -180,6 +180,6 @@ def _filled(
         blank = pc.fill_null(pc.equal(column, ""), fill_value=True)
         return pc.if_else(blank, source, column)
     if name == "source_id":
-        identity = _sound(batch.column("material_id")).cast(pa.string())
+        identity = sound_text(batch.column("material_id")).cast(pa.string())
         column = pc.coalesce(column, identity)
     return pc.fill_null(column, "")

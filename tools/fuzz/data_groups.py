@@ -1,0 +1,16 @@
+"""The groups of all that is no crystal file: tables, specifications, worksheets, models."""
+
+from __future__ import annotations
+
+from tools.fuzz import data_tables, parquet_tables, specifications, worksheets
+from tools.fuzz.group import Group
+
+DATA_GROUPS = tuple(
+    Group(name, module.seeds, module.feed, mutate=module.changed)
+    for name, module in (
+        ("parquet", parquet_tables),
+        ("specs", specifications),
+        ("tables", data_tables),
+        ("worksheets", worksheets),
+    )
+)
