@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from materials.bounds import LARGEST_FILE, MEBIBYTE
 from materials.errors import InputError
 
-_MEBIBYTE = 1 << 20
-LARGEST_FILE = 512 * _MEBIBYTE  # bytes unpacked; a CIF of 10,000 atoms has 1 MB
-LARGEST_ARCHIVE = 8192 * _MEBIBYTE  # bytes unpacked, all members together
+LARGEST_ARCHIVE = 8192 * MEBIBYTE  # bytes unpacked, all members together
 _CHUNK = 1 << 20
 
 _OPENERS: dict[str, Callable[..., Any]] = {
@@ -74,15 +73,15 @@ def zip_members(path: Path) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
-                if info.is_dir() or _is_hidden(info.filename):
-                    continue
+                if info.filename.endswith("/") or _is_hidden(info.filename):
+                    continue  # a folder; the method that says so fails for an empty name
                 with tempfile.TemporaryDirectory(prefix="galena-") as folder:
                     target = Path(folder) / (PurePosixPath(info.filename).name or "file")
                     error = _extract(archive, info, target, min(left, LARGEST_FILE))
                     if error is None:
                         left -= target.stat().st_size
                     yield Member(info.filename, None if error else target, error)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise InputError(f"is not a zip archive, or cut short: {error}") from error
 
 
@@ -122,5 +121,5 @@ def _copy(source: IO[bytes], target: Path, limit: int) -> None:
         while chunk := source.read(_CHUNK):
             copied += len(chunk)
             if copied > limit:
-                raise InputError(f"unpacks to more than {limit // _MEBIBYTE} MiB")
+                raise InputError(f"unpacks to more than {limit // MEBIBYTE} MiB")
             out.write(chunk)

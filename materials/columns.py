@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Composition, IStructure
 
-MOST_SITES = int(np.iinfo(np.int16).max)
-
 
 def crystal_arrays(
     crystal: IStructure | Atoms,
@@ -111,8 +109,6 @@ def crystals_batch(
             numbers, places, lattice = crystal_arrays(crystal)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-        if len(numbers) > MOST_SITES:
-            raise InputError(f"{name}: {len(numbers)} sites, at most {MOST_SITES} fit")
         columns["material_id"].append(name)
         columns["formula"].append(reduced_formula(_composition(numbers)))
         columns["n_sites"].append(len(numbers))

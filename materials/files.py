@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from materials.archives import COMPRESSED_SUFFIXES, uncompressed, zip_members
+from materials.bounds import printable, shortened
 from materials.columns import crystal_arrays
 from materials.errors import InputError, did_you_mean
 from materials.formats import Format, find_format
@@ -26,7 +27,8 @@ from materials.soundness import overlap_fault
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-_LONGEST_REASON = 240  # characters of an error that a person still reads
+_NAMELESS = (LookupError, AssertionError, ArithmeticError)  # say little by themselves
+_INWARD = (TypeError, AttributeError, NameError)  # speak to who wrote the parser
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ def read_crystals(paths: Iterable[Path | str]) -> Iterator[ReadCrystal]:
                 continue
             seen.add(file)
             if problem is not None:
-                yield ReadCrystal(str(file), None, problem, file)
+                yield ReadCrystal(_name(file), None, printable(problem), file)
             elif file.suffix.lower() == ".zip":
                 yield from _read_archive(file)
             else:
-                yield from _read_file(file, str(file), file)
+                yield from _read_file(file, _name(file), file)
 
 
 def _files_under(path: Path) -> Iterator[tuple[Path, str | None]]:
@@ -92,6 +94,12 @@ def _files_under(path: Path) -> Iterator[tuple[Path, str | None]]:
         yield path, "the folder is empty: expected crystal files"
 
 
+def _name(path: Path) -> str:
+    """A path as it can be printed and written: names on disk may hold any byte."""
+    name = str(path)
+    return name if name.isprintable() else printable(name)
+
+
 def _path_problem(path: Path) -> str | None:
     """What can be said of a path without opening it; None if nothing is wrong."""
     try:
@@ -117,9 +125,9 @@ def _read_archive(path: Path) -> Iterator[ReadCrystal]:
     try:
         for member in zip_members(path):
             empty = False
-            name = f"{path}/{member.name}"
+            name = f"{_name(path)}/{shortened(printable(member.name))}"
             if member.path is None:
-                yield ReadCrystal(name, None, member.error, path)
+                yield ReadCrystal(name, None, shortened(printable(str(member.error))), path)
             else:
                 problem = _path_problem(member.path)
                 if problem is None:
@@ -127,10 +135,10 @@ def _read_archive(path: Path) -> Iterator[ReadCrystal]:
                 else:
                     yield ReadCrystal(name, None, problem, path)
     except (InputError, OSError) as error:
-        yield ReadCrystal(str(path), None, _reason(error, None), path)
+        yield ReadCrystal(_name(path), None, _reason(error, None), path)
         return
     if empty:
-        yield ReadCrystal(str(path), None, "the archive holds no files", path)
+        yield ReadCrystal(_name(path), None, "the archive holds no files", path)
 
 
 def _read_file(file: Path, name: str, origin: Path) -> Iterator[ReadCrystal]:
@@ -204,15 +212,19 @@ def _quiet() -> Iterator[None]:
 
 def _reason(error: Exception, kind: Format | None) -> str:
     """One line for a person: what the error says, and what was being read."""
-    text = " ".join(str(error).split())
-    if len(text) > _LONGEST_REASON:
-        text = f"{text[:_LONGEST_REASON]}…"
+    text = shortened(printable(str(error)))
     if isinstance(error, InputError):
         return text
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be opened: {error.strerror}"
     reading = f"cannot be read as {kind.name}" if kind else "cannot be read"
-    ended = isinstance(error.__cause__, StopIteration)
-    if ended or isinstance(error, (LookupError, AssertionError)) or not text:
-        return f"{reading}: cut short or malformed ({type(error).__name__}: {text})"
+    if isinstance(error, RecursionError):
+        return f"{reading}: nested too deeply"
+    if isinstance(error, MemoryError):
+        return f"{reading}: takes more memory than there is"
+    name = type(error).__name__
+    if isinstance(error, _INWARD) or not text:
+        return f"{reading}: cut short or malformed ({name})"
+    if isinstance(error.__cause__, StopIteration) or isinstance(error, _NAMELESS):
+        return f"{reading}: cut short or malformed ({name}: {text})"
     return f"{reading}: {text}"

@@ -13,22 +13,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from materials.bounds import LONGEST_LINE, check_lines
+from materials.cif import cif_frames
+from materials.documents import json_frames, yaml_frames
 from materials.errors import InputError, did_you_mean
 from materials.readers import (
     Frame,
     check_vasp_counts,
-    cif_frames,
-    db_frames,
-    json_frames,
     poscar_frames,
     read_text,
-    trajectory_frames,
     xyz_frames,
-    yaml_frames,
 )
+from materials.stores import db_frames, trajectory_frames
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from pymatgen.core import Structure
+
+_LONGEST_LINE = 8 * LONGEST_LINE  # characters; XML is sometimes written on one
+_XML_HEAD = 4096  # characters, in which a document type must come
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,38 @@ def _pymatgen(fmt: str, path: Path) -> Iterator[Frame]:
     from pymatgen.core import Structure
 
     parse: Any = Structure.from_str  # typed for a list of formats that leaves some out
-    yield partial(parse, read_text(path), fmt=fmt)
+    yield partial(parse, _checked_text(path), fmt=fmt)
+
+
+def _lmto_frames(path: Path) -> Iterator[Frame]:
+    """A CTRL file, which pymatgen reads from a file alone."""
+    from pymatgen.io.lmto import LMTOCtrl
+
+    yield partial(_lmto_structure, LMTOCtrl.from_str, _checked_text(path))
+
+
+def _lmto_structure(parse: Callable[[str], Any], text: str) -> Structure:
+    structure: Structure = parse(text).structure
+    return structure
+
+
+def _checked_text(path: Path) -> str:
+    """The text of a file, none of whose lines is more than a parser can be asked to read."""
+    text = read_text(path)
+    check_lines(text.splitlines(), _LONGEST_LINE)
+    start = text[:_XML_HEAD].upper()
+    if "<!DOCTYPE" in start or "<!ENTITY" in start:
+        raise InputError(
+            "declares a document type, which can expand without end; remove it"
+        )
+    return text
 
 
 def _ase(fmt: str, path: Path) -> Iterator[Frame]:
     """Every crystal of a text file that ase reads; ``fmt`` is ase's name of the format."""
     import ase.io
 
-    read_text(path)  # refuses binary data
+    _checked_text(path)
     found = ase.io.read(str(path), index=":", format=fmt, do_not_split_by_at_sign=True)
     for atoms in found if isinstance(found, list) else [found]:
         yield partial(_parsed, atoms)
@@ -83,7 +110,7 @@ def _parsed(atoms: Atoms) -> Atoms:
 
 
 def _xdatcar_frames(path: Path) -> Iterator[Frame]:
-    check_vasp_counts(read_text(path).splitlines())
+    check_vasp_counts(_checked_text(path).splitlines())
     return _ase("vasp-xdatcar", path)
 
 
@@ -142,7 +169,7 @@ FORMATS = (
     Format("ATAT", ("*rndstr.in", "*lat.in", "*bestsqs*"), partial(_pymatgen, "mcsqs")),
     Format("PWmat", ("*.config", "*.pwmat"), partial(_pymatgen, "pwmat")),
     Format("exciting", ("input*.xml",), partial(_pymatgen, "exciting")),
-    Format("LMTO", ("ctrl*",), partial(_pymatgen, "lmto")),
+    Format("LMTO", ("ctrl*",), _lmto_frames),
     Format("FHI-aims geometry", ("geometry.in*",), partial(_ase, "aims")),
     Format("Quantum ESPRESSO input", ("*.pwi",), partial(_ase, "espresso-in")),
     Format("Quantum ESPRESSO output", ("*.pwo",), partial(_ase, "espresso-out")),

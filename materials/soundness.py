@@ -9,6 +9,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 HEAVIEST = 118
+MOST_SITES = 10_000  # atoms of one crystal; larger ones are handled nowhere in Galena
 SMALLEST_VOLUME = 0.1  # Å3 per atom; hydrogen at 500 GPa still has 1.2
 LARGEST_VOLUME = 5000.0  # Å3 per atom; the emptiest frameworks have 200
 LONGEST = 2000.0  # Å; neighbour searches on larger cells take all the memory there is
@@ -36,6 +37,8 @@ def species_fault(atomic_numbers: FloatArray | IntArray) -> str | None:
     """Say why ``(n_sites,)`` atomic numbers are not elements, or return None."""
     if not len(atomic_numbers):
         return "atomic_numbers is empty: a crystal needs an atom"
+    if len(atomic_numbers) > MOST_SITES:
+        return f"{len(atomic_numbers)} atoms, at most {MOST_SITES} are read"
     known = (atomic_numbers >= 1) & (atomic_numbers <= HEAVIEST)
     bad = np.flatnonzero(~known | (atomic_numbers % 1 != 0))
     if len(bad):

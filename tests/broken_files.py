@@ -56,7 +56,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "cell.cif": (edited(CIF, "_cell_length_a   5.65", "_cell_length_a   0.0"), "CIF"),
     "letters.cif": (edited(CIF, "_cell_length_a   5.65", "_cell_length_a   wide"), "CIF"),
     "half.cif": (edited(CIF, "0.00000000  1", "0.00000000  0.5"), "partly occupied"),
-    "nan.cif": (edited(CIF, "0.25000000  0.25000000", "nan  0.25000000"), "CIF"),
+    "nan.cif": (edited(CIF, "0.25000000  0.25000000", "nan  0.25000000"), "expected a number"),
     "prose.cif": ("This is the crystal you asked for.", "no data block"),
     "zeros.cif": (b"\0" * 300, "binary data"),
     "image.cif": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "binary data"),

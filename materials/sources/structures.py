@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from materials.columns import MOST_SITES, crystal_arrays
+from materials.columns import crystal_arrays
 from materials.errors import InputError
 from materials.soundness import overlap_fault
 
@@ -25,8 +25,6 @@ def sound(structure: Structure) -> Structure:
     from pymatgen.core import Lattice, Structure
 
     numbers, coords, lattice = crystal_arrays(structure)
-    if len(numbers) > MOST_SITES:
-        raise InputError(f"{len(numbers)} sites, at most {MOST_SITES} fit")
     if fault := overlap_fault(numbers, coords, lattice):
         raise InputError(fault)
     return Structure(Lattice(lattice), numbers.tolist(), coords)

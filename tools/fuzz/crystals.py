@@ -27,9 +27,9 @@ from tools.fuzz.mutate import ODD_WORDS, changed_tree, mutated, mutated_tree
 
 _LONGEST_REASON = 500  # characters
 _NO_REASON = re.compile(  # what Python says to programmers
-    r"MemoryError|NoneType|has no attribute|not subscriptable|object is not|referenced before"
-    r"|cannot access local|unsupported operand|not supported between|positional argument"
-    r"|unhashable|not callable|recursion"
+    r"MemoryError|more memory than|NoneType|has no attribute|not subscriptable"
+    r"|object is not|referenced before|cannot access local|unsupported operand|not supported between|positional argument"
+    r"|unhashable|not callable|recursion depth"
 )
 
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from tools.fuzz.feeder import Feeder
+from tools.fuzz.group import Group
 
 _WATCHED = (  # packages whose branches count
     *("materials", "models", "campaigns", "yaml", "ase.db", "ase.io", "pymatgen.io.cif"),
@@ -40,7 +40,7 @@ def watched() -> AbstractContextManager[None]:
 
 def fuzz(
     one: Callable[[bytes], None],
-    feeder: Feeder,
+    group: Group,
     corpus: Path,
     *,
     seed: int,
@@ -53,7 +53,6 @@ def fuzz(
     """
     import atheris
 
-    group = feeder.group
     pool = group.seeds()
     corpus.mkdir(parents=True, exist_ok=True)
     for data in pool:
@@ -78,9 +77,6 @@ def fuzz(
         ),
         *("-print_final_stats=0", f"-artifact_prefix={corpus}-", str(corpus)),
     ]
-    with watched():
-        for data in pool:  # readers import their parsers when they first need them
-            feeder(data)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     atheris.Setup([sys.argv[0], *options], one, custom_mutator=mutate)
     atheris.Fuzz()

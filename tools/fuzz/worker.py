@@ -21,6 +21,7 @@ from tools.fuzz.groups import groups
 from tools.fuzz.guilty import minimised, save
 
 CURRENT = "current-input"
+_FIRST = 100.0  # s for a first input, which waits for imports
 
 
 def structured_inputs(
@@ -50,11 +51,13 @@ def work(
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # parsers print
     with guided.watched() if engine == "coverage" else nullcontext():
         group = groups()[name]
+        for data in group.seeds():  # readers import their parsers when they first need them
+            Feeder(group, folder, _FIRST)(data)
     feeder = Feeder(group, folder, seconds_each)
     one = _recorded(feeder, folder / CURRENT, report)
     limit = memory_mib << 20
     if engine == "coverage":
-        guided.fuzz(one, feeder, corpus, seed=seed + first, count=count, limit=limit)
+        guided.fuzz(one, group, corpus, seed=seed + first, count=count, limit=limit)
         return
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for data in structured_inputs(group, seed=seed, first=first, count=count):
