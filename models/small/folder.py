@@ -38,6 +38,7 @@ from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration
 from models.uncertainty.intervals import Intervals
+from models.weights_file import check_finite, check_fits, read_json
 
 FORMAT = 1
 DOMAIN = "domain.safetensors"
@@ -182,8 +183,8 @@ def _check_parts(manifest: SmallManifest, files: Sequence[str], path: Path) -> N
 
 def _read_manifest(path: Path) -> SmallManifest:
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        plain = read_json(path)
+    except (FileNotFoundError, InputError) as error:
         raise InputError(f"{path}: expected the JSON of a model: {error}") from error
     found = plain.get("format") if isinstance(plain, dict) else None
     if found != FORMAT:
@@ -207,9 +208,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
+        tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+    check_finite(tensors, path)
+    return tensors
 
 
 def _domain(path: Path) -> Domain:
@@ -224,6 +227,10 @@ def _arrays(path: Path) -> dict[str, FloatArray]:
     from safetensors.numpy import load_file
 
     try:
-        return {key: np.asarray(array) for key, array in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
+        found = {key: np.asarray(array) for key, array in load_file(path).items()}
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+    for key, array in found.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise InputError(f"{path}: '{key:.60}' holds what is no number")
+    return found

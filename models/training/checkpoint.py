@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from pickle import UnpicklingError  # raised by torch's restricted reader
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from models.weights_file import read_plain
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -44,7 +44,32 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
+        found = read_plain(path)
+    except InputError as error:
+        raise InputError(f"{error}; not a checkpoint of training") from error
+    kinds = {field.name: _KINDS[field.name] for field in fields(Checkpoint)}
+    if not isinstance(found, dict) or set(found) != set(kinds):
+        raise InputError(
+            f"{path}: not a checkpoint of training: it lacks what training goes on from"
+        )
+    for name, kind in kinds.items():
+        if not isinstance(found[name], kind):
+            raise InputError(
+                f"{path}: not a checkpoint of training: {name} is "
+                f"{type(found[name]).__name__}"
+            )
+    for name in ("net", "average"):
+        if not all(isinstance(tensor, Tensor) for tensor in found[name].values()):
+            raise InputError(f"{path}: not a checkpoint of training: {name} is no tensors")
+    return Checkpoint(**found)
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "passes": (int, float),
+    "net": dict,
+    "average": dict,
+    "optimizer": dict,
+    "history": list,
+    "seconds": (int, float),
+}

@@ -8,6 +8,6 @@ from tools.fuzz.group import Group
 def groups() -> dict[str, Group]:
     """Every group. Imported when asked: the coverage engine wants to watch it happen."""
     from tools.fuzz.crystals import CRYSTAL_GROUPS
-from tools.fuzz.data_groups import DATA_GROUPS
+    from tools.fuzz.data_groups import DATA_GROUPS
 
     return {group.name: group for group in (*CRYSTAL_GROUPS, *DATA_GROUPS)}

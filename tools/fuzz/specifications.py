@@ -43,14 +43,14 @@ _SPECS: tuple[tuple[str, str], ...] = (
     ),
     (
         "campaign",
-        "name: t\nelements: {allowed: [Mg, O]}\ntargets: {band_gap: {min: 1, max: 3}}\n"
+        "name: t\nelements: {allowed: [Mg, O, S]}\ntargets: {band_gap: {min: 1, max: 3}}\n"
         "generators:\n- {kind: swaps, table: a.parquet, n_species: [2]}\n"
         "tiers:\n- best: 2\n  oracle: {kind: dft, recipe: gpaw, time_limit: 600}\n"
         "- {oracle: {kind: command, argv: [a, '{structure}'], name: c}}\n",
     ),
     (
         "campaign",
-        "name: l\nelements: {allowed: [Mg, O]}\ntargets: {band_gap: {min: 1, max: 3}}\n"
+        "name: l\nelements: {allowed: [Mg, O, S]}\ntargets: {band_gap: {min: 1, max: 3}}\n"
         "oracle: {kind: lookup, table: a.csv, source: PBE, columns: {band_gap: g,\n"
         "  energy_above_hull: h}}\nknown: [a.csv]\nmodel: fast\n",
     ),
