@@ -31,7 +31,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
-	bench-speed ui constraints clean
+	bench-speed fuzz ui constraints clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,10 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@echo "[3/3] installing Galena and its libraries (about two minutes)"
 	@$(INSTALL) -e .
 	@touch $@
+
+fuzz: $(VENV)/.dev ## feed readers 100,000 broken inputs per group: make fuzz ARGS="cif --inputs 5000"
+	@$(INSTALL) -e '.[fuzz]' || echo "atheris has no wheel for this Python"
+	@$(BIN)/python tools/fuzz $(ARGS)
 
 docs: $(VENV)/.docs ## build the site of the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f tools/site/mkdocs.yml

@@ -69,4 +69,4 @@ def shortened(text: str) -> str:
 def whole_number(text: str) -> int | None:
     """A count written in the ten digits, or None; longer ones than counts have are none."""
     text = text.strip()
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None

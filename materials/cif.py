@@ -17,7 +17,7 @@ import numpy as np
 
 from materials.bounds import LARGEST_CRYSTAL, LONGEST_LINE, MEBIBYTE, check_words
 from materials.errors import InputError
-from materials.readers import Frame, check_isotope, read_text
+from materials.readers import Frame, read_text
 from materials.soundness import MOST_SITES
 
 if TYPE_CHECKING:
@@ -182,7 +182,6 @@ def _check_element(symbol: str, column: str) -> None:
         raise InputError(
             f"'{symbol:.20}' in {column} implies hydrogens; list them as sites"
         )
-    check_isotope(name)
 
 
 def _check_numbers(content: dict[str, Any], column: str, names: list[str]) -> None:

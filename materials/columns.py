@@ -19,6 +19,7 @@ from materials.soundness import (
     FloatArray,
     IntArray,
     coordinates_fault,
+    isotope_fault,
     lattice_fault,
     species_fault,
 )
@@ -84,6 +85,8 @@ def _structure_arrays(structure: IStructure) -> tuple[IntArray, FloatArray, Floa
             )
         if isinstance(site.specie, DummySpecies):
             raise InputError(f"unknown element '{site.specie.symbol}' at site {index}")
+        if fault := isotope_fault(site.specie.symbol):
+            raise InputError(fault)
         numbers[index] = site.specie.Z
     lattice = np.asarray(structure.lattice.matrix, dtype=np.float64)
     return numbers, np.asarray(structure.frac_coords, dtype=np.float64), lattice

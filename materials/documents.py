@@ -18,7 +18,7 @@ import yaml
 
 from materials.bounds import MEBIBYTE, check_size
 from materials.errors import InputError
-from materials.readers import Frame, check_isotope, read_text
+from materials.readers import Frame, read_text
 from materials.soundness import MOST_SITES
 
 if TYPE_CHECKING:
@@ -145,7 +145,6 @@ def _site_species(site: Any, index: int) -> dict[str, float]:
         symbol, occupancy = part.get("element"), part.get("occu")
         if not isinstance(symbol, str) or not Element.is_valid_symbol(symbol):
             raise InputError(f"unknown element '{_shown(symbol)}' at site {index}")
-        check_isotope(symbol)
         if not _is_number(occupancy) or not occupancy > 0:
             raise InputError(
                 f"site {index} has an occupancy of {_shown(occupancy)}, expected 1"

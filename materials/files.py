@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
+import numpy as np
+
 from materials.archives import COMPRESSED_SUFFIXES, uncompressed, zip_members
 from materials.bounds import printable, shortened
 from materials.columns import crystal_arrays
@@ -27,6 +29,8 @@ from materials.soundness import overlap_fault
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+_FAR_OUT = 2.0  # cells; fractions beyond it are seldom meant
+_RIM = 0.01  # of a cell, by which an atom on a face may lie outside
 _NAMELESS = (LookupError, AssertionError, ArithmeticError)  # say little by themselves
 _INWARD = (TypeError, AttributeError, NameError)  # speak to who wrote the parser
 
@@ -196,10 +200,27 @@ def _sound_structure(frame: Frame) -> Structure:
     """Parse one crystal and check it. Raises whatever its parser raises."""
     from pymatgen.core import Lattice, Structure
 
-    numbers, coords, lattice = crystal_arrays(frame())
+    crystal = frame()
+    if isinstance(crystal, Structure) and (fault := _cartesian_fault(crystal)):
+        raise InputError(fault)
+    numbers, coords, lattice = crystal_arrays(crystal)
     if fault := overlap_fault(numbers, coords, lattice):
         raise InputError(fault)
     return Structure(Lattice(lattice), numbers.tolist(), coords)
+
+
+def _cartesian_fault(structure: Structure) -> str | None:
+    """Say so where fractional coordinates can only be Å: far outside, and all inside as Å."""
+    places = np.asarray(structure.frac_coords)
+    if not len(places) or not np.isfinite(places).all() or places.max() <= _FAR_OUT:
+        return None
+    inside = structure.lattice.get_fractional_coords(places)
+    if places.min() < -_RIM or inside.min() < -_RIM or inside.max() > 1 + _RIM:
+        return None
+    return (
+        f"fractional coordinates up to {places.max():.3g}, which as Å would all lie in the "
+        "cell: are they Cartesian?"
+    )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from materials.bounds import (
     whole_number,
 )
 from materials.errors import InputError
-from materials.soundness import MOST_SITES
+from materials.soundness import MOST_SITES, isotope_fault
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Frame = Callable[[], "Structure | Atoms"]
 
 _POSCAR_HEADER = 7  # lines before which a blank line is no end: the comment may be blank
+_LONGEST_COUNT = 15  # digits
 _VASP_COUNTS = 5  # lines before the numbers of atoms: comment, scale, three vectors
 _LONGEST_COMMENT = 8 * LONGEST_LINE  # characters; extended XYZ keeps arrays there
 
@@ -54,12 +55,6 @@ def read_text(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def check_isotope(symbol: str) -> None:
-    """Refuse T, which is tritium to a parser and a tetrahedral site to who wrote it."""
-    if symbol == "T":
-        raise InputError("'T' is no element: write H for tritium, Si or Al for a T site")
 
 
 # VASP
@@ -84,16 +79,23 @@ def poscar_frames(path: Path) -> Iterator[Frame]:
 def check_vasp_counts(lines: list[str]) -> None:
     """Refuse more atoms than lines before a parser makes room for all of them."""
     rest = dropwhile(lambda line: not _are_counts(line), lines[_VASP_COUNTS:])
-    promised = sum(
-        int(word) for line in takewhile(_are_counts, rest) for word in line.split()
-    )
+    counts = takewhile(_are_counts, rest)
+    words = [_digits(word) for line in counts for word in line.split()]
+    if any(len(word) > _LONGEST_COUNT for word in words):
+        raise InputError("promises more atoms than can be counted")
+    promised = sum(map(int, words))
     if promised > len(lines):
         raise InputError(f"promises {promised} atoms in {len(lines)} lines: cut short")
 
 
 def _are_counts(line: str) -> bool:
     words = line.split()
-    return bool(words) and all(whole_number(word) is not None for word in words)
+    return bool(words) and all(_digits(word).isdecimal() for word in words)
+
+
+def _digits(word: str) -> str:
+    """What is left of a number without what Python's ``int`` allows besides digits."""
+    return word.lstrip("+").replace("_", "")
 
 
 def _poscar_structure(text: str) -> Structure:
@@ -157,8 +159,31 @@ def _xyz_atoms(lines: list[str]) -> Atoms:
         raise InputError(
             f"Properties name {columns} columns, the first atom has {len(rows[0].split())}"
         )
-    text = "\n".join(lines) + "\n"
+    column = _species_column(named[1]) if named else 0
+    text = "\n".join([*lines[:2], *(_without_isotope(row, column) for row in rows)]) + "\n"
     return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
+
+
+def _species_column(properties: str) -> int:
+    """Where elements stand in a row, by what ``Properties`` says; -1 if they do not."""
+    parts = properties.split(":")
+    column = 0
+    for name, count in zip(parts[::3], parts[2::3], strict=False):
+        if name == "species":
+            return column
+        column += whole_number(count) or 0
+    return -1
+
+
+def _without_isotope(row: str, column: int) -> str:
+    """Deuterium as hydrogen, which it is to every other reader."""
+    words = row.split()
+    if column < 0 or len(words) <= column or words[column] not in ("D", "T"):
+        return row
+    if fault := isotope_fault(words[column]):
+        raise InputError(fault)
+    words[column] = "H"
+    return " ".join(words)
 
 
 def _single(atoms: Atoms | list[Atoms]) -> Atoms:

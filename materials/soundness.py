@@ -15,6 +15,10 @@ LARGEST_VOLUME = 5000.0  # Å3 per atom; the emptiest frameworks have 200
 LONGEST = 2000.0  # Å; neighbour searches on larger cells take all the memory there is
 _MOST_CUBES = 100  # along each axis of the search for overlaps
 CLOSEST = 0.5  # Å; the shortest bond, H2, is 0.74
+FARTHEST = 1000.0  # cells; a coordinate farther out has lost the digits that matter
+_UNITS = {"nm": 10.0, "pm": 0.01, "m": 1e10}  # Å
+_USUAL_VOLUMES = (3.0, 100.0)  # Å3 per atom, from diamond under pressure to caesium
+_BONDS = (1.5, 4.0)  # Å between neighbours in most crystals
 
 
 def lattice_fault(lattice: FloatArray, n_sites: int = 1) -> str | None:
@@ -22,15 +26,28 @@ def lattice_fault(lattice: FloatArray, n_sites: int = 1) -> str | None:
     if not np.isfinite(lattice).all():
         return "lattice has blank or non-finite numbers"
     longest = float(np.linalg.norm(lattice, axis=1).max())
-    if longest > LONGEST:
-        return f"lattice has a vector of {longest:.3g} Å, expected at most {LONGEST:g} Å"
     volume = abs(float(np.linalg.det(lattice)))
+    if longest > LONGEST:
+        return (
+            f"lattice has a vector of {longest:.3g} Å, expected at most {LONGEST:g} Å"
+            f"{_other_unit(volume / n_sites)}"
+        )
     if not SMALLEST_VOLUME * n_sites < volume < LARGEST_VOLUME * n_sites:
         return (
             f"lattice has a volume of {volume:.3g} Å3 for {n_sites} atoms, expected "
             f"{SMALLEST_VOLUME:g} to {LARGEST_VOLUME:g} Å3 each"
+            f"{_other_unit(volume / n_sites)}"
         )
     return None
+
+
+def _other_unit(volume: float) -> str:
+    """A question, where the volume of an atom would be usual in another unit of length."""
+    least, most = _USUAL_VOLUMES
+    for unit, size in _UNITS.items():
+        if least < volume * size**3 < most:
+            return f"; is the cell in {unit}?"
+    return ""
 
 
 def species_fault(atomic_numbers: FloatArray | IntArray) -> str | None:
@@ -50,6 +67,13 @@ def species_fault(atomic_numbers: FloatArray | IntArray) -> str | None:
     return None
 
 
+def isotope_fault(symbol: str) -> str | None:
+    """Say why an isotope is no element here, or return None; deuterium counts as hydrogen."""
+    if symbol == "T":
+        return "'T' is no element: write H for tritium, Si or Al for a T site"
+    return None
+
+
 def coordinates_fault(frac_coords: FloatArray, n_sites: int) -> str | None:
     """Say why a flat array of fractional coordinates does not fit, or return None."""
     if len(frac_coords) != 3 * n_sites:
@@ -59,6 +83,11 @@ def coordinates_fault(frac_coords: FloatArray, n_sites: int) -> str | None:
         )
     if not np.isfinite(frac_coords).all():
         return "frac_coords has blank or non-finite numbers"
+    if n_sites and np.abs(frac_coords).max() > FARTHEST:
+        return (
+            f"an atom lies {np.abs(frac_coords).max():.3g} cells away, expected at most "
+            f"{FARTHEST:g}"
+        )
     return None
 
 
@@ -78,7 +107,7 @@ def overlap_fault(
     if _thickness(cell) < CLOSEST:
         return (
             f"lattice planes are {_thickness(cell):.2f} Å apart: an atom overlaps its own "
-            "image"
+            f"image{_other_unit(abs(float(np.linalg.det(cell))) / len(atomic_numbers))}"
         )
     points = np.ascontiguousarray(frac_coords @ lattice)
     # The search keeps a grid of cubes as wide as its radius: a long cell needs large ones.
@@ -95,7 +124,11 @@ def overlap_fault(
         f"{Element.from_Z(int(atomic_numbers[i])).symbol} at site {int(i)}"
         for i in sorted((first[worst], second[worst]))
     ]
-    return f"{names[0]} and {names[1]} are {distance[worst]:.2f} Å apart"
+    # One pair too close is a mistake; everything too close is another unit.
+    crowded = len(np.unique(first[pairs])) > len(atomic_numbers) / 2
+    scaled = crowded and _BONDS[0] < 10 * float(distance[worst]) < _BONDS[1]
+    unit = "; is the cell in nm?" if scaled else ""
+    return f"{names[0]} and {names[1]} are {distance[worst]:.2f} Å apart{unit}"
 
 
 def _thickness(lattice: FloatArray) -> float:

@@ -56,7 +56,10 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "cell.cif": (edited(CIF, "_cell_length_a   5.65", "_cell_length_a   0.0"), "CIF"),
     "letters.cif": (edited(CIF, "_cell_length_a   5.65", "_cell_length_a   wide"), "CIF"),
     "half.cif": (edited(CIF, "0.00000000  1", "0.00000000  0.5"), "partly occupied"),
-    "nan.cif": (edited(CIF, "0.25000000  0.25000000", "nan  0.25000000"), "expected a number"),
+    "nan.cif": (
+        edited(CIF, "0.25000000  0.25000000", "nan  0.25000000"),
+        "expected a number",
+    ),
     "prose.cif": ("This is the crystal you asked for.", "no data block"),
     "zeros.cif": (b"\0" * 300, "binary data"),
     "image.cif": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "binary data"),
@@ -68,6 +71,11 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "flat.vasp": (edited(POSCAR, "0 5.65 0", "5.65 0 0"), "volume of 0 Å3"),
     "nan.vasp": (edited(POSCAR, "0.25 0.25", "nan 0.25"), "non-finite"),
     "many.vasp": (edited(POSCAR, "4 4\n", "4 4000000000\n"), "promises 4000000004 atoms"),
+    "underscores.vasp": (
+        edited(POSCAR, "4 4\n", "4 4_000_000_000\n"),
+        "promises 4000000004",
+    ),
+    "digits.vasp": (edited(POSCAR, "4 4\n", f"4 {'9' * 300}\n"), "than can be counted"),
     "XDATCAR": (edited(POSCAR, "4 4\n", "4 4000000000\n"), "promises 4000000004 atoms"),
     "columns.xyz": (
         f"1\n{edited(XYZ, 'R:3', 'R:9999999999')}\nSi 0 0 0\n",

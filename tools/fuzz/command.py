@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="all if none is named")
     parser.add_argument("--inputs", type=int, default=100_000, help="per group")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds-each", type=float, default=10.0, help="limit per input")
+    parser.add_argument("--seconds-each", type=float, default=10.0, help="of CPU per input")
     parser.add_argument("--memory-mib", type=int, default=4096, help="limit per worker")
     parser.add_argument("--jobs", type=int, default=1, help="workers at a time")
     parser.add_argument(

@@ -27,9 +27,25 @@ from tools.fuzz.mutate import ODD_WORDS, changed_tree, mutated, mutated_tree
 
 _LONGEST_REASON = 500  # characters
 _NO_REASON = re.compile(  # what Python says to programmers
-    r"MemoryError|more memory than|NoneType|has no attribute|not subscriptable"
-    r"|object is not|referenced before|cannot access local|unsupported operand|not supported between|positional argument"
-    r"|unhashable|not callable|recursion depth"
+    "|".join(
+        (
+            *(
+                "MemoryError",
+                "more memory than",
+                "NoneType",
+                "has no attribute",
+                "object is not",
+            ),
+            *(
+                "not subscriptable",
+                "referenced before",
+                "cannot access local",
+                "unhashable",
+            ),
+            *("unsupported operand", "not supported between", "positional argument"),
+            *("not callable", "recursion depth"),
+        )
+    )
 )
 
 

@@ -190,9 +190,9 @@ def _line(text: str, rng: Random) -> str:
     elif roll < 0.7:
         lines[first], lines[second] = lines[second], lines[first]
     elif roll < 0.8:
-        lines[first] = lines[first] * rng.choice((2, 50))
+        lines[first] = lines[first] * rng.choice((2, 20))
     elif roll < 0.85:
-        lines[first:first] = [lines[first]] * rng.choice((10, 100, 500))
+        lines[first:first] = [lines[first]] * rng.choice((10, 40))
     else:
         lines[first : first + rng.randrange(1, 9)] = []
     return "\n".join(lines)
