@@ -156,11 +156,20 @@ def load_small(folder: Path) -> tuple[SmallManifest, Parts]:
     members = [folder / file for file in files if file.startswith("member-")]
     return manifest, Parts(
         _domain(folder / DOMAIN),
-        tuple(_tensors(member) for member in members),
-        _tensors(folder / TRUNK) if TRUNK in files else None,
+        tuple(_network(member, manifest.network, path) for member in members),
+        _network(folder / TRUNK, manifest.trunk, path) if TRUNK in files else None,
         heads,
         trees,
     )
+
+
+def _network(file: Path, config: TrainConfig | None, manifest: Path) -> dict[str, Tensor]:
+    """The weights of a network of that config; raises :class:`InputError` for others."""
+    if config is None:
+        raise InputError(f"{manifest}: it has {file.name}, but no config of that network")
+    tensors = _tensors(file)
+    check_fits(config.net, tensors, file)
+    return tensors
 
 
 def _check_parts(manifest: SmallManifest, files: Sequence[str], path: Path) -> None:
