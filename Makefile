@@ -1,7 +1,7 @@
 # Galena from a clean clone. `make` alone lists what there is.
 #
-# demo and test build the environment in .venv themselves, with the versions of
-# constraints.txt. Another Python (3.11 or newer): make demo PYTHON=python3.12
+# demo and test build the environment in .venv themselves, of the files whose hashes are
+# in tools/locks and of no others. Another Python (3.11 or newer): make demo PYTHON=python3.12
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,8 +20,8 @@ BIN := $(VENV)/bin
 # Many tests wait for servers, browsers or the dead: three keep two cores busy. The longest
 # files must not come last.
 WORKERS ?= -n 3 --dist loadfile --no-loadscope-reorder
-# Byte code is made when a module is first used: most of it never is.
-INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python tools/install_locked.py
+LOCKS := $(wildcard tools/locks/*.txt)
 TORCH = $(shell grep '^torch==' constraints.txt)
 
 # Thread pools of several libraries fight for few cores: one thread each does more.
@@ -31,7 +31,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
-	bench-speed fuzz ui constraints clean
+	bench-speed fuzz ui licences sbom constraints locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,21 +78,20 @@ bench-speed: $(VENV)/.dev ## measure screening on DATA=folder beside other netwo
 ui: $(VENV)/.runtime ## open the campaigns of runs/ in MLflow on this machine
 	@$(BIN)/galena ui $(ARGS)
 
-# Torch first, so that nothing that follows brings another one.
-$(VENV)/.runtime: pyproject.toml constraints.txt
+$(VENV)/.runtime: pyproject.toml $(LOCKS)
 	@test -n "$(PYTHON)" || { echo "Galena needs Python 3.11 or newer; say where: \
 	make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "[1/3] environment in $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing; on Debian and \
 	Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "[2/3] installing $(TORCH) (about half a minute)"
-	@$(INSTALL) $(TORCH)
+	@$(INSTALL) torch
 	@echo "[3/3] installing Galena and its libraries (about two minutes)"
-	@$(INSTALL) -e .
+	@$(INSTALL) build runtime sdists galena
 	@touch $@
 
 fuzz: $(VENV)/.dev ## feed readers 100,000 broken inputs per group: make fuzz ARGS="cif --inputs 5000"
-	@$(INSTALL) -e '.[fuzz]' || echo "atheris has no wheel for this Python"
+	@$(INSTALL) fuzz || echo "without atheris nothing is guided by coverage"
 	@$(BIN)/python tools/fuzz $(ARGS)
 
 docs: $(VENV)/.docs ## build the site of the documentation into build/site
@@ -105,13 +104,19 @@ docs-links: $(VENV)/.docs ## ask every page that the documentation links to whet
 
 $(VENV)/.docs: $(VENV)/.runtime
 	@echo "[docs] installing the tools for the site"
-	@$(INSTALL) -e '.[docs]'
+	@$(INSTALL) docs
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "[dev] installing the tools for tests and linting"
-	@$(INSTALL) -e '.[dev]'
+	@$(INSTALL) docs dev
 	@touch $@
+
+licences: $(VENV)/.dev ## look that every dependency's licence goes with ours, write docs/licences.md
+	@$(BIN)/python tools/licences.py
+
+sbom: $(VENV)/.dev ## write the bill of materials (CycloneDX) into build/sbom.cdx.json
+	@$(BIN)/python tools/sbom.py
 
 constraints: ## take the newest versions that fit pyproject.toml into constraints.txt
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
@@ -119,6 +124,13 @@ constraints: ## take the newest versions that fit pyproject.toml into constraint
 		$(TORCH) '.[dev]'
 	@build/constraints/bin/python tools/write_constraints.py > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
+	@$(MAKE) locks
+
+locks: ## pin and hash what constraints.txt names, for every Python and system
+	@rm -rf build/locks && $(PYTHON) -m venv build/locks
+	@build/locks/bin/python tools/install_locked.py uv
+	@build/locks/bin/python tools/lock.py --uv build/locks/bin/uv
+	@rm -rf build/locks
 
 clean: ## remove the environment and caches, never runs/
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \

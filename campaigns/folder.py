@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from campaigns.config import CampaignConfig
 from campaigns.ledger import Ledger
-from campaigns.lock import held
+from campaigns.ledger_copy import copy_of
+from campaigns.lock import LOCK_FILES, held
 from campaigns.specs import differences
-from materials.errors import InputError
+from materials.errors import GalenaError, InputError
+from materials.whole import remove_parts, write_whole
 
 POOL = "pool"
 """Where a campaign keeps what the network said of its pool, and a pool that came in memory."""
@@ -54,9 +56,14 @@ class CampaignFolder:
             BusyError: someone else holds the folder; says who.
             InputError: the folder cannot be made or written, or holds something else.
         """
-        if self.path.is_dir() and not self.ledger.exists():
+        if self.path.is_dir() and not (
+            self.ledger.exists() or copy_of(self.ledger).exists()
+        ):
             self._refuse_foreign()  # before anything is written there
         with held(self.path, "campaign", "--folder"):
+            for place in (self.path, self.pool):
+                remove_parts(place)
+            remove_parts(self.report, idle=3600.0)  # a report is also written without us
             yield
 
     def open_ledger(self, config: CampaignConfig) -> Ledger:
@@ -71,24 +78,43 @@ class CampaignFolder:
                 fields that differ.
         """
         ledger = Ledger(self.ledger)
+        try:
+            ledger.check()
+            return self._with_spec(ledger, config)
+        except BaseException:
+            ledger.close()
+            raise
+
+    def _with_spec(self, ledger: Ledger, config: CampaignConfig) -> Ledger:
         spec = config.model_dump(mode="json")
         begun = ledger.get("spec")
         if begun is None or not has_begun(ledger):
             ledger.put("spec", spec)
-            self.spec.write_text(config.dump(), encoding="utf-8")
+            self._write_spec(config)
             begun = spec
         begun = _with_defaults(begun) | {"model": spec["model"]}
         different = list(differences(begun, spec))
         if different:
-            ledger.close()
             raise InputError(
                 f"{self.path} holds a campaign with another specification:\n  "
                 + "\n  ".join(different)
                 + "\nrun with the original file to go on, or give a new --folder"
             )
-        if not self.spec.exists():
-            self.spec.write_text(config.dump(), encoding="utf-8")
+        if self._spec_damaged():
+            self._write_spec(config)
         return ledger
+
+    def _write_spec(self, config: CampaignConfig) -> None:
+        """For people; the ledger has it too, so a disk that does not take it costs nothing."""
+        with suppress(OSError):
+            write_whole(self.spec, config.dump())
+
+    def _spec_damaged(self) -> bool:
+        try:
+            CampaignConfig.load(self.spec)
+        except (GalenaError, OSError, ValueError):
+            return True
+        return False
 
     def check_begun(self) -> None:
         """Look before :meth:`hold`, which makes the folder, where a campaign must be there.
@@ -96,7 +122,7 @@ class CampaignFolder:
         Raises:
             InputError: there is none.
         """
-        if not self.ledger.exists():
+        if not self.ledger.exists() and not copy_of(self.ledger).exists():
             raise InputError(
                 f"{self.path}: no campaign here (ledger.sqlite is missing); "
                 "start one with: galena campaign run SPEC --folder FOLDER"
@@ -121,7 +147,7 @@ class CampaignFolder:
 
     def _refuse_foreign(self) -> None:
         """Do not start inside a folder that holds something else."""
-        ours = {".lock", ".holder", self.spec.name, self.study.name, self.report.name, POOL}
+        ours = {*LOCK_FILES, self.spec.name, self.study.name, self.report.name, POOL}
         foreign = sorted(p.name for p in self.path.iterdir() if p.name not in ours)
         if foreign:
             raise InputError(

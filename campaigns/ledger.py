@@ -12,14 +12,16 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from campaigns.ledger_tables import SCHEMA_VERSION, statements_since
+from campaigns.ledger_checks import begin, damage, teach, watch
+from campaigns.ledger_copy import bring_up_to_date, copy_of
+from campaigns.ledger_tables import CHECKED_SINCE, SCHEMA_VERSION, statements_since
 from campaigns.packing import (
     LedgerError,
     pack_proposed,
@@ -32,23 +34,82 @@ from campaigns.records import Ask, Proposal, Proposed, Standing
 
 __all__ = ["Ledger", "LedgerError", "pending"]
 
+PATIENCE = 60.0
+"""s that another program may keep the file locked."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""What SQLite says of a file that is broken; the last, of tables and texts that are none."""
+
 
 class Ledger:
     """Reads and appends; every write is one transaction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._watched = False
         try:
-            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            # FULL leaves open whether a commit outlives a power cut: its journal may be back.
+            for setting in (
+                "foreign_keys = ON",
+                "synchronous = EXTRA",
+                "temp_store = MEMORY",
+            ):
+                self._db.execute(f"PRAGMA {setting}")
+            teach(self._db)
             self._check()
         except sqlite3.DatabaseError as error:
             raise LedgerError(
-                f"{path}: cannot be used as a campaign ledger: {error}. If the disk is full "
-                "or read-only, mend that and run again; if the file is damaged, restore it "
-                "or start in a new folder"
+                f"{path}: cannot be used as a campaign ledger: {error}. {self._advice(error)}"
             ) from error
+
+    def check(self) -> None:
+        """Read all of it, and see that it is what was written.
+
+        Raises:
+            LedgerError: it is not; says how to go on.
+        """
+        if not self._watched:
+            return  # of an older Galena, where nothing can be written: no checksums
+        with self._reading():
+            if found := damage(self._db):
+                raise LedgerError(f"{self.path}: damaged: {found}. {self._rescue()}")
+
+    def _advice(self, error: sqlite3.DatabaseError) -> str:
+        """What to do about an error of SQLite."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return (
+                f"Another program has kept it locked for {PATIENCE:g} s: close that and run "
+                "the same command again"
+            )
+        if code in _DAMAGED:
+            return self._rescue()
+        if code == sqlite3.SQLITE_FULL:
+            return "Free some space and run the same command again"
+        if not self.path.exists():
+            return "The folder was moved or removed meanwhile: put it back and run again"
+        return "Mend the disk, or what it is mounted as, and run the same command again"
+
+    def _rescue(self) -> str:
+        if copy_of(self.path).exists():
+            return f"A copy is beside it: galena campaign repair {self.path.parent}"
+        return "Restore it from a copy of yours, or start in a new folder"
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(
+                f"{self.path}: cannot be read: {error}. {self._advice(error)}"
+            ) from error
+
+    def _rows(
+        self, query: str, values: Sequence[Any] | dict[str, Any] = ()
+    ) -> Iterator[Any]:
+        """The rows of a query, as they are asked for."""
+        with self._reading():
+            yield from self._db.execute(query, values)
 
     def _check(self) -> None:
         tables = {
@@ -56,22 +117,30 @@ class Ledger:
             for row in self._db.execute("SELECT name FROM sqlite_master WHERE type='table'")
         }
         if not tables:
+            if copy_of(self.path).exists():
+                raise LedgerError(f"{self.path}: missing or empty. {self._rescue()}")
             with self._transaction():
                 for statement in statements_since(0):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
                 self._put("campaign_id", uuid.uuid4().hex)
+                begin(self._db)
+            self._watch()
             return
         found = self.get("schema_version")
         if not isinstance(found, int) or not 1 <= found <= SCHEMA_VERSION:
             raise LedgerError(
                 f"{self.path}: ledger schema {found}, this Galena reads {SCHEMA_VERSION}"
             )
-        if found < SCHEMA_VERSION:
-            self._brought_up_to_date()
+        if found == SCHEMA_VERSION or self._brought_up_to_date():
+            self._watch()
 
-    def _brought_up_to_date(self) -> None:
-        """Make room for what older ledgers did not keep.
+    def _watch(self) -> None:
+        watch(self._db)
+        self._watched = True
+
+    def _brought_up_to_date(self) -> bool:
+        """Make room for what older ledgers did not keep; whether the file has it.
 
         Where nothing can be written, the room is made in memory: it can still be read.
         """
@@ -81,9 +150,13 @@ class Ledger:
                 for statement in statements_since(found):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
+                if found < CHECKED_SINCE:
+                    begin(self._db)
         except LedgerError:
             for statement in statements_since(self.get("schema_version")):
                 self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+            return False
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -91,13 +164,25 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+                with suppress(
+                    sqlite3.DatabaseError
+                ):  # it was rolled back, as far as can be
+                    self._db.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.DatabaseError):
+                raise
             raise LedgerError(
-                f"{self.path}: cannot be written: {error}. Nothing committed before is lost; "
-                "mend the disk and run the same command again"
+                f"{self.path}: cannot be written: {error}. Nothing committed before is lost. "
+                f"{self._advice(error)}"
             ) from error
+        self.keep_copy()
+
+    def keep_copy(self) -> None:
+        """Bring the copy beside the ledger up to date, as every commit does."""
+        copy = copy_of(self.path)
+        if self._watched and copy != self.path:
+            bring_up_to_date(self._db, copy)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -107,7 +192,7 @@ class Ledger:
 
     def get(self, key: str) -> Any:
         """The fact under ``key``, or None."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = next(self._rows("SELECT value FROM meta WHERE key = ?", (key,)), None)
         return json.loads(row[0]) if row else None
 
     def put(self, key: str, value: Any) -> None:
@@ -117,7 +202,9 @@ class Ledger:
 
     def _put(self, key: str, value: Any) -> None:
         self._db.execute(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value))
+            "INSERT INTO meta VALUES (?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, json.dumps(value)),
         )
 
     # --- rounds
@@ -188,15 +275,15 @@ class Ledger:
 
     def rounds(self) -> list[tuple[int, dict[str, float], bool]]:
         """Number, figures and whether closed, of every round proposed so far."""
-        rows = self._db.execute("SELECT round, summary, closed FROM rounds ORDER BY round")
+        rows = self._rows("SELECT round, summary, closed FROM rounds ORDER BY round")
         return [(n, json.loads(summary), closed is not None) for n, summary, closed in rows]
 
     def closing_times(self) -> dict[int, str]:
         """When each closed round was closed, ISO 8601."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT round, closed FROM rounds WHERE closed IS NOT NULL ORDER BY round"
         )
-        return dict(rows.fetchall())
+        return dict(rows)
 
     def asks(self, *, named: str | None = None) -> Iterator[tuple[int, int, Ask]]:
         """Every proposal: round, position, what became of it.
@@ -209,7 +296,7 @@ class Ledger:
             else "WHERE json_extract(content, '$.candidate_id') = :name "
             "OR json_extract(content, '$.formula') = :name"
         )
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT * FROM asks {condition} ORDER BY round, position",  # noqa: S608
             {"name": named},
         )
@@ -220,7 +307,7 @@ class Ledger:
 
     def standings(self, candidate_id: str) -> list[Standing]:
         """The candidate's places among the best of each round that it waited in."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT round, id, rank, acquisition FROM standings WHERE id = ? ORDER BY round",
             (candidate_id,),
         )
@@ -231,16 +318,17 @@ class Ledger:
         return self._sources_before(number + 1)
 
     def _sources_before(self, number: int) -> dict[str, str]:
-        row = self._db.execute(
+        rows = self._rows(
             "SELECT content FROM sources WHERE round < ? ORDER BY round DESC LIMIT 1",
             (number,),
-        ).fetchone()
+        )
+        row = next(rows, None)
         found: dict[str, str] = json.loads(row[0]) if row else {}
         return found
 
     def batch(self, number: int) -> list[Proposed]:
         """The round's chosen candidates, in order."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT round, chosen, content, embedding FROM candidates "
             "WHERE round = ? AND chosen IS NOT NULL ORDER BY chosen",
             (number,),
@@ -249,17 +337,18 @@ class Ledger:
 
     def candidates(self) -> list[Proposed]:
         """Every distinct candidate, in order of appearance."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT round, chosen, content, embedding FROM candidates ORDER BY rowid"
         )
         return [unpack_proposed(*row) for row in rows]
 
     def candidate(self, candidate_id: str) -> Proposed:
         """One candidate by its id."""
-        row = self._db.execute(
+        rows = self._rows(
             "SELECT round, chosen, content, embedding FROM candidates WHERE id = ?",
             (candidate_id,),
-        ).fetchone()
+        )
+        row = next(rows, None)
         if row is None:
             raise LedgerError(f"{self.path}: no candidate '{candidate_id}'")
         return unpack_proposed(*row)
@@ -276,7 +365,7 @@ class Ledger:
 
     def verdicts(self) -> list[tuple[int, Verdict]]:
         """Round and verdict, in the order they were committed."""
-        rows = self._db.execute("SELECT round, content FROM verdicts ORDER BY position")
+        rows = self._rows("SELECT round, content FROM verdicts ORDER BY position")
         return [(number, unpack_verdict(content)) for number, content in rows]
 
     def commit_confirmation(self, number: int, tier: int, verdict: Verdict) -> None:
@@ -306,14 +395,14 @@ class Ledger:
 
     def confirmations(self) -> list[tuple[int, int, Verdict]]:
         """Round, tier and verdict of further oracles, in the order they were committed."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT round, tier, content FROM confirmations ORDER BY position"
         )
         return [(number, tier, unpack_verdict(content)) for number, tier, content in rows]
 
     def judged(self) -> set[str]:
         """Ids of candidates that have a verdict."""
-        return {row[0] for row in self._db.execute("SELECT id FROM verdicts")}
+        return {row[0] for row in self._rows("SELECT id FROM verdicts")}
 
 
 def pending(batch: Sequence[Proposed], judged: set[str]) -> list[Proposed]:

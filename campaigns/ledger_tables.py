@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -38,7 +38,17 @@ CREATE TABLE confirmations (
 )
 """
 
-_ADDED = {1: _FIRST, 2: _STANDINGS, 3: _CONFIRMATIONS}
+_CHECKS = """
+CREATE TABLE checks (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, part TEXT NOT NULL, id INTEGER NOT NULL,
+    crc INTEGER NOT NULL, UNIQUE (part, id)
+)
+"""
+
+CHECKED_SINCE = 4
+"""The first version whose rows have checksums."""
+
+_ADDED = {1: _FIRST, 2: _STANDINGS, 3: _CONFIRMATIONS, CHECKED_SINCE: _CHECKS}
 """What each version brought."""
 
 

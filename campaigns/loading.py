@@ -52,7 +52,11 @@ _KEYS = CampaignConfig.required_keys
 def _of_folder(path: Path) -> dict[str, Any]:
     place = CampaignFolder(path)
     if place.spec.exists():
-        return parse_mapping(read_text(place.spec), name=str(place.spec), keys=_KEYS)
+        try:
+            return parse_mapping(read_text(place.spec), name=str(place.spec), keys=_KEYS)
+        except InputError:
+            if not place.ledger.exists():
+                raise  # else it is damaged, and the ledger has it too
     place.check_begun()
     ledger = Ledger(place.ledger)
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +18,9 @@ from materials.errors import GalenaError, InputError
 
 LOCK_FILES = (".lock", ".holder")
 """What a held folder has besides its own files."""
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+"""What file systems say that know no locks, as some of a network do."""
 
 
 class BusyError(GalenaError):
@@ -25,7 +31,9 @@ class BusyError(GalenaError):
 def held(folder: Path, what: str, option: str) -> Iterator[None]:
     """Make a folder and keep other processes out; the operating system lets go when we die.
 
-    ``what`` is run there, and ``option`` names another folder.
+    ``what`` is run there, and ``option`` names another folder. Where the file system knows no
+    locks, a file says who is there; what it says of a process of this machine that has died
+    does not count.
 
     Raises:
         BusyError: someone else holds the folder; says who.
@@ -33,28 +41,82 @@ def held(folder: Path, what: str, option: str) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK_FILES[0], timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            f"{folder}: this {what} is being run by {_holder(folder)}; wait for it or stop it"
-        ) from error
+        lock = _locked(folder, what)
+        (folder / LOCK_FILES[1]).write_text(json.dumps(_ourselves()))
     except OSError as error:
         raise InputError(
             f"{folder}: the {what} folder cannot be written: {error.strerror}; "
             f"choose another with {option}"
         ) from error
     try:
-        who = {"pid": os.getpid(), "host": socket.gethostname()}
-        (folder / LOCK_FILES[1]).write_text(json.dumps(who))
         yield
     finally:
-        lock.release()
+        with suppress(OSError):  # the folder may be gone, or read-only by now
+            (folder / LOCK_FILES[1]).unlink(missing_ok=True)
+        if lock is not None:
+            lock.release()
 
 
-def _holder(folder: Path) -> str:
+def _locked(folder: Path, what: str) -> FileLock | None:
+    """The lock, held; None where the file system has none and nobody else is there."""
+    lock = FileLock(folder / LOCK_FILES[0], timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BusyError(_busy(folder, what)) from error
+    except NotImplementedError:
+        return _by_file(folder, what)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return _by_file(folder, what)
+    return lock
+
+
+def _by_file(folder: Path, what: str) -> None:
+    """Take the folder where only a file can say so."""
+    there = _holder(folder)
+    if there is None:
+        return
+    if there.get("host") != socket.gethostname():
+        raise BusyError(
+            f"{_busy(folder, what)}. This file system knows no locks: if that process is "
+            f"gone, remove {folder / LOCK_FILES[1]}"
+        )
+    if _is_alive(there.get("pid")):
+        raise BusyError(_busy(folder, what))
+
+
+def _ourselves() -> dict[str, Any]:
+    since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+
+
+def _holder(folder: Path) -> dict[str, Any] | None:
     try:
         who = json.loads((folder / LOCK_FILES[1]).read_text())
-        return f"process {who['pid']} on {who['host']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+    except (OSError, ValueError):
+        return None
+    return who if isinstance(who, dict) else None
+
+
+def _is_alive(pid: object) -> bool:
+    if not isinstance(pid, int) or pid <= 0 or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _busy(folder: Path, what: str) -> str:
+    who = _holder(folder) or {}
+    name = "another process"
+    if "pid" in who and "host" in who:
+        name = f"process {who['pid']} on {who['host']}"
+        if "since" in who:
+            name += f" since {who['since']} (kill {who['pid']})"
+    return f"{folder}: this {what} is being run by {name}; wait for it or stop it"

@@ -11,11 +11,11 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from materials.errors import InputError
 from materials.screens.incumbent import better_than_filter
 from materials.screens.validity import Filter, allowed_elements, findings
 from materials.table import CrystalRow, CrystalTable
+from materials.whole import whole
 from models.inference import Predictor
 from models.updating.base import Base
 
@@ -111,7 +112,8 @@ class CrystalPool:
             return found
         found = self._predict(advance)
         if file is not None:
-            _write(file, found)
+            with suppress(OSError):  # kept for speed only: it is made again where need be
+                _write(file, found)
         return found
 
     def best(
@@ -300,14 +302,13 @@ _ARRAYS = ("rows", "ids", "formulas", "n_elements", "n_sites", "mean", "std", "e
 def _write(path: Path, found: Predicted) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole(path) as part, part.open("wb") as file:
         np.savez(
             file,
             turned_down=np.array(json.dumps(found.turned_down)),
+            sha256=np.array(_sha256(found)),
             **{name: getattr(found, name) for name in _ARRAYS},
         )
-    part.replace(path)
 
 
 def _read(path: Path) -> Predicted | None:
@@ -316,6 +317,18 @@ def _read(path: Path) -> Predicted | None:
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in _ARRAYS}
             turned_down = json.loads(str(content["turned_down"]))
-    except (OSError, ValueError, KeyError, BadZipFile):
+            written = str(content["sha256"])
+        found = Predicted(**arrays, turned_down=turned_down)
+    except Exception:  # noqa: BLE001 - a damaged archive raises anything
         return None
-    return Predicted(**arrays, turned_down=turned_down)
+    return found if _sha256(found) == written else None
+
+
+def _sha256(found: Predicted) -> str:
+    """Of everything: a cache with one other bit is made again."""
+    digest = hashlib.sha256(json.dumps(found.turned_down).encode())
+    for name in _ARRAYS:
+        array = np.ascontiguousarray(getattr(found, name))
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

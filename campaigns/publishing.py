@@ -59,7 +59,7 @@ def publisher(
         try:
             keep_language(place, say)
             write_report(view, place.report, say)
-        except GalenaError as error:
+        except (GalenaError, OSError) as error:
             tell(say("{problem}\nThe campaign goes on.", problem=str(error)))
         if copy is not None:
             copy.follow(view)

@@ -43,9 +43,11 @@ def open_view(folder: Path) -> CampaignView:
 
     Raises:
         InputError: there is no campaign in the folder.
+        LedgerError: its ledger is damaged.
     """
     ledger = CampaignFolder(folder).open_existing()
     try:
+        ledger.check()
         return read_view(ledger)
     finally:
         ledger.close()

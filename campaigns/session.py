@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from campaigns.oracles.build import Equipment
 from campaigns.progress import Silent, Watcher
 from campaigns.space import write_study
 from campaigns.tracking.store import model_store
-from materials.errors import InputError
+from materials.errors import GalenaError, InputError
 
 _MAY_CHANGE = {"galena", "model", "python"}
 """Versions on record for people; the others make the numbers."""
@@ -35,12 +36,50 @@ class Session:
     watcher: Watcher
 
     def write_study(self) -> None:
-        """Bring Optuna's file to the state of the ledger."""
-        verdicts = by_candidate(judgements(self.ledger))
-        scores = oracle_scores(self.config, self.ledger.candidates(), verdicts)
-        history = list(self.ledger.asks())
-        space = self.machinery.proposer.space
-        write_study(self.place.study, self.config.name, space, history, scores)
+        """Bring Optuna's file to the state of the ledger; the campaign does not need it.
+
+        A damaged one is made anew. One that cannot be written waits for the next time.
+        """
+        problem = self._try_study()
+        if problem is not None and not _may_pass(problem):
+            self.place.study.unlink(missing_ok=True)
+            problem = self._try_study()
+        if problem is not None:
+            reason = " ".join(str(problem).split("\n", 1)[0].split())
+            self.watcher.warned(f"{self.place.study}: cannot be written now: {reason}")
+
+    def _try_study(self) -> Exception | None:
+        try:
+            self._write_study()
+        except GalenaError:
+            raise  # the ledger's own
+        except Exception as error:  # noqa: BLE001 - Optuna and its database raise anything
+            return error
+        return None
+
+    def _write_study(self) -> None:
+        found = judgements(self.ledger)
+        scores = oracle_scores(self.config, self.ledger.candidates(), by_candidate(found))
+        # As it was when a round closed, so that one made anew is the same.
+        closed = {number for number, _, is_closed in self.ledger.rounds() if is_closed}
+        history = [entry for entry in self.ledger.asks() if entry[0] in closed]
+        write_study(
+            self.place.study,
+            self.config.name,
+            self.machinery.proposer.space,
+            history,
+            scores,
+            judged_in={j.verdict.candidate_id: j.round for j in found},
+        )
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether a file that is locked, or a disk that is full, is to blame."""
+    while error is not None:
+        if isinstance(error, OSError | sqlite3.OperationalError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @contextmanager

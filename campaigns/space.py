@@ -84,7 +84,7 @@ def new_study(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    trials = [_frozen(space, entry, known) for entry in history if _is_trial(entry[2])]
+    trials = [_frozen(space, entry, known, {}) for entry in history if _is_trial(entry[2])]
     sampler = learning_sampler(kind, seed=seed, before=trials)
     founders = founding(sampler)
     study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
@@ -112,8 +112,14 @@ def write_study(
     space: Space,
     history: Sequence[tuple[int, int, Ask]],
     scores: Mapping[str, float | None],
+    *,
+    judged_in: Mapping[str, int] | None = None,
 ) -> None:
-    """Append to the SQLite study all scored proposals it does not hold yet."""
+    """Append to the SQLite study all scored proposals it does not hold yet.
+
+    ``judged_in`` is the round of each verdict: one of a later round than the proposal's is not
+    taken, whenever the file is written.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -129,7 +135,7 @@ def write_study(
         }
         for entry in history:
             if _is_trial(entry[2]) and (entry[0], entry[1]) not in held:
-                study.add_trial(_frozen(space, entry, known))
+                study.add_trial(_frozen(space, entry, known, judged_in or {}))
     finally:
         storage.engine.dispose()
 
@@ -140,13 +146,17 @@ def _is_trial(ask: Ask) -> bool:
 
 
 def _frozen(
-    space: Space, entry: tuple[int, int, Ask], known: Mapping[str, Values | None]
+    space: Space,
+    entry: tuple[int, int, Ask],
+    known: Mapping[str, Values | None],
+    judged_in: Mapping[str, int],
 ) -> FrozenTrial:
     """A scored proposal as a finished trial; pruned, so bad for TPE, if the oracle failed."""
     from optuna.trial import TrialState, create_trial
 
     number, position, ask = entry
-    judged = ask.candidate_id is not None and ask.candidate_id in known
+    name = ask.candidate_id
+    judged = name is not None and name in known and judged_in.get(name, 0) <= number
     values = known[str(ask.candidate_id)] if judged else _scored(ask)
     state = TrialState.PRUNED if values is None else TrialState.COMPLETE
     params: dict[str, str | float] = dict(ask.params)

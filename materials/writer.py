@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from materials.errors import InputError
 from materials.schema import canonical_schema, cast_batch, check_schema
+from materials.whole import part_of, sync_file, sync_folder
 
 
 class CrystalTableWriter:
@@ -41,7 +42,7 @@ class CrystalTableWriter:
         self.n_rows = 0
         self._rows_per_group = rows_per_group
         self._metadata = dict(metadata or {})
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._partial = part_of(path)
         self._schema = None if schema is None else self._settle(schema)
         self._file: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
@@ -113,12 +114,9 @@ class CrystalTableWriter:
         with disk_errors(self.path):
             if self._file is not None:
                 self._file.close()
-            descriptor = os.open(self._partial, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_file(self._partial)
             self._partial.replace(self.path)
+            sync_folder(self.path.parent)
 
     def _discard(self) -> None:
         if self._file is not None:

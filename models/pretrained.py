@@ -21,6 +21,7 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import checked_bytes, file_sha256
+from materials.whole import write_whole
 from models.nets import CrystalNet, NetConfig, build_net
 from models.nets.parts import CommonConfig
 from models.plain import fingerprint, from_plain
@@ -176,8 +177,8 @@ def save_bundle(
     doubts = _write(folder / DOUBT, doubt.tensors())
     manifest = dataclasses.replace(manifest, format=FORMAT, members=written, doubt=doubts)
     text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
-    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    write_whole(folder / "config.json", text)
+    write_whole(folder / "MODEL_CARD.md", card)
     kept = {folder / name for name in (*written, DOUBT)}
     for stale in set(folder.glob("*.safetensors")) - kept:
         stale.unlink()
@@ -248,7 +249,7 @@ def _write(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors and return their file's SHA-256."""
     from safetensors.torch import save
 
-    path.write_bytes(save({key: t.cpu().contiguous() for key, t in tensors.items()}))
+    write_whole(path, save({key: t.cpu().contiguous() for key, t in tensors.items()}))
     return file_sha256(path)
 
 

@@ -42,6 +42,6 @@ compiler = 'cc'
 libraries = ['xc', 'openblas']
 CONFIG
 
-GPAW_CONFIG="$site" "$python" -m pip install -q --disable-pip-version-check \
-    -c "$root/constraints.txt" gpaw gpaw-data
+# Its source and the tools that build it are those whose hashes are in tools/locks.
+GPAW_CONFIG="$site" "$python" "$root/tools/install_locked.py" build gpaw
 "$python" -c "import gpaw; print('GPAW', gpaw.__version__)"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.protocols import FloatArray
+from materials.whole import whole
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -55,10 +56,9 @@ class Pool:
 
     def save(self, path: Path) -> None:
         """Write one file, which appears when complete."""
-        unfinished = path.with_name(f"{path.stem}.part.npz")
         parts = {f.name: getattr(self.view, f.name) for f in fields(View)}
-        np.savez(unfinished, ids=self.ids, labels=self.labels, hits=self.hits, **parts)
-        unfinished.replace(path)
+        with whole(path) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, ids=self.ids, labels=self.labels, hits=self.hits, **parts)
 
     @classmethod
     def load(cls, path: Path) -> Pool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from campaigns.backtests.tables import ChosenRows
 from campaigns.protocols import FloatArray
 from materials.schema import CRYSTAL_COLUMNS
+from materials.whole import whole
 
 if TYPE_CHECKING:
     from models.loading import AnyPredictor
@@ -36,17 +37,16 @@ class Predicted:
     def save(self, path: Path) -> None:
         """Write one file, which appears when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.stem}.part.npz")
-        np.savez(
-            unfinished,
-            ids=self.ids,
-            targets=np.array(self.targets),
-            mean=self.mean,
-            std=self.std,
-            embedding=self.embedding,
-            counts=self.counts,
-        )
-        unfinished.replace(path)
+        with whole(path) as unfinished, unfinished.open("wb") as file:
+            np.savez(
+                file,
+                ids=self.ids,
+                targets=np.array(self.targets),
+                mean=self.mean,
+                std=self.std,
+                embedding=self.embedding,
+                counts=self.counts,
+            )
 
     @classmethod
     def load(cls, path: Path) -> Predicted:

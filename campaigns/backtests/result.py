@@ -16,6 +16,7 @@ from campaigns.backtests.pool import Pool, margins
 from campaigns.backtests.replay import Replay
 from campaigns.protocols import FloatArray
 from materials.errors import InputError
+from materials.whole import write_whole
 
 Verdict = Literal["accelerates", "unclear", "decelerates"]
 
@@ -103,11 +104,7 @@ class BacktestResult:
 
     def save(self, path: Path) -> None:
         """Write JSON, complete or not at all."""
-        unfinished = path.with_name(f"{path.name}.part")
-        unfinished.write_text(
-            json.dumps(self.document(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
-        unfinished.replace(path)
+        write_whole(path, json.dumps(self.document(), indent=1, allow_nan=False) + "\n")
 
 
 def summarise(

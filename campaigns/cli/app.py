@@ -29,10 +29,19 @@ from campaigns.cli import (
 )
 from campaigns.cli.show import ExitCode, side_console
 from campaigns.cli.speech import chosen
+from campaigns.cli.stopping import stopping
 from campaigns.words import Words
 from materials.errors import GalenaError
 
-_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES}
+_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EFBIG}
+_MACHINE = {
+    errno.EIO: "mend the disk, or what it is mounted as, and run the same command again",
+    errno.ESTALE: "mount it again and run the same command again",
+    errno.EMFILE: "allow more open files (ulimit -n 4096) and run the same command again",
+    errno.ENFILE: "close other programs and run the same command again",
+    errno.ENOMEM: "make room in memory and run the same command again",
+}
+"""What the machine lacks, and what helps."""
 _PATH = {
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.EPERM),
@@ -53,9 +62,17 @@ class GalenaGroup(TyperGroup):
                 advice = say("free some space or choose a place that can be written")
             elif error.errno in _PATH and error.filename:
                 advice = say("give another path")
+            elif error.errno in _MACHINE:
+                advice = _MACHINE[error.errno]
             else:
                 raise
             _tell(f"{error.filename or say('disk')}: {error.strerror}; {advice}", say)
+        except MemoryError:
+            _tell(
+                "memory ran out. Nothing on disk is lost: run the same command again with "
+                "fewer workers or smaller pieces, or where there is more memory",
+                chosen(ctx),
+            )
         except KeyboardInterrupt:
             _tell("stopped", chosen(ctx))
             raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -81,7 +98,8 @@ A first look: `galena predict crystal.cif`.
 A whole campaign: `galena campaign run campaigns/examples/solar_absorber.yaml`.
 
 Exit codes: 0 done; 1 error, told in one line; 2 wrong command line; 3 done, but some
-crystals failed and are named; 130 stopped by Ctrl-C.
+crystals failed and are named; 130 stopped by Ctrl-C; 143 by kill, 129 by a terminal that
+was closed.
 """,
 )
 app.command()(predict.predict)
@@ -104,5 +122,6 @@ app.command()(version.version)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; told to stop, it ends tidily, as by Ctrl-C."""
+    with stopping():
+        app()

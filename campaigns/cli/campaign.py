@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from campaigns.cli import answers, new, report, show, sync, work
+from campaigns.cli import answers, new, repair, report, show, sync, work
 from campaigns.cli.show import ExitCode
 from campaigns.cli.speech import Language
 from campaigns.tracking.store import model_store
@@ -43,6 +43,7 @@ app.command()(report.report)
 app.command()(sync.sync)
 app.command()(answers.answers)
 app.command()(work.work)
+app.command()(repair.repair)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import show
+from campaigns.lock import held
 from campaigns.screening.outputs import check_folder
 from campaigns.tracking.store import model_store
 from campaigns.training import COMPARED_UP_TO, Method, Order
@@ -109,14 +110,15 @@ def train(
         device=device,
         tracking_uri=tracking_uri,
     )
-    if order.targets:
-        _own_columns(order, from_model, as_json=as_json)
-    else:
+    with held(folder, "training", "--folder"):
+        if order.targets:
+            _own_columns(order, from_model, as_json=as_json)
+            return
         from campaigns.training import read_held
 
-        held = read_held(order)
+        held_rows = read_held(order)
         base = None if from_model is None else _base(from_model)
-        _network(order, table, held, base, as_json=as_json)
+        _network(order, table, held_rows, base, as_json=as_json)
 
 
 def _own_columns(order: Order, from_model: str | None, *, as_json: bool) -> None:

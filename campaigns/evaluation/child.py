@@ -39,9 +39,9 @@ def serve(connection: Connection, recipe: Recipe) -> None:
     except GalenaError as error:
         _send(connection, {"raised": str(error)})
     except Exception as error:
-        _send(
-            connection, {"raised": f"a worker failed with {type(error).__name__}: {error}"}
-        )
+        from campaigns.oracles.guard import one_line
+
+        _send(connection, {"raised": f"a worker failed with {one_line(error)}"})
         raise
 
 

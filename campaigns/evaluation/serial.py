@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from campaigns.evaluation.protocol import EvaluationError, HoldsNothing
+from campaigns.oracles.guard import one_line
 from campaigns.protocols import Candidate, Oracle, Verdict
 from materials.errors import GalenaError
 
@@ -32,10 +33,12 @@ def judged(oracle: Oracle, candidate: Candidate) -> Verdict:
         verdict = oracle(candidate)
     except GalenaError:
         raise
-    except Exception as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # sys.exit() in an oracle ends no campaign in silence
         raise EvaluationError(
             f"the oracle failed on {candidate.formula} ({candidate.id}) with "
-            f"{type(error).__name__}: {error}"
+            f"{one_line(error)}"
         ) from error
     if verdict.candidate_id != candidate.id:
         raise EvaluationError(

@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from campaigns.oracles.failures import AttemptFailed, MayPass
 from campaigns.oracles.sanity import nonsense
+from campaigns.packing import pack_verdict, unpack_verdict
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import GalenaError, InputError
 
@@ -20,6 +21,7 @@ Attempt = Callable[[Candidate], Verdict]
 _PASSING = (MayPass, OSError, MemoryError, EOFError, subprocess.SubprocessError)
 """Failures of the machine and not of the candidate."""
 _LONGEST_WAIT = 60.0  # s
+_LONGEST_TEXT = 4_000  # letters of what an exception says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +61,14 @@ class Guard:
         def attempt() -> Verdict:
             try:
                 return _checked(self.attempt(candidate), candidate)
+            except KeyboardInterrupt:
+                raise
             except Exception as error:
                 failures.append(one_line(error))
                 raise
+            except BaseException as error:  # sys.exit() in an oracle ends no campaign
+                failures.append(f"it gave up: {one_line(error)}")
+                raise AttemptFailed(failures[-1]) from error
 
         trying = Retrying(
             stop=stop_after_attempt(self.retries + 1),
@@ -84,6 +91,18 @@ class Guard:
         )
 
 
+def _check_written(verdict: Verdict) -> None:
+    """Raise for what no record can hold."""
+    try:
+        found = unpack_verdict(pack_verdict(verdict))
+    except Exception as error:
+        raise AttemptFailed(
+            f"the answer cannot be put on record: {_said(error)}"
+        ) from error
+    if found.candidate_id != verdict.candidate_id:
+        raise AttemptFailed("the answer cannot be put on record as it is")
+
+
 def may_pass(error: BaseException) -> bool:
     """Whether another attempt may do better."""
     return isinstance(error, _PASSING)
@@ -91,10 +110,19 @@ def may_pass(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """Galena's own messages as they are, others with their kind."""
-    text = " ".join(str(error).split())
+    text = _said(error)
     if isinstance(error, GalenaError):
         return text or type(error).__name__
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _said(error: BaseException) -> str:
+    """What it says, if it can: on one line, and no more than a record should hold."""
+    try:
+        text = " ".join(str(error)[: 2 * _LONGEST_TEXT].split())
+    except Exception:  # noqa: BLE001 - an exception's text is code of whoever wrote it
+        return ""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 def _checked(verdict: Verdict, candidate: Candidate) -> Verdict:
@@ -104,6 +132,7 @@ def _checked(verdict: Verdict, candidate: Candidate) -> Verdict:
     if verdict.error is None:
         if fault := nonsense(verdict, candidate):
             raise AttemptFailed(fault)
+        _check_written(verdict)
         return verdict
     return Verdict(
         candidate.id,

@@ -116,7 +116,7 @@ def _serve(pipe: Connection, build: Build) -> None:
             return
         try:
             answer: Verdict | _Failed = attempt(candidate)
-        except Exception as error:  # noqa: BLE001 - told to the parent
+        except BaseException as error:  # noqa: BLE001 - told to the parent
             answer = _Failed(one_line(error), may_pass=may_pass(error))
         pipe.send(answer)
 

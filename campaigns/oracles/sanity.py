@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from campaigns.protocols import Candidate, Verdict
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 RANGES = {
     "energy_per_atom": (-1e7, 1e4),  # all-electron energies of the heaviest atoms included
@@ -23,12 +29,15 @@ _HINTS = {
 }
 """Why values below the least come about."""
 _SUM_TOLERANCE = 0.01
+_MOST_NUMBERS, _LONGEST_NAME, _LONGEST_TEXT = 1_000, 200, 10_000
 
 
 def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
     """Why a verdict without an error cannot be taken, or None."""
     if verdict.candidate_id != candidate.id:
         return f"the answer is about '{verdict.candidate_id}', not about '{candidate.id}'"
+    if fault := _too_much(verdict):
+        return fault
     values = dict(_values(verdict))
     for name, value in values.items():
         if not math.isfinite(value):
@@ -47,7 +56,29 @@ def nonsense(verdict: Verdict, candidate: Candidate) -> str | None:
         asked = candidate.structure.composition.reduced_formula
         if found != asked:
             return f"the crystal that came back is {found}, asked was {asked}"
+        if not _has_places(verdict.structure):
+            return "the crystal that came back has no volume, or places that are no numbers"
     return None
+
+
+def _too_much(verdict: Verdict) -> str | None:
+    """Why an answer is no row of a table."""
+    for name in ("properties", "decomposition"):
+        found = getattr(verdict, name)
+        if len(found) > _MOST_NUMBERS:
+            return f"{name} are {len(found)} numbers, expected at most {_MOST_NUMBERS}"
+        longest = max(map(len, map(str, found)), default=0)
+        if longest > _LONGEST_NAME:
+            return f"a name in {name} has {longest} letters, at most {_LONGEST_NAME} fit"
+    for name in ("origin", "references"):
+        if len(str(getattr(verdict, name))) > _LONGEST_TEXT:
+            return f"{name} is a text of more than {_LONGEST_TEXT} letters"
+    return None
+
+
+def _has_places(structure: Structure) -> bool:
+    numbers = (structure.lattice.matrix, structure.frac_coords)
+    return all(np.isfinite(n).all() for n in numbers) and structure.volume > 0.0
 
 
 def _no_decomposition(parts: Mapping[str, float]) -> str | None:

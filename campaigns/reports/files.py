@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from materials.errors import GalenaError
+from materials.whole import replaced
+
+Way = Callable[[Path], AbstractContextManager[Path]]
+"""How a file comes to its place: a function of :mod:`materials.whole`."""
 
 
 class ReportError(GalenaError):
     """A report could not be written; names the file and why."""
 
 
-def write_whole(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes, *, way: Way = replaced) -> Path:
     """Write a file beside its place and move it there, so that no reader sees half of it.
+
+    Most files of a report are made again by its next command; what is not, goes another
+    ``way``: :func:`materials.whole.whole`.
 
     Raises:
         ReportError: the disk is full or read-only, or the place is taken by a folder.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        unfinished = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            unfinished.chmod(0o644)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with way(path) as unfinished:
+            unfinished.write_bytes(content)
     except OSError as error:
         raise ReportError(
             f"{path}: cannot be written: {error.strerror or error}; free some space or choose "

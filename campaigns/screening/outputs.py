@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from materials.errors import InputError
+from materials.whole import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,17 +73,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the disk is full or cannot be written; ``path`` stays as it was.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
-        part.replace(path)
+        with whole(path) as part:
+            yield part
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written: {error.strerror or error}; "
             "free some space or choose another place"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_rows(frame: pd.DataFrame, document: Mapping[str, Any], path: Path) -> None:

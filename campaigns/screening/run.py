@@ -20,6 +20,7 @@ from campaigns.screening.spec import ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
 from campaigns.versions import galena_version
 from materials.errors import InputError
+from materials.whole import sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,6 +118,7 @@ def screen(
                     "same command again"
                 )
             whole.replace(path)
+            sync_folder(path.parent)  # before the shards go
             files = (path,)
             store.clear()
     if alone:

@@ -18,6 +18,7 @@ import dataclasses
 import json
 import os
 import re
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,15 +33,16 @@ from campaigns.screening.shard import Counts, ShardResult
 from campaigns.specs import differences
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.whole import whole_of
 from models.clock import Clock
 
 MANIFEST = "_manifest.json"
 LINES = "_shards.jsonl"
 BEST = "best.parquet"
+_CHECK = "crc32"
 WHOLE = "whole.parquet"  # on its way to become the file that was asked for
 
 _PARTS = re.compile(r"_?part-\d{5,}\.parquet")
-_PARTIAL = re.compile(r"\.(?P<name>.+)\.\d+\.part")  # as whole_file names them
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,9 @@ class ShardStore:
         with clock.stage("write"), whole_file(path) as partial:
             pq.write_table(table, partial, compression="zstd")
             sha256 = file_sha256(partial)
-            _flush(partial)
         line = Finished(result.number, sha256, result.counts, clock.seconds)
         with (self.folder / LINES).open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(dataclasses.asdict(line)) + "\n")
+            lines.write(_line(dataclasses.asdict(line)))
             lines.flush()
             os.fsync(lines.fileno())
         self._done[result.number] = line
@@ -194,10 +195,9 @@ class ShardStore:
     def _write_manifest(self, content: dict[str, Any]) -> None:
         with whole_file(self.folder / MANIFEST) as partial:
             partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            _flush(partial)
 
     def _read_lines(self) -> dict[int, Finished]:
-        """Shards whose file is what their line says; a line cut short ends the list."""
+        """Shards whose line is as it was written and whose file is what the line says."""
         found: dict[int, Finished] = {}
         path = self.folder / LINES
         if not path.exists():
@@ -209,10 +209,10 @@ class ShardStore:
                 partial.write_text(text, encoding="utf-8")
         for line in text.splitlines():
             try:
-                plain = json.loads(line)
+                plain = _checked(line)
                 shard = Finished(**{**plain, "counts": Counts(**plain["counts"])})
-            except (ValueError, TypeError, KeyError) as error:
-                raise InputError(f"{path}: damaged: {error}; start over") from error
+            except (ValueError, TypeError, KeyError):
+                continue  # damaged: its shard is done again
             found[shard.number] = shard
         return {number: shard for number, shard in found.items() if self._is_whole(shard)}
 
@@ -221,19 +221,31 @@ class ShardStore:
         return path.is_file() and file_sha256(path) == shard.sha256
 
 
+def _line(plain: dict[str, Any]) -> str:
+    """A line of the list, with a checksum of itself."""
+    text = json.dumps(plain)
+    return json.dumps({**plain, _CHECK: zlib.crc32(text.encode())}) + "\n"
+
+
+def _checked(line: str) -> dict[str, Any]:
+    """What a line says; those of an older Galena have no checksum.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    plain = json.loads(line)
+    if not isinstance(plain, dict):
+        raise ValueError("no mapping")
+    check = plain.pop(_CHECK, None)
+    if check is not None and check != zlib.crc32(json.dumps(plain).encode()):
+        raise ValueError("another checksum")
+    return plain
+
+
 def _is_ours(name: str) -> bool:
     return name in (MANIFEST, LINES, BEST, WHOLE) or _PARTS.fullmatch(name) is not None
 
 
 def _is_partial(name: str) -> bool:
-    found = _PARTIAL.fullmatch(name)
-    return found is not None and _is_ours(found["name"])
-
-
-def _flush(path: Path) -> None:
-    """Ask the system to bring a file to the disk before it is renamed."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    whole = whole_of(name)
+    return whole is not None and _is_ours(whole)

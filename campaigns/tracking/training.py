@@ -13,6 +13,7 @@ from campaigns.tracking.client import experiment_of, explained, open_client
 from campaigns.tracking.facts import PARAM_LENGTH, flat
 from campaigns.tracking.runs import KIND_TAG
 from campaigns.tracking.store import TrackingError
+from materials.whole import write_whole
 
 EXPERIMENT = "training"
 _RECORD = "mlflow_run_id.txt"
@@ -52,7 +53,7 @@ class TrainingRun:
         tags = {KIND_TAG: "training", "mlflow.source.name": "galena train"}
         run = self._client.create_run(experiment, tags=tags, run_name=name)
         record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(run.info.run_id, encoding="utf-8")
+        write_whole(record, run.info.run_id)
         return str(run.info.run_id)
 
     def params(self, plain: Mapping[str, Any]) -> None:

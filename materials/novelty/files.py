@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from materials.novelty.comparison import Comparison
 from materials.novelty.fingerprint import N_NEAREST
 from materials.novelty.index import NoveltyIndex, Tell
 from materials.novelty.store import CrystalStore, StoreArrays
+from materials.whole import write_whole
 
 if TYPE_CHECKING:
     from materials.table import CrystalTable
@@ -44,18 +43,13 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
         **_packed("ids", "id_start", index.store.ids),
         **_packed("faults", "fault_start", index.faults),
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
-        part.write_bytes(save(plain, {"format": _FORMAT, "made_from": made_from}))
-        part.replace(path)
+        write_whole(path, save(plain, {"format": _FORMAT, "made_from": made_from}))
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; choose another place"
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def load_index(

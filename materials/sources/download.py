@@ -13,6 +13,7 @@ from filelock import FileLock
 from materials.errors import SourceError
 from materials.provenance import file_sha256
 from materials.sources.http import PoliteSession
+from materials.whole import sync_file, sync_folder
 from materials.writer import disk_errors
 
 _CHUNK = 1 << 16  # what is lost of a connection that is cut
@@ -51,7 +52,9 @@ def fetch(
                 "and see whether this network lets one download it"
             )
         with disk_errors(path):
+            sync_file(part)
             part.replace(path)
+            sync_folder(path.parent)
             _note_of(part).unlink(missing_ok=True)
     return path
 

@@ -19,6 +19,7 @@ from materials.sources.duplicates import Known, find_duplicates
 from materials.sources.protocol import DUPLICATE_OF, FUNCTIONAL, Column
 from materials.sources.store import PullStore, Rejected
 from materials.table import CrystalTable
+from materials.whole import whole
 from materials.writer import CrystalTableWriter, disk_errors
 
 Duplicates = Literal["mark", "drop", "ignore"]
@@ -101,12 +102,10 @@ def _list_rejected(store: PullStore, path: Path) -> Path | None:
         if not rejected:
             target.unlink(missing_ok=True)
             return None
-        part = target.with_name(f".{target.name}.partial")
-        with part.open("w", encoding="utf-8") as file:
+        with whole(target) as part, part.open("w", encoding="utf-8") as file:
             file.writelines(
                 json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in rejected
             )
-        part.replace(target)
     return target
 
 

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from materials.errors import InputError
+from materials.whole import remove_parts, whole_of, write_whole
 from materials.writer import CrystalTableWriter, disk_errors
 
 HEADER = "header.json"
@@ -125,9 +126,7 @@ class PullStore:
             return bool(self.shards)
         self._clear()
         with disk_errors(file):
-            part = self.folder / f".{HEADER}.partial"
-            part.write_text(text, encoding="utf-8")
-            part.replace(file)
+            write_whole(file, text)
         return False
 
     def _check(self, there: Any, wanted: Any) -> None:
@@ -179,8 +178,7 @@ class PullStore:
         return files
 
     def _remove_partial(self) -> None:
-        for path in self.folder.glob(".*.partial"):
-            path.unlink(missing_ok=True)
+        remove_parts(self.folder)
 
     def _clear(self) -> None:
         """Remove a pull, its header last."""
@@ -194,7 +192,7 @@ def _is_ours(name: str) -> bool:
     if name in (HEADER, _LOCK):
         return True
     if name.startswith("."):
-        return name.endswith(".partial")
+        return whole_of(name) is not None
     return name.startswith("shard-") and name.endswith(".parquet")
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.provenance import checked_bytes, file_sha256
+from materials.whole import write_whole
 from models.measured.composition import CompositionNet
 from models.measured.formulas import checked_counts, formula_counts
 from models.measured.hurdle import Hurdle, Parts, Width
@@ -221,12 +222,12 @@ class MeasuredGap:
                 content[f"{form}-{part}.txt.gz"] = data
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in content.items():
-            (folder / name).write_bytes(data)
+            write_whole(folder / name, data)
         hashes = {name: file_sha256(folder / name) for name in content}
         manifest = dataclasses.replace(self.manifest, format=FORMAT, files=hashes)
         text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
-        (folder / "config.json").write_text(text, encoding="utf-8")
-        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        write_whole(folder / "config.json", text)
+        write_whole(folder / "MODEL_CARD.md", card)
         weights = {*folder.glob("*.txt.gz"), *folder.glob("*.safetensors")}
         for stale in weights - {folder / name for name in content}:
             stale.unlink()

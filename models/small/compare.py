@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from materials.errors import InputError
+from materials.whole import write_whole
 from models.small.contenders import MEANING, Contender, Name
 from models.small.examples import Examples, FloatArray, Kind
 from models.small.folds import Fold
@@ -160,6 +161,4 @@ def _save(path: Path, mean: FloatArray, spread: FloatArray, seconds: float) -> N
     """Write the file, which appears when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {"mean": mean.tolist(), "spread": spread.tolist(), "seconds": seconds}
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(plain), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(plain))

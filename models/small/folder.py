@@ -27,6 +27,7 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.whole import write_whole
 from models.plain import fingerprint, from_plain
 from models.small.compare import Scores
 from models.small.contenders import Name
@@ -114,12 +115,12 @@ def save_small(
                 content[f"trees-{place}-{bag}.txt"] = text.encode()
     (folder / "config.json").unlink(missing_ok=True)  # half a folder is no model
     for file, data in content.items():
-        (folder / file).write_bytes(data)
+        write_whole(folder / file, data)
     hashes = {file: file_sha256(folder / file) for file in sorted(content)}
     manifest = dataclasses.replace(manifest, members=hashes)
-    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    write_whole(folder / "MODEL_CARD.md", card)
     text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    write_whole(folder / "config.json", text)
     for stale in {*folder.glob("*.safetensors"), *folder.glob("trees-*.txt")}:
         if stale.name not in hashes:
             stale.unlink()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from materials.whole import write_whole
 from models.pretrained import Manifest, Member, load_bundle
 from models.training.data import DataSource
 from models.training.footprint import BUILDING, GRAMS_PER_KWH, WATTS_PER_GB, Effort
@@ -35,7 +36,7 @@ def write_card(folder: Path, validation: Path, effort: Effort) -> Study:
     found = study(folder, validation)
     draw_calibration(found.reliability, folder / CALIBRATION_PLOT)
     text = model_card(manifest, found, effort)
-    (folder / CARD).write_text(text, encoding="utf-8")
+    write_whole(folder / CARD, text)
     return found
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +15,14 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.whole import whole
 from models.weights_file import read_plain
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
+BEFORE = "before.pt"
+"""The checkpoint before the last, for the day when that is damaged."""
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,11 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.part")
-        torch.save(dict(vars(self)), unfinished)
-        unfinished.replace(path)
+        content = dict(vars(self))
+        with whole(path) as unfinished:
+            torch.save({**content, _DIGEST: _digest(content)}, unfinished)
+            if path.name == LAST and path.exists():
+                _keep_before(path)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -44,24 +55,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        found = read_plain(path)
+        content = read_plain(path)
     except InputError as error:
         raise InputError(f"{error}; not a checkpoint of training") from error
-    kinds = {field.name: _KINDS[field.name] for field in fields(Checkpoint)}
-    if not isinstance(found, dict) or set(found) != set(kinds):
-        raise InputError(
-            f"{path}: not a checkpoint of training: it lacks what training goes on from"
-        )
-    for name, kind in kinds.items():
-        if not isinstance(found[name], kind):
-            raise InputError(
-                f"{path}: not a checkpoint of training: {name} is "
-                f"{type(found[name]).__name__}"
-            )
-    for name in ("net", "average"):
-        if not all(isinstance(tensor, Tensor) for tensor in found[name].values()):
-            raise InputError(f"{path}: not a checkpoint of training: {name} is no tensors")
-    return Checkpoint(**found)
+    written = content.pop(_DIGEST, None) if isinstance(content, dict) else None
+    if fault := _fault(content):
+        raise InputError(f"{path}: not a checkpoint of training: {fault}")
+    # Those of an older Galena have no digest.
+    if written is not None and written != _digest(content):
+        raise InputError(f"{path}: damaged: it is not what was written")
+    return Checkpoint(**content)
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -73,3 +76,75 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "history": list,
     "seconds": (int, float),
 }
+
+
+def _fault(content: Any) -> str:
+    """Why training cannot go on from this; empty if it can."""
+    if not isinstance(content, dict) or set(content) != set(_KINDS):
+        return f"expected {', '.join(_KINDS)}"
+    for name, kind in _KINDS.items():
+        if not isinstance(content[name], kind):
+            return f"{name} is of type {type(content[name]).__name__}"
+    for name in ("net", "average"):
+        if not all(isinstance(tensor, Tensor) for tensor in content[name].values()):
+            return f"{name} holds what is no tensor"
+    return ""
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Where the run in a folder goes on: its last checkpoint, or the one before.
+
+    A step more is computed again to the same weights. None if the run has none yet.
+
+    Raises:
+        InputError: what there is, is damaged.
+    """
+    last, before = folder / LAST, folder / BEFORE
+    if not last.is_file() and not before.is_file():
+        return None
+    try:
+        return read_checkpoint(last)
+    except InputError as error:
+        try:
+            found = read_checkpoint(before)
+        except InputError:
+            raise InputError(
+                f"{error}. Remove {LAST} and {BEFORE} there to begin training anew, or give "
+                "another folder"
+            ) from error
+        warnings.warn(f"{error}; going on from {before.name}", stacklevel=2)
+        return found
+
+
+def _keep_before(path: Path) -> None:
+    """A second name for the last checkpoint, which keeps it when another takes its place."""
+    before = path.with_name(BEFORE)
+    with suppress(OSError):  # a file system without links keeps one checkpoint
+        before.unlink(missing_ok=True)
+        os.link(path, before)
+
+
+def _digest(content: Any) -> str:
+    """SHA-256 of names, numbers and every bit of the tensors."""
+    digest = hashlib.sha256()
+    for part in _parts(content):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(content: Any) -> Iterator[bytes]:
+    match content:
+        case dict():
+            for key, value in content.items():
+                yield f"{key!r}:".encode()
+                yield from _parts(value)
+        case list() | tuple():
+            yield f"{len(content)} of:".encode()
+            for value in content:
+                yield from _parts(value)
+        case Tensor():
+            plain = content.detach().cpu().contiguous()
+            yield f"{plain.dtype} {tuple(plain.shape)}".encode()
+            yield plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+        case _:
+            yield repr(content).encode()

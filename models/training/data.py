@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.whole import whole
 from models.graphs.store import GraphStore
 from models.plain import from_plain
 from models.weights_file import read_plain
@@ -86,14 +87,13 @@ class LabelledGraphs:
         metadata = {"targets": json.dumps(self.names)}
         if self.source:
             metadata["source"] = json.dumps(asdict(self.source))
-        unfinished = path.with_name(f"{path.name}.part")
-        if path.suffix == ".pt":
-            torch.save({"tensors": tensors, "metadata": metadata}, unfinished)
-        else:
-            from safetensors.torch import save_file
+        with whole(path) as unfinished:
+            if path.suffix == ".pt":
+                torch.save({"tensors": tensors, "metadata": metadata}, unfinished)
+            else:
+                from safetensors.torch import save_file
 
-            save_file(tensors, unfinished, metadata=metadata)
-        unfinished.replace(path)
+                save_file(tensors, unfinished, metadata=metadata)
 
     @classmethod
     def load(cls, path: Path) -> LabelledGraphs:

@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from materials.errors import GalenaError, InputError
+from materials.whole import write_whole
 from models.denormals import flushed_denormals
-from models.training.checkpoint import LAST, Checkpoint, read_checkpoint
+from models.memory import out_of_memory, release
+from models.training.checkpoint import LAST, Checkpoint, newest_checkpoint
 from models.training.data import Batches, LabelledGraphs
 from models.training.schedule import Schedule
 
@@ -102,12 +104,14 @@ def run_task(
     ask = torch.compile(run.net, dynamic=True) if progress.compiled else run.net
     with flushed_denormals(), _bar(run, enabled=progress.shown) as tell:
         while run.step < run.total and time.monotonic() - began < allowed:
-            run.take_step(ask)
+            with _memory_named(run):
+                run.take_step(ask)
             if run.step % _STEPS_PER_LOG == 0:
                 run.note(progress.log)
                 tell(run.step)
             if run.step % run.steps_per_pass == 0:
-                run.validate(validation.to(run.device), progress.log)
+                with _memory_named(run):
+                    run.validate(validation.to(run.device), progress.log)
             if run.step % run.steps_per_pass == 0 or run.overdue():
                 run.save()
         run.save()
@@ -151,8 +155,7 @@ class Run:
     ) -> Run:
         """Begin, or go on from the folder's checkpoint."""
         run = cls(task, training, folder, device)
-        if (folder / LAST).is_file():
-            kept = read_checkpoint(folder / LAST)
+        if (kept := newest_checkpoint(folder)) is not None:
             run.net.load_state_dict(kept.net)
             run.average.load_state_dict(kept.average)
             run.optimizer.load_state_dict(kept.optimizer)
@@ -245,13 +248,30 @@ class Run:
             seconds=self.seconds,
         ).save(self.folder / LAST)
         text = json.dumps(self.history, indent=1) + "\n"
-        (self.folder / "history.json").write_text(text, encoding="utf-8")
+        write_whole(self.folder / "history.json", text)
 
     def result(self) -> Outcome:
         """What there is now."""
         net = self.average.to("cpu").eval()
         finished = self.step >= self.total
         return Outcome(net, self.folder / LAST, finished, tuple(self.history))
+
+
+@contextmanager
+def _memory_named(run: Run) -> Iterator[None]:
+    """Say what was too large, and what helps; the checkpoint stays as it is."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        release(run.device)
+        raise TrainingError(
+            f"memory of {run.device} ran out at step {run.step} with batches of "
+            f"{run.config.batch_size} crystals. Nothing is lost: free some or take another "
+            f"device, and train again in {run.folder}; or begin in another folder with a "
+            "smaller batch_size"
+        ) from error
 
 
 @contextmanager
@@ -271,10 +291,16 @@ def _bar(run: Run, *, enabled: bool) -> Iterator[Callable[[int], None]]:
 def _keep_config(path: Path, config: Schedule) -> None:
     """Write the config beside the checkpoints, or see that the one there is the same."""
     text = json.dumps(asdict(config), indent=1) + "\n"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+        return
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: expected JSON: {error}; use another folder") from error
+    if kept != json.loads(text):
         raise InputError(
             f"{path} differs from the config given: a run resumes with its own; "
             "use that, or another folder"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

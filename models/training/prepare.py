@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.provenance import file_sha256
+from materials.whole import write_whole
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
@@ -81,7 +83,8 @@ def prepare(
     record.unlink(missing_ok=True)  # no record: a cache half written is never believed
     data.save(cache)
     plain = {"recipe": asdict(recipe), "skipped": [asdict(row) for row in skipped]}
-    record.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    plain["sha256"] = file_sha256(cache)
+    write_whole(record, json.dumps(plain, indent=1))
     return Prepared(data, skipped)
 
 
@@ -93,6 +96,9 @@ def _cached(cache: Path, record: Path, recipe: Recipe) -> tuple[Skipped, ...] | 
         plain = json.loads(record.read_text(encoding="utf-8"))
         made_by = from_plain(Recipe, plain["recipe"], str(record))
         skipped = tuple(from_plain(Skipped, row, str(record)) for row in plain["skipped"])
+        written = plain.get("sha256")  # those of an older Galena have none
+        if written is not None and written != file_sha256(cache):
+            return None  # damaged
     except (ValueError, KeyError, InputError):  # of an older Galena: make it anew
         return None
     return skipped if made_by == recipe else None

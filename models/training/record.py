@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from materials.errors import InputError
+from materials.whole import write_whole
 
 RECORDS = ("training.json", "comparison.json")
 """Of one network, and of methods compared; both kinds of work end in FOLDER/model."""
@@ -23,7 +24,7 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
     text = json.dumps(record, indent=1) + "\n"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         return
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from materials.errors import InputError, did_you_mean
-from models.training.checkpoint import LAST
+from models.training.checkpoint import BEFORE, LAST
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
 from models.training.fit import train
@@ -186,7 +186,8 @@ class _Attempt:
                 return False
             score = self.plan.score(found.history[-1])
             self.study.tell(self.trial, score, state=TrialState.COMPLETE)
-        (self.folder / LAST).unlink(missing_ok=True)  # weights of short trainings
+        for name in (LAST, BEFORE):  # weights of short trainings
+            (self.folder / name).unlink(missing_ok=True)
         return True
 
     def _report_known(self) -> None:

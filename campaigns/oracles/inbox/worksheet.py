@@ -17,6 +17,7 @@ from campaigns.reports.files import write_whole
 from campaigns.reports.page import formula_html
 from campaigns.words import ENGLISH, Words
 from materials.errors import InputError
+from materials.whole import whole
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 """Cells that begin so are run by spreadsheets; an apostrophe before them makes them text."""
@@ -59,17 +60,16 @@ def write_worksheet(
         raise InputError(f"'{twice}' stands on the worksheet twice")
     names = [f"structures/{safe_name(candidate.id)}.cif" for candidate in asked]
     structures = [
-        write_whole(folder / name, candidate.structure.to(fmt="cif").encode())
+        write_whole(folder / name, candidate.structure.to(fmt="cif").encode(), way=whole)
         for name, candidate in zip(names, asked, strict=True)
     ]
     rows = list(zip(asked, names, strict=True))
     page = _page(rows, wanted, title, instructions, say)
     table = _table(rows, wanted)
-    return Worksheet(
-        write_whole(folder / "worksheet.csv", table.encode("utf-8-sig")),
-        write_whole(folder / "worksheet.html", page.encode("utf-8")),
-        tuple(structures),
-    )
+    html = write_whole(folder / "worksheet.html", page.encode("utf-8"), way=whole)
+    # The last one: where it is, all others are, and nobody writes them again.
+    sheet = write_whole(folder / "worksheet.csv", table.encode("utf-8-sig"), way=whole)
+    return Worksheet(sheet, html, tuple(structures))
 
 
 def heading(quantity: Quantity) -> str:

@@ -96,6 +96,17 @@ def test_a_broken_record_means_a_new_cache(table, tmp_path):
     assert len(prepare(table, cache, NET).data.graphs) == 4
 
 
+def test_a_bit_that_turned_means_a_new_cache(table, tmp_path):
+    cache = tmp_path / "cache.safetensors"
+    before = prepare(table, cache, NET).data
+    content = bytearray(cache.read_bytes())
+    content[-3] ^= 4
+    cache.write_bytes(content)
+    after = prepare(table, cache, NET).data
+    assert torch.equal(after.targets.nan_to_num(), before.targets.nan_to_num())
+    assert cache.read_bytes() != bytes(content)
+
+
 def test_no_label_at_all_is_an_error(tmp_path):
     write(tmp_path / "t.parquet", {name: [np.nan] * 5 for name in TARGETS})
     with pytest.raises(InputError, match="no row can be learned from"):

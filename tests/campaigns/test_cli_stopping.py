@@ -1,0 +1,51 @@
+"""A command that is told to stop ends as by Ctrl-C, and says which signal it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import time, signal
+from campaigns.cli.stopping import stopping
+if {ignored}:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with stopping():
+    try:
+        print("ready", flush=True)
+        time.sleep({seconds})
+    except KeyboardInterrupt:
+        print("tidied up", flush=True)
+        raise SystemExit(130) from None
+"""
+
+
+def stopped(number: int, *, ignored: bool = False, seconds: int = 60) -> tuple[int, str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(ignored=ignored, seconds=seconds)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    return process.returncode, said.strip()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_the_exit_code_says_which_signal_it_was(number: int, code: int) -> None:
+    assert stopped(number) == (code, "tidied up")
+
+
+def test_what_is_ignored_stays_so() -> None:
+    assert stopped(signal.SIGHUP, ignored=True, seconds=2) == (0, "")

@@ -1,0 +1,1 @@
+"""Faults, one idea a module; each puts its trials on the list of tools.chaos.record."""

@@ -1,0 +1,286 @@
+"""A subject that meets a fault, is helped if need be, goes on, and is compared."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Self
+
+from tools.chaos.faults.what import SUBJECTS
+from tools.chaos.killing import Difference, Subject
+from tools.chaos.record import Outcome, Place, Scale
+from tools.chaos.record import Subject as Name
+from tools.chaos.server import Ended, Run, Server
+from tools.chaos.shim import Aim, counted, library
+
+_DONE = (0, 3)
+"""Exit codes of commands that did what they were asked to."""
+_REPAIR = re.compile(r"galena campaign repair ")
+
+Do = Callable[[Path], None]
+Compare = Callable[[Path, Path], Difference]
+
+
+def _nothing(_: Path) -> None:
+    return
+
+
+def _alone(_: Path) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is done to a subject, and what ends it."""
+
+    what: str
+    """In a few words, where a case went wrong."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aim: Aim | None = None
+    """Of the shim; its folder is put in."""
+    setup: str = ""
+    before: Do = _nothing
+    """To the folder, before the run."""
+    around: Callable[[Path], AbstractContextManager[object]] = _alone
+    """What holds while the run lasts."""
+    cure: Do = _nothing
+    """To the folder, after a run that stopped; a repair that was advised is made anyway."""
+    codes: tuple[int, ...] = (1,)
+    """Exit codes of a run that stopped in good order."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A subject and what it comes to undisturbed; one for all trials of a process."""
+
+    folder: Path
+    subject: Subject
+    server: Server
+    seconds: float
+    writes: int
+    lean: bool
+    """Whether reports and MLflow are left out, for speed."""
+
+    def run_of(self, folder: Path) -> Run:
+        """The subject's command on a folder."""
+        return run_of(self.subject, folder, lean=self.lean)
+
+    @property
+    def whole(self) -> Path:
+        """The folder of the undisturbed subject."""
+        return self.folder / "whole"
+
+    def half(self) -> Path:
+        """A subject that was killed in the middle."""
+        folder = self.folder / "half"
+        if folder.exists():
+            return folder
+        run = self.run_of(folder)
+        if library() is None:
+            run = replace(run, after=0.6 * self.seconds)
+        else:
+            aim = Aim(folder=folder, do="kill", at=max(1, int(0.7 * self.writes)))
+            run = aimed(run, aim)
+        self.server(run)
+        return folder
+
+
+_PREPARED: dict[tuple[Path, Name], Prepared] = {}
+
+
+def prepared(place: Place, name: Name) -> Prepared:
+    """Make the subject and run it undisturbed, twice; or what was made before."""
+    root, tell = place.folder.parent, place.tell
+    if (root, name) not in _PREPARED:
+        folder = root / f"undisturbed-{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        server = _server(root)
+        subject = SUBJECTS[name](folder)
+        lean = place.scale is Scale.QUICK
+        _to_the_end(server, run_of(subject, folder / "first", lean=lean))
+        whole, count = folder / "whole", folder / "count"
+        run = aimed(run_of(subject, whole, lean=lean), Aim(folder=whole, count=count))
+        seconds = _to_the_end(server, run).seconds
+        found = subject.compare(folder / "first", whole, kills=0)
+        if found.told:
+            raise RuntimeError(f"two undisturbed runs differ: {'; '.join(found.told)}")
+        _PREPARED[root, name] = Prepared(
+            folder, subject, server, seconds, counted(count), lean
+        )
+        tell(f"undisturbed: {seconds:.1f} s, {counted(count)} changes of the disk")
+    return _PREPARED[root, name]
+
+
+@cache
+def _server(root: Path) -> Server:
+    """One helper for all; it ends when its pipe is closed, and so with this process."""
+    return Server(root / "server.txt")
+
+
+def _to_the_end(server: Server, run: Run) -> Ended:
+    ended = server(run)
+    if ended.code not in _DONE:
+        raise RuntimeError(f"undisturbed it ended with {ended.code}: {_last(run)}")
+    return ended
+
+
+def run_of(subject: Subject, folder: Path, *, lean: bool) -> Run:
+    """The command on a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(
+        arguments=subject.arguments(folder),
+        folder=folder,
+        output=folder.parent / f"{folder.name}.txt",
+        environment={
+            "CHAOS_CALLS": f"{folder}.calls",
+            "CHAOS_LEAN": "1" if lean else "",
+        },
+        setup="tools.chaos.faults.setups:begin",
+    )
+
+
+@dataclass
+class Bench:
+    """A subject that meets one fault after another, each beginning anew."""
+
+    place: Place
+    given: Prepared
+    name: Name
+    times: int = 0
+    survived: int = 0
+    stopped: int = 0
+    difference: Difference = field(default_factory=Difference)
+    troubles: list[str] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, place: Place, name: Name) -> Self:
+        """For one trial."""
+        return cls(place, prepared(place, name), name)
+
+    @property
+    def subject(self) -> Subject:
+        return self.given.subject
+
+    @property
+    def writes(self) -> int:
+        """Changes of the disk of an undisturbed run."""
+        return self.given.writes
+
+    def half(self) -> Path:
+        """A subject that was killed in the middle."""
+        return self.given.half()
+
+    @property
+    def draw(self) -> random.Random:
+        """New for every case, so that cases can be repeated one by one."""
+        return random.Random(f"{self.place.seed} {self.times}")
+
+    def meet(self, fault: Fault, *, start: Path | None = None) -> None:
+        """One case: the fault, its end, and what came of it; ``start`` is gone on with."""
+        self.times += 1
+        folder = self.place.folder / f"case-{self.times}"
+        if start is not None:
+            shutil.copytree(start, folder)
+            if (calls := Path(f"{start}.calls")).exists():
+                shutil.copy(calls, f"{folder}.calls")
+        run = self.given.run_of(folder)
+        fault.before(folder)
+        faulty = replace(
+            run,
+            environment={
+                **run.environment,
+                **fault.environment,
+                "CHAOS_SETUP": fault.setup,
+            },
+        )
+        if fault.aim is not None:
+            faulty = aimed(faulty, replace(fault.aim, folder=folder))
+        with fault.around(folder):
+            ended = self.given.server(faulty)
+        wrong = self._manners(faulty, ended, fault)
+        if ended.code not in _DONE:
+            self.stopped += 1
+            fault.cure(folder)
+            self._repair(run, folder)
+        self.go_on(run, folder, f"{fault.what}{wrong}", bad=bool(wrong))
+
+    def go_on(
+        self,
+        run: Run,
+        folder: Path,
+        what: str,
+        *,
+        bad: bool,
+        compare: Compare | None = None,
+    ) -> None:
+        """Run to the end without the fault, and compare as the subject does, or otherwise."""
+        ended = self.given.server(run)
+        found = Difference()
+        if ended.code not in _DONE:
+            bad, what = True, f"{what}: then ended with {ended.code}: {_last(run)}"
+        else:
+            compared = compare or partial(self.subject.compare, kills=1)
+            found = compared(self.given.whole, folder)
+        if found.told:
+            bad, what = True, f"{what}: {'; '.join(found.told)}"
+        self.difference += found
+        if bad:
+            self.troubles.append(what)
+            self.place.tell(what)
+            return
+        self.survived += 1
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _manners(self, run: Run, ended: Ended, fault: Fault) -> str:
+        """What is wrong with how a run ended; empty if nothing is."""
+        said = run.output.read_text(encoding="utf-8", errors="replace")
+        if "Traceback" in said:
+            return f": a traceback: {said.strip().splitlines()[-1]}"
+        if ended.code in _DONE:
+            return ""
+        if ended.code not in fault.codes:
+            return f": exit code {ended.code}: {_last(run)}"
+        if ended.code == 1 and "Error: " not in said:
+            return f": it ended without saying why: {_last(run)}"
+        return ""
+
+    def _repair(self, run: Run, folder: Path) -> None:
+        """What the message said to do."""
+        said = run.output.read_text(encoding="utf-8", errors="replace")
+        if _REPAIR.search(said):
+            arguments = ["campaign", "repair", str(folder / "campaign")]
+            self.given.server(replace(run, arguments=arguments))
+
+    def outcome(self, fault: str, note: str = "") -> Outcome:
+        """For the table."""
+        told = [f"{self.stopped} stopped with one line and went on"] if self.stopped else []
+        told += [note] if note else []
+        return Outcome(
+            fault=fault,
+            subject=self.name,
+            times=self.times,
+            survived=self.survived,
+            lost=self.difference.lost,
+            duplicates=self.difference.duplicates,
+            seconds=time.monotonic() - self._began,
+            note="; ".join([*told, *self.troubles[:3]]),
+        )
+
+
+def aimed(run: Run, aim: Aim) -> Run:
+    """The run with the shim aimed."""
+    return replace(run, environment={**run.environment, **aim.environment()})
+
+
+def _last(run: Run) -> str:
+    lines = run.output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "nothing said"

@@ -1,0 +1,141 @@
+"""Oracles that hang, raise, die, or answer nonsense about every other candidate.
+
+There is nothing to go on with: what such an oracle says of a candidate is its verdict. So the
+campaign must come to its end, with one verdict on each candidate that it asked about, and an
+error in words on those that the oracle failed on.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from tools.chaos.faults.bench import prepared
+from tools.chaos.record import Outcome, Place, Scale, trial
+from tools.chaos.server import Run, Server
+
+_SPEC = """\
+name: chaos-oracle
+elements: {{allowed: [Mg, Ca, Zn, Sn, O, S, Se]}}
+targets: {{band_gap: {{min: 0.8, max: 2.2}}}}
+search: {{asks: 40, chunk: 20, n_species: [2], max_sites: 4}}
+model: fast
+rounds: 2
+batch_size: 4
+seed: 5
+oracle:
+  kind: command
+  argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]
+  time_limit: 2
+"""
+_PROGRAM = Path(__file__).with_name("answers.py")
+_KINDS = {
+    "oracle hanging": ("hang", "hang_ignoring", "hang_in_c"),
+    "oracle's process dying": ("segfault", "killed", "exit"),
+    "oracle returning NaN": ("nan", "nan_property"),
+    "oracle returning inf": ("inf", "minus_inf"),
+    "oracle returning nonsense": (
+        *("text", "keys", "list", "huge_number", "huge_text", "far_off", "other_crystal"),
+        *("nothing", "bytes", "deep"),
+    ),
+}
+"""What :mod:`tools.chaos.faults.answers` does in the place of an answer."""
+_RAISED = {
+    "oracle raising": (
+        *("ValueError", "RecursionError", "SystemExit", "BaseException", "Unspeakable"),
+        *("GeneratorExit", "MemoryError", "Endless"),
+    ),
+}
+"""What :mod:`tools.chaos.faults.setups` lets a table raise in the place of an answer."""
+
+
+def _spec(folder: Path) -> Path:
+    path = folder / "oracle.yaml"
+    text = _SPEC.format(python=sys.executable, program=_PROGRAM)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _met(place: Place, name: str) -> Outcome:
+    began = time.monotonic()
+    given = prepared(place, "campaign")
+    raised = name in _RAISED
+    deeds = _RAISED[name] if raised else _KINDS[name]
+    if place.scale is Scale.QUICK:
+        deeds = deeds[:2]
+    found = Outcome(
+        fault=name,
+        subject="campaign",
+        times=len(deeds),
+        survived=0,
+        lost=0,
+        duplicates=0,
+        seconds=0.0,
+    )
+    survived, lost, twice, troubles = 0, 0, 0, []
+    for deed in deeds:
+        folder = place.folder / deed
+        run = given.run_of(folder)
+        environment = {
+            **run.environment,
+            "CHAOS_DEED": deed,
+            "CHAOS_SETUP": "raising" if raised else "",
+        }
+        arguments = list(run.arguments)
+        if not raised:
+            arguments[2] = str(_spec(place.folder))
+        case = replace(run, arguments=arguments, environment=environment)
+        trouble, n_lost, n_twice = _judged(given.server, case, 12 if raised else 8)
+        lost, twice = lost + n_lost, twice + n_twice
+        survived += not trouble
+        if trouble:
+            place.tell(f"{deed}: {trouble}")
+            troubles.append(f"{deed}: {trouble}")
+    return Outcome(
+        **{
+            **vars(found),
+            "survived": survived,
+            "lost": lost,
+            "duplicates": twice,
+            "seconds": time.monotonic() - began,
+            "note": "; ".join([", ".join(deeds), *troubles[:3]]),
+        }
+    )
+
+
+def _judged(server: Server, run: Run, expected: int) -> tuple[str, int, int]:
+    """What went wrong; verdicts that are missing; verdicts that are there twice."""
+    ended = server(run)
+    said = run.output.read_text(encoding="utf-8", errors="replace")
+    if ended.code != 0:
+        lines = said.strip().splitlines() or [""]
+        return f"ended with {ended.code}: {lines[-1][:200]}", expected, 0
+    if "Traceback" in said:
+        return "a traceback", 0, 0
+    db = sqlite3.connect(run.folder / "campaign" / "ledger.sqlite")
+    try:
+        rows = db.execute("SELECT id, content FROM verdicts").fetchall()
+    finally:
+        db.close()
+    names = Counter(name for name, _ in rows)
+    twice = names.total() - len(names)
+    wrong = [name for name, content in rows if _wrong(name, json.loads(content))]
+    trouble = f"{len(wrong)} verdicts are not what the oracle did" if wrong else ""
+    return trouble, expected - len(names), twice
+
+
+def _wrong(name: str, verdict: dict[str, object]) -> bool:
+    """Whether a failure has no reason, or an honest answer has one."""
+    from tools.chaos.faults.answers import bad
+
+    return bool(verdict["error"]) is not bad(name)
+
+
+for _name in (*_KINDS, *_RAISED):
+    trial(_name, "campaign")(partial(_met, name=_name))

@@ -1,0 +1,237 @@
+"""Databases and servers that go away for a while, and workers that do not come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+from tools.chaos.faults.bench import Bench
+from tools.chaos.faults.signals import started
+from tools.chaos.killing import Difference, marked
+from tools.chaos.record import Outcome, Place, Scale, trial
+from tools.chaos.server import MARK, Run
+from tools.chaos.subjects.campaign import state
+
+_BEGINS = 300.0  # s, for a process to have loaded what it needs
+
+
+@contextmanager
+def later(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Do something after so long; at the latest when the ``with`` ends."""
+    over = threading.Event()
+
+    def wait() -> None:
+        over.wait(seconds)
+        call()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _until(ready: Callable[[], bool], seconds: float = _BEGINS) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise RuntimeError(f"nothing happened for {seconds:g} s")
+        time.sleep(0.05)
+
+
+def _verdicts(folder: Path) -> int:
+    path = folder / "campaign" / "ledger.sqlite"
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            return int(db.execute("SELECT count(*) FROM verdicts").fetchone()[0])
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return 0
+
+
+@trial("MLflow gone", "campaign")
+def mlflow_gone(place: Place) -> Outcome:
+    """Ten minutes; the campaign ends long before, and MLflow is brought up to date later."""
+    from tests.campaigns.mlflow_servers import MlflowServer, running
+
+    seconds = 10.0 if place.scale is Scale.QUICK else 600.0
+    bench = Bench.of(place, "campaign")
+    bench.times = 1
+    folder = place.folder / "case-1"
+    run = bench.given.run_of(folder)
+    server = MlflowServer(
+        f"sqlite:///{place.folder / 'served.db'}", place.folder / "mlflow"
+    )
+    with running(server):
+        arguments = [*run.arguments, "--tracking-uri", server.uri]
+        case = replace(run, arguments=arguments)
+        server.stop()
+        began = time.monotonic()
+        ended = bench.given.server(case)
+        lasted = time.monotonic() - began
+        said = run.output.read_text(encoding="utf-8", errors="replace")
+        wrong = "" if ended.code == 0 else f": ended with {ended.code}"
+        if "The campaign goes on" not in said:
+            wrong += ": nobody was told"
+        time.sleep(max(0.0, seconds - (time.monotonic() - began)))
+        server.start()
+        sync = ["campaign", "sync", str(folder / "campaign"), "--tracking-uri", server.uri]
+        bench.given.server(replace(run, arguments=sync))
+        told = _in_mlflow(server.uri)
+        if told != {"campaign": 1, "round": 3}:
+            wrong += f": MLflow has {told}"
+        bench.go_on(case, folder, f"MLflow{wrong}", bad=bool(wrong))
+    note = f"for {seconds:g} s; the campaign ended after {lasted:.0f} s without it"
+    return bench.outcome("MLflow gone", note)
+
+
+def _in_mlflow(uri: str) -> dict[str, int]:
+    """How many runs of each kind there are."""
+    from campaigns.tracking.client import open_client
+
+    client = open_client(uri)
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    found: dict[str, int] = {}
+    for run in client.search_runs(experiments):
+        kind = run.data.tags.get("galena.kind", "")
+        found[kind] = found.get(kind, 0) + 1
+    return found
+
+
+@trial("PostgreSQL gone", "campaign")
+def postgresql_gone(place: Place) -> Outcome:
+    """A minute, in the middle of a round; a worker and the campaign both wait."""
+    from tests.postgres import server
+
+    seconds = 5.0 if place.scale is Scale.QUICK else 60.0
+    bench = Bench.of(place, "campaign")
+    bench.times = 1
+    folder = place.folder / "case-1"
+    run = bench.given.run_of(folder)
+    with server() as postgres:
+        environment = {**run.environment, "GALENA_STORAGE": postgres.url}
+        case = replace(
+            run,
+            arguments=[*run.arguments, "--storage", postgres.url],
+            environment=environment,
+        )
+        campaign = started(case)
+        worker = _worker(case, folder)
+        try:
+            _until(lambda: _verdicts(folder) >= 2 or campaign.poll() is not None)
+            postgres.stop()
+            with later(seconds, postgres.start):
+                pass
+            code = campaign.wait(_BEGINS)
+        finally:
+            for each in (campaign, worker):
+                each.kill()
+                each.wait()
+    wrong = "" if code == 0 else f": ended with {code}"
+    bench.go_on(
+        run, folder, f"PostgreSQL{wrong}", bad=bool(wrong), compare=answers_compared
+    )
+    return bench.outcome("PostgreSQL gone", f"for {seconds:g} s")
+
+
+def _worker(case: Run, folder: Path) -> subprocess.Popen[bytes]:
+    """A worker that begins once the campaign is in the database."""
+    arguments = ["campaign", "work", "chaos", "--idle", "30"]
+    output = folder.parent / "worker.txt"
+    work = replace(case, arguments=arguments, output=output)
+    _until(lambda: (folder / "campaign" / "ledger.sqlite").exists())
+    end = time.monotonic() + _BEGINS
+    while time.monotonic() < end:
+        process = started(work)
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            if "no campaign" not in output.read_text(encoding="utf-8", errors="replace"):
+                return process
+            process.kill()
+        time.sleep(0.5)
+    raise RuntimeError("the campaign never was in the database")
+
+
+@trial("worker lost", "campaign")
+def worker_lost(place: Place) -> Outcome:
+    """Worker processes are killed, or stopped for a while and continued."""
+    bench = Bench.of(place, "campaign")
+    cases = 1 if place.scale is Scale.QUICK else 4
+    for _ in range(cases):
+        _lose(bench)
+    return bench.outcome("worker lost", "SIGKILL, and SIGSTOP for some seconds")
+
+
+def _lose(bench: Bench) -> None:
+    bench.times += 1
+    folder = bench.place.folder / f"case-{bench.times}"
+    run = bench.given.run_of(folder)
+    mark = uuid4().hex
+    case = replace(
+        run,
+        arguments=[*run.arguments, "--workers", "2"],
+        environment={**run.environment, MARK: mark},
+    )
+    campaign = started(case)
+    lost = stopped = 0
+    try:
+        while campaign.poll() is None:
+            for process in marked(mark):
+                if process.pid == campaign.pid or "spawn_main" not in " ".join(
+                    _line(process)
+                ):
+                    continue
+                if lost == 0:
+                    os.kill(process.pid, signal.SIGKILL)
+                    lost += 1
+                elif stopped == 0:
+                    os.kill(process.pid, signal.SIGSTOP)
+                    time.sleep(2.0)
+                    os.kill(process.pid, signal.SIGCONT)
+                    stopped += 1
+            time.sleep(0.2)
+    finally:
+        campaign.kill()
+        code = campaign.wait()
+    wrong = "" if code == 0 and lost else f": ended with {code}, {lost} lost"
+    bench.go_on(run, folder, f"workers{wrong}", bad=bool(wrong), compare=answers_compared)
+
+
+def answers_compared(one: Path, other: Path) -> Difference:
+    """Every answer, but not what it took: a worker that is lost costs an attempt."""
+    left, right = (_answers(folder) for folder in (one, other))
+    missing, more = (left - right).total(), (right - left).total()
+    told = (f"{missing} verdicts lost or otherwise, {more} more",) if left != right else ()
+    return Difference(missing, max(0, right.total() - left.total()), told)
+
+
+def _answers(folder: Path) -> Counter[tuple[str, float, float]]:
+    names = ("band_gap", "energy_above_hull")
+    return Counter(
+        (name, *(json.loads(content)[key] for key in names))
+        for name, _, content in state(folder)["verdicts"]
+    )
+
+
+def _line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []

@@ -1,0 +1,16 @@
+"""The subjects that faults are done to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.chaos.killing import Subject
+from tools.chaos.record import Subject as Name
+from tools.chaos.subjects.campaign import CampaignSubject
+
+Make = Callable[[Path], Subject]
+
+SUBJECTS: dict[Name, Make] = {
+    "campaign": CampaignSubject.on_a_pool,
+}

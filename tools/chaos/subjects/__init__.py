@@ -1,0 +1,1 @@
+"""What is killed: commands as users give them, small ones."""

@@ -1,0 +1,243 @@
+"""Campaigns to be killed: one chooses from a table and asks a table, one asks a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.chaos.killing import Difference
+from tools.chaos.subjects.crystals import labelled
+
+_SPEC = """\
+name: chaos
+elements: {{allowed: [Mg, Ca, Zn, Sn, O, S, Se]}}
+targets: {{band_gap: {{min: 0.8, max: 2.2}}}}
+search: {{asks: 40, chunk: 20, n_species: [2], max_sites: 4}}
+model: fast
+rounds: 2
+batch_size: 4
+seed: 5
+{rest}"""
+_POOL = """\
+pool: {{table: {table}, per_round: 30}}
+oracle: {{kind: lookup, table: {table}, source: made, cost: 2}}
+"""
+_PROGRAM = """\
+oracle: {{kind: command, argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]}}
+tiers:
+  - best: 1
+    oracle:
+      name: dearer
+      kind: command
+      cost: 10
+      argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}+"]
+"""
+_ANSWER = '''\
+"""Answers from the name, and notes that it was asked: one line, appended before it answers."""
+import hashlib, json, os, sys
+
+name = sys.argv[2]
+calls = os.open(os.environ["CHAOS_CALLS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(calls, f"{name}\\n".encode())
+number = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
+print(json.dumps({"band_gap": 3 * number, "energy_above_hull": 0.2 * number}))
+'''
+_CLOCKS = {"seconds", "proposal_seconds", "closed", "started", "finished", "campaign_id"}
+"""What two runs of one campaign need not have in common."""
+
+
+@dataclass(frozen=True)
+class CampaignSubject:
+    """``galena campaign run`` on a specification."""
+
+    spec: Path
+    logs_calls: bool
+    """Whether its oracle notes every call."""
+    setup: str = "tools.chaos.subjects.quickly:without_pictures"
+
+    @classmethod
+    def on_a_pool(cls, folder: Path) -> CampaignSubject:
+        """It chooses from a table, and a table answers."""
+        table = labelled(folder / "crystals.parquet", rows=128)
+        spec = folder / "pool.yaml"
+        spec.write_text(_SPEC.format(rest=_POOL.format(table=table)), encoding="utf-8")
+        return cls(spec, logs_calls=False)
+
+    @classmethod
+    def on_a_program(cls, folder: Path) -> CampaignSubject:
+        """It makes its candidates, and a program answers; another one about the best."""
+        program, spec = folder / "answer.py", folder / "program.yaml"
+        program.write_text(_ANSWER, encoding="utf-8")
+        rest = _PROGRAM.format(python=sys.executable, program=program)
+        spec.write_text(_SPEC.format(rest=rest), encoding="utf-8")
+        return cls(spec, logs_calls=True)
+
+    def arguments(self, folder: Path) -> list[str]:
+        store = f"sqlite:///{self.spec.parent / 'mlflow.db'}"  # to make one takes seconds
+        place = str(folder / "campaign")
+        run = ["campaign", "run", str(self.spec)]
+        return [*run, "--folder", place, "--tracking-uri", store]
+
+    def stage(self, folder: Path) -> str:
+        path = folder / "campaign" / "ledger.sqlite"
+        if not path.exists():
+            return "before"
+        with _opened(path) as ledger:
+            if not _rows(ledger, "SELECT name FROM sqlite_master WHERE name = 'rounds'"):
+                return "before"
+            if _rows(ledger, "SELECT value FROM meta WHERE key = 'finished'"):
+                return "after"
+            proposed = _rows(ledger, "SELECT round FROM rounds")
+        return "middle" if proposed else "before"
+
+    def done(self, folder: Path) -> bool:
+        """A finished one prints its result again."""
+        return False
+
+    def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
+        found = Difference()
+        for name in _TABLES:
+            found += _of_rows(name, state(one)[name], state(other)[name])
+        found += _of_files(one / "campaign" / "report", other / "campaign" / "report")
+        found += _of_study(one, other)
+        if self.logs_calls:
+            found += _of_calls(other, kills)
+        return found
+
+
+# --- the ledger
+
+
+_TABLES = {
+    "meta": "SELECT key, value FROM meta ORDER BY key",
+    "rounds": "SELECT round, summary, closed IS NULL FROM rounds ORDER BY round",
+    "asks": "SELECT round, position, content FROM asks ORDER BY round, position",
+    "candidates": "SELECT id, round, chosen, content, embedding FROM candidates "
+    "ORDER BY rowid",
+    "verdicts": "SELECT id, round, content FROM verdicts ORDER BY position",
+    "confirmations": "SELECT id, tier, round, content FROM confirmations ORDER BY position",
+    "standings": "SELECT round, rank, id, acquisition FROM standings ORDER BY round, rank",
+    "sources": "SELECT round, content FROM sources ORDER BY round",
+}
+
+
+def state(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All that a campaign's ledger holds, but for its clocks."""
+    with _opened(folder / "campaign" / "ledger.sqlite") as ledger:
+        return {
+            name: [
+                tuple(_timeless(cell) for cell in row)
+                for row in _rows(ledger, question)
+                if row[0] not in _CLOCKS
+            ]
+            for name, question in _TABLES.items()
+        }
+
+
+def _timeless(cell: Any) -> Any:
+    """JSON without clocks, in one order; other cells as they are."""
+    if not isinstance(cell, str) or not cell.startswith("{"):
+        return cell
+    plain = json.loads(cell)
+    return json.dumps({k: v for k, v in plain.items() if k not in _CLOCKS}, sort_keys=True)
+
+
+def _rows(ledger: sqlite3.Connection, question: str) -> list[tuple[Any, ...]]:
+    return ledger.execute(question).fetchall()
+
+
+class _opened:
+    """A ledger, closed afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path)
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._db
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+
+def _of_rows(
+    name: str, one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]
+) -> Difference:
+    """Rows that are missing, or there twice."""
+    left, right = Counter(one), Counter(other)
+    missing, more = (left - right).total(), (right - left).total()
+    told = ()
+    if one != other:
+        told = (
+            f"{name}: {missing} rows lost or otherwise, {more} more, or in other order",
+        )
+    return Difference(missing, max(0, len(other) - len(one)), told)
+
+
+# --- the files beside it
+
+
+def _of_files(one: Path, other: Path) -> Difference:
+    """Tables of the report, byte for byte, and which files there are."""
+    names = [{p.name for p in _files(folder)} for folder in (one, other)]
+    told = [f"report: {name} in one of them" for name in sorted(names[0] ^ names[1])]
+    told += [
+        f"report: other bytes in {name}"
+        for name in sorted(names[0] & names[1])
+        if name.endswith((".csv", ".cif")) and _text(one / name) != _text(other / name)
+    ]
+    return Difference(len(told), 0, tuple(told))
+
+
+def _text(path: Path) -> str:
+    """A file of the report, without columns of clocks."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".csv":
+        return text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    return json.dumps([{k: v for k, v in r.items() if k not in _CLOCKS} for r in rows])
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """What is not the half-written file of a killed process."""
+    return (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+
+
+def _of_study(one: Path, other: Path) -> Difference:
+    """The sampler's proposals in the file of Optuna."""
+    question = (
+        "SELECT number, param_name, param_value, value FROM trials "
+        "LEFT JOIN trial_params USING (trial_id) LEFT JOIN trial_values USING (trial_id) "
+        "ORDER BY number, param_name"
+    )
+    found = []
+    for folder in (one, other):
+        with _opened(folder / "campaign" / "optuna.sqlite") as study:
+            found.append(_rows(study, question))
+    return _of_rows("optuna", *found)
+
+
+def _of_calls(folder: Path, kills: int) -> Difference:
+    """Every verdict was computed; a call was made again only where a kill had lost it."""
+    ledger = state(folder)
+    verdicts = [row[0] for row in ledger["verdicts"]]
+    dearer = [f"{row[0]}+" for row in ledger["confirmations"]]
+    calls = Counter(Path(f"{folder}.calls").read_text(encoding="utf-8").split())
+    told = []
+    unasked = sum(name not in calls for name in verdicts + dearer)
+    if unasked:
+        told.append(f"{unasked} verdicts that no oracle gave")
+    unknown = len(set(calls) - set(verdicts + dearer))
+    if unknown:
+        told.append(f"{unknown} calls for nothing")
+    again = calls.total() - len(calls)
+    if again > kills:
+        told.append(f"{again} calls made again after {kills} kills")
+    return Difference(unasked, max(0, again - kills), tuple(told))
