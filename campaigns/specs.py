@@ -78,7 +78,9 @@ def parse_mapping(text: str, *, name: str, keys: str) -> dict[str, Any]:
     content = load_yaml(text, name)
     if not isinstance(content, dict):
         found = "nothing" if content is None else type(content).__name__
-        raise InputError(f"{name}: expected a mapping with keys such as {keys}, got {found}")
+        raise InputError(
+            f"{name}: expected a mapping with keys such as {keys}, got {found}"
+        )
     return content
 
 

@@ -49,9 +49,13 @@ def composition_of(text: str) -> Composition:
         raise InputError(brief(" ".join(str(error).split()))) from error
     for species, amount in composition.items():
         if not math.isfinite(amount) or amount > LARGEST:
-            raise InputError(f"{species} comes {amount:g} times, expected at most {LARGEST:g}")
+            raise InputError(
+                f"{species} comes {amount:g} times, expected at most {LARGEST:g}"
+            )
         if 0.0 < amount < SMALLEST:
-            raise InputError(f"{species} comes {amount:g} times, expected {SMALLEST:g} or more")
+            raise InputError(
+                f"{species} comes {amount:g} times, expected {SMALLEST:g} or more"
+            )
     return composition
 
 

@@ -75,7 +75,9 @@ def read_plain(path: Path, *, mmap: bool = False) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            packed = [i for i in archive.infolist() if i.compress_type != zipfile.ZIP_STORED]
+            packed = [
+                i for i in archive.infolist() if i.compress_type != zipfile.ZIP_STORED
+            ]
         if packed:
             raise InputError(f"{path}: '{packed[0].filename:.60}' in it is compressed")
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)

@@ -69,7 +69,9 @@ def _phase(cells: Mapping[str, Any], origin: str | None) -> Phase:
     name = next((str(cells[c]) for c in NAMES if cells.get(c)), "")
     energy = _number(cells.get(ENERGY), f"{ENERGY} of {brief(formula)}", "eV/atom")
     std = cells.get(STD)
-    deviation = 0.0 if std in (None, "") else _number(std, f"{STD} of {brief(formula)}", "eV/atom")
+    deviation = (
+        0.0 if std in (None, "") else _number(std, f"{STD} of {brief(formula)}", "eV/atom")
+    )
     if deviation < 0.0:
         raise InputError(f"{STD} of {formula} is {deviation:g}, expected 0 or more")
     return Phase(formula, energy, stated, name, deviation)

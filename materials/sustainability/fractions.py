@@ -79,7 +79,8 @@ def _of_text(text: str) -> dict[str, float]:
         composition = composition_of(text)
     except InputError as error:
         raise InputError(
-            f"'{brief(text)}' is not a chemical formula: {error}; write it like GaAs or Cu2ZnSnS4"
+            f"'{brief(text)}' is not a chemical formula: {error}; write it like GaAs or "
+            "Cu2ZnSnS4"
         ) from error
     return _of_composition(composition, text)
 

@@ -55,7 +55,9 @@ class GraphStore:
         kinds = {"reach": torch.float32, "vector": torch.float32}
         kinds |= {"atom_start": torch.int64, "edge_start": torch.int64}
         for name, tensor in t.items():
-            if not isinstance(tensor, Tensor) or tensor.dtype != kinds.get(name, torch.int16):
+            if not isinstance(tensor, Tensor) or tensor.dtype != kinds.get(
+                name, torch.int16
+            ):
                 raise ValueError(f"graph store: {name} is of another type")
             if tensor.shape[1:] != ((3,) if name == "vector" else ()) or not tensor.ndim:
                 raise ValueError(f"graph store: {name} has shape {tuple(tensor.shape)}")
@@ -65,7 +67,12 @@ class GraphStore:
         ):
             ends = t[start]
             sizes = {len(t[part]) for part in parts}
-            if not len(ends) or ends[0] != 0 or (ends.diff() < 0).any() or sizes != {int(ends[-1])}:
+            if (
+                not len(ends)
+                or ends[0] != 0
+                or (ends.diff() < 0).any()
+                or sizes != {int(ends[-1])}
+            ):
                 raise ValueError(f"graph store: {start} does not fit {', '.join(parts)}")
         if len(t["atom_start"]) != len(t["edge_start"]):
             raise ValueError("graph store: edges of other crystals than its atoms")

@@ -27,7 +27,9 @@ def formula_counts(formulas: Sequence[str]) -> NDArray[np.int64]:
         for number, amount in _amounts(formula).items():
             counts[row, number] = round(amount * _PARTS)
         if not counts[row].any():
-            raise InputError(f"'{brief(formula)}' holds no atoms; write it like GaAs or Cu2ZnSnS4")
+            raise InputError(
+                f"'{brief(formula)}' holds no atoms; write it like GaAs or Cu2ZnSnS4"
+            )
     return counts
 
 

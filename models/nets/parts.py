@@ -13,7 +13,6 @@ from materials.errors import InputError
 from models.graphs.batch import GraphBatch
 from models.graphs.neighbours import GraphConfig
 
-
 _WIDEST = 16_384
 """Channels; the widest of ours has 128."""
 

@@ -114,9 +114,13 @@ def composition_counts(formula: object) -> NDArray[np.int64]:
         for symbol, amount in amounts.items():
             counts[_atomic_number(symbol)] = round(1000 * amount)
     except (ValueError, KeyError, InputError) as error:
-        raise InputError(f"'{brief(str(formula))}' is no chemical formula: {error}") from error
+        raise InputError(
+            f"'{brief(str(formula))}' is no chemical formula: {error}"
+        ) from error
     if not counts.any():
-        raise InputError(f"'{brief(str(formula))}' is no chemical formula: no element in it")
+        raise InputError(
+            f"'{brief(str(formula))}' is no chemical formula: no element in it"
+        )
     return np.asarray(counts // np.gcd.reduce(counts), dtype=np.int64)
 
 
@@ -188,7 +192,7 @@ def _frame(path: Path) -> pd.DataFrame:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # noqa: BLE001 - pandas raises anything; it is reported
+    except Exception as error:
         reason = "expected a list of rows, each an object of columns"
         if isinstance(error, ValueError) and str(error):
             reason = brief(str(error).partition("\n")[0])

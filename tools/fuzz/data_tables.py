@@ -18,9 +18,9 @@ from campaigns.oracles.failures import AttemptFailed
 from campaigns.oracles.lookup import Lookup
 from campaigns.oracles.specs import LookupSpec
 from campaigns.protocols import Candidate
+from materials.errors import GalenaError
 from materials.hull.tables import read_phases
 from materials.known import formula_entries, reduced_formula
-from materials.errors import GalenaError
 from materials.sustainability.fractions import atom_fractions
 from models.small.reading import read_table
 from tools.fuzz.binary import bytes_changed
@@ -39,11 +39,67 @@ _ROWS: tuple[dict[str, Any], ...] = (
     {"material_id": "c", "formula": "Ca(NO3)2", "band_gap": None, "energy_per_atom": -1e1},
 )
 _CELLS: tuple[Any, ...] = (
-    *(None, "", " ", 0, -1, 1.5, True, 10**30, 1e308, float("nan"), float("inf"), "nan", "1,4"),
-    *("Zn1e9O", "((((" * 99, "H" * 3000, "Zn0O", "Zn-1", "9" * 999, "ZnO" + "9" * 400, "X2O"),
-    *("D2O", "Fe3+", "NaCl·H2O", "Zn0.00000001O", "(H2)" * 300, "Zn{", "Zn[O]2", "Nq", "No", "Y"),
-    *("=cmd()", "<script>", "a\nb", '"', "\0", "☃", "1e999", [], {}, [1], {"a": 1}, "x" * 9999),
-    *("Ga99999999999As", "Ga1e-300As", "Ga.5As", "GaAs)", "Ga(As", "()", "(())2", "Ga2147483648As"),
+    *(
+        None,
+        "",
+        " ",
+        0,
+        -1,
+        1.5,
+        True,
+        10**30,
+        1e308,
+        float("nan"),
+        float("inf"),
+        "nan",
+        "1,4",
+    ),
+    *(
+        "Zn1e9O",
+        "((((" * 99,
+        "H" * 3000,
+        "Zn0O",
+        "Zn-1",
+        "9" * 999,
+        "ZnO" + "9" * 400,
+        "X2O",
+    ),
+    *(
+        "D2O",
+        "Fe3+",
+        "NaCl·H2O",
+        "Zn0.00000001O",
+        "(H2)" * 300,
+        "Zn{",
+        "Zn[O]2",
+        "Nq",
+        "No",
+        "Y",
+    ),
+    *(
+        "=cmd()",
+        "<script>",
+        "a\nb",
+        '"',
+        "\0",
+        "☃",
+        "1e999",
+        [],
+        {},
+        [1],
+        {"a": 1},
+        "x" * 9999,
+    ),
+    *(
+        "Ga99999999999As",
+        "Ga1e-300As",
+        "Ga.5As",
+        "GaAs)",
+        "Ga(As",
+        "()",
+        "(())2",
+        "Ga2147483648As",
+    ),
 )
 _FORMULAS = tuple(cell for cell in _CELLS if isinstance(cell, str) and cell.strip())
 
@@ -57,7 +113,10 @@ def seeds() -> list[bytes]:
     rows = [row | {"origin": "x"} for row in _ROWS]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     return [
-        *(_named(f"{reader}.csv", text.encode()) for reader in ("lookup", "labels", "phases")),
+        *(
+            _named(f"{reader}.csv", text.encode())
+            for reader in ("lookup", "labels", "phases")
+        ),
         _named("known.csv", text.encode()),
         _named("labels.json", json.dumps(rows).encode()),
         _named("phases.json", json.dumps(rows).encode()),
@@ -87,7 +146,9 @@ def changed(data: bytes, pool: list[bytes], random: Random) -> bytes:
             row[random.choice(list(row))] = random.choice(_CELLS)
     if random.random() < 0.3:
         old = random.choice(list(rows[0]))
-        new = random.choice(("", "x", "structure", "cif", "formula ", "Formula", "a,b", "\0"))
+        new = random.choice(
+            ("", "x", "structure", "cif", "formula ", "Formula", "a,b", "\0")
+        )
         rows = [{new if key == old else key: row[key] for key in row} for row in rows]
     if name.endswith(b".parquet"):
         return name + b"\n" + _parquet(rows)
@@ -189,7 +250,24 @@ def _mutated(name: bytes, content: bytes, pool: list[bytes], random: Random) -> 
 
 def _formula(random: Random) -> str:
     """Pieces of formulas put together, most of them none."""
-    pieces = ("Zn", "O", "2", "0.5", "(", ")", "[", "]", "1e9", ".", "-", "+", "·", "*", " ", "9" * 50)
+    pieces = (
+        "Zn",
+        "O",
+        "2",
+        "0.5",
+        "(",
+        ")",
+        "[",
+        "]",
+        "1e9",
+        ".",
+        "-",
+        "+",
+        "·",
+        "*",
+        " ",
+        "9" * 50,
+    )
     if random.random() < 0.3:
         return random.choice(_FORMULAS)
     return "".join(random.choice(pieces) for _ in range(random.choice((1, 3, 6, 12, 40))))

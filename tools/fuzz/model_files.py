@@ -1,4 +1,4 @@
-"""Model folders, checkpoints and caches of graphs, as whoever got them from the web has them."""
+"""Model folders, checkpoints and caches of graphs that came from anywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from models.loading import load_predictor
 from models.measured.gap import MeasuredGap
-from models.small import predictor as _  # noqa: F401 - loaded before the clock runs
 from models.training.checkpoint import read_checkpoint
 from models.training.data import LabelledGraphs
 from tools.fuzz.binary import bytes_changed
@@ -24,10 +23,35 @@ from tools.fuzz.mutate import changed_tree, mutated
 from tools.fuzz.reasons import refused
 
 _SIZES = (0, 1, -1, 3, 10**6, 10**9, 10**12, 2**63, 2**64, 1.5, "4", None)
-_DTYPES = ("F32", "F64", "F16", "BF16", "I64", "U8", "BOOL", "F8_E4M3", "C64", "F4", "X", "", 4)
+_DTYPES = (
+    "F32",
+    "F64",
+    "F16",
+    "BF16",
+    "I64",
+    "U8",
+    "BOOL",
+    "F8_E4M3",
+    "C64",
+    "F4",
+    "X",
+    "",
+    4,
+)
 _ODD: tuple[Any, ...] = (
     *(0, -1, 10**9, 10**12, 10**30, 0.5, float("nan"), float("inf"), True, None, "", "x"),
-    *([], {}, [[]], ["x"] * 99, [1e308], "../../etc/passwd", "a/b", "\0", {"a": 1}, [-1, 119]),
+    *(
+        [],
+        {},
+        [[]],
+        ["x"] * 99,
+        [1e308],
+        "../../etc/passwd",
+        "a/b",
+        "\0",
+        {"a": 1},
+        [-1, 119],
+    ),
 )
 _PICKLES = (
     b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00echoq\x01\x85q\x02Rq\x03.",
@@ -148,13 +172,19 @@ def _changed_tensors(content: bytes, random: Random) -> bytes:
             other = header[random.choice(names)]
             one["data_offsets"] = other["data_offsets"]
         case 4:
-            header[random.choice(("", "x" * 999, "__metadata__", "\0"))] = random.choice(_ODD)
+            header[random.choice(("", "x" * 999, "__metadata__", "\0"))] = random.choice(
+                _ODD
+            )
         case 5:
             del header[random.choice(names)]
         case 6:
-            one["shape"] = one["shape"][::-1] if random.random() < 0.5 else [1, *one["shape"]]
+            one["shape"] = (
+                one["shape"][::-1] if random.random() < 0.5 else [1, *one["shape"]]
+            )
         case 7:
-            header["__metadata__"] = random.choice(({}, {"targets": "[", "source": "{}"}, "x"))
+            header["__metadata__"] = random.choice(
+                ({}, {"targets": "[", "source": "{}"}, "x")
+            )
             if random.random() < 0.5:
                 header["__metadata__"] = {"targets": '["a", 1]', "source": '{"file": 1}'}
         case _:
@@ -174,8 +204,14 @@ def _changed_zip(content: bytes, random: Random) -> bytes:
             body = old.read(info)
             if random.random() < 0.4:
                 body = _member(info.filename, body, random)
-            name = info.filename if random.random() < 0.95 else random.choice(("../a", "x", ""))
-            kind = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+            name = (
+                info.filename
+                if random.random() < 0.95
+                else random.choice(("../a", "x", ""))
+            )
+            kind = random.choice(
+                (zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            )
             if random.random() < 0.95:
                 new.writestr(zipfile.ZipInfo(name or "y"), body, kind)
     return out.getvalue()

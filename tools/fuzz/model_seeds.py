@@ -18,7 +18,14 @@ from models.graphs.neighbours import GraphConfig
 from models.graphs.store import GraphStore
 from models.measured.gap import SHIPPED as MEASURED
 from models.nets.gated import GatedNet, GatedNetConfig
-from models.pretrained import FORMAT, DomainLimit, Manifest, Member, TargetMetrics, save_bundle
+from models.pretrained import (
+    FORMAT,
+    DomainLimit,
+    Manifest,
+    Member,
+    TargetMetrics,
+    save_bundle,
+)
 from models.small.compare import Score
 from models.small.domain import Domain as SmallDomain
 from models.small.folder import Parts, SmallManifest, SmallTarget, save_small
@@ -92,7 +99,9 @@ def small() -> Files:
         format=1,
         kind="small",
         name="toy",
-        targets={"x": SmallTarget("number", "frozen", 1.0, _CALIBRATION, _INTERVALS, scores)},
+        targets={
+            "x": SmallTarget("number", "frozen", 1.0, _CALIBRATION, _INTERVALS, scores)
+        },
         inputs="structure",
         network=None,
         trunk=TrainConfig(net=_NET),

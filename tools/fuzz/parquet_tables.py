@@ -56,9 +56,18 @@ _OTHER_KINDS: tuple[pa.DataType, ...] = (
     *(pa.date32(), pa.timestamp("ns"), pa.duration("s"), pa.decimal128(38, 2)),
     pa.dictionary(pa.int32(), pa.string()),
     *(pa.list_(kind) for kind in (pa.int8(), pa.int64(), pa.uint64(), pa.float64())),
-    *(pa.list_(pa.float16()), pa.list_(pa.string()), pa.list_(pa.bool_()), pa.list_(pa.null())),
+    *(
+        pa.list_(pa.float16()),
+        pa.list_(pa.string()),
+        pa.list_(pa.bool_()),
+        pa.list_(pa.null()),
+    ),
     *(pa.large_list(pa.float64()), pa.large_list(pa.int64()), pa.list_(pa.float64(), 9)),
-    *(pa.list_(pa.float32(), 3), pa.list_(pa.float32(), 0), pa.list_(pa.list_(pa.float64()))),
+    *(
+        pa.list_(pa.float32(), 3),
+        pa.list_(pa.float32(), 0),
+        pa.list_(pa.list_(pa.float64())),
+    ),
     *(pa.struct([("x", pa.float64())]), pa.map_(pa.string(), pa.int64())),
     pa.list_(pa.struct([("x", pa.int64())])),
 )
@@ -187,8 +196,10 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
         except (pa.ArrowException, OverflowError, ValueError, TypeError):
             continue
     nested = pa.types.is_nested(kind)
-    return pa.array([_as_float(v) if not nested else _floats(v) for v in values],
-                    pa.list_(pa.float64()) if nested else pa.float64())
+    return pa.array(
+        [_as_float(v) if not nested else _floats(v) for v in values],
+        pa.list_(pa.float64()) if nested else pa.float64(),
+    )
 
 
 def _as_float(value: Any) -> float | None:

@@ -15,7 +15,6 @@ import yaml
 from campaigns.backtests.spec import BacktestSpec
 from campaigns.config import CampaignConfig
 from campaigns.generators import GenerateSpec
-from campaigns.oracles import command as _  # noqa: F401 - loaded before the clock runs
 from campaigns.screening.spec import ScreenSpec
 from campaigns.specs import dump_spec
 from tools.fuzz.group import READ
@@ -60,7 +59,10 @@ _SPECS: tuple[tuple[str, str], ...] = (
         "filters: {new: true, better_than: {incumbent: CdTe, on: [toxicity]}}\n"
         "constraints: [band_gap >= 1.0]\nbest: 2\nby: band_gap\norder: highest\n",
     ),
-    ("screen", "table: 'runs/*.parquet'\ncolumns: [x]\nrows_per_shard: 10\nin_domain: true\n"),
+    (
+        "screen",
+        "table: 'runs/*.parquet'\ncolumns: [x]\nrows_per_shard: 10\nin_domain: true\n",
+    ),
     (
         "backtest",
         "name: b\npool: {table: a.parquet, where: {release: '2018'}}\nexclude: [{table: b}]\n"
@@ -88,9 +90,39 @@ _ODD: tuple[Any, ...] = (
 _SNIPPETS = (
     *("&a [*a]", "&a {a: *a}", "!!python/object/apply:os.system [echo]", "!!binary é"),
     *("!!timestamp x", "!!int x", "!!float x", "!!bool x", "!!set {a, b}", "!!omap [a: 1]"),
-    *("2026-13-45", "0b", "1:2:3", "? {a: b}", "{<<: {rounds: 3}}", "{<<: 3}", "|\n x", ">-"),
-    *("[" * 400, "{a: " * 400, "- " * 400, "'", '"\\x"', '"\\0"', '"\\ud800"', "%YAML 9", "--- a"),
-    *("@", "`", "\t", "\ufeff", "9" * 5000, "-" + "9" * 400, "1e999", "0o17", "[a, b", "*none"),
+    *(
+        "2026-13-45",
+        "0b",
+        "1:2:3",
+        "? {a: b}",
+        "{<<: {rounds: 3}}",
+        "{<<: 3}",
+        "|\n x",
+        ">-",
+    ),
+    *(
+        "[" * 400,
+        "{a: " * 400,
+        "- " * 400,
+        "'",
+        '"\\x"',
+        '"\\0"',
+        '"\\ud800"',
+        "%YAML 9",
+        "--- a",
+    ),
+    *(
+        "@",
+        "`",
+        "\t",
+        "\ufeff",
+        "9" * 5000,
+        "-" + "9" * 400,
+        "1e999",
+        "0o17",
+        "[a, b",
+        "*none",
+    ),
 )
 
 
@@ -108,7 +140,9 @@ def changed(data: bytes, pool: list[bytes], random: Random) -> bytes:
     tree = json.loads(_trees()[text])
     if roll < 0.8:
         for _ in range(random.choice((1, 1, 2, 3))):
-            tree = changed_tree(tree, random) if random.random() < 0.4 else _odd(tree, random)
+            tree = (
+                changed_tree(tree, random) if random.random() < 0.4 else _odd(tree, random)
+            )
         return f"#{kind}\n{_flow(tree)}".encode("utf-8", "surrogatepass")
     if roll < 0.85:
         return f"#{kind}\n{_bomb(random)}{text}".encode()

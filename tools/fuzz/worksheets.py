@@ -23,13 +23,58 @@ WANTED = (
 _SUFFIXES = (".csv", ".json", ".tsv", ".txt")
 _CELLS = (
     *("1.4", "0,52", "1,234", "1.234,5", "1 000", "1'000", "1.4 eV", "520 meV", "1.4 MeV"),
-    *("nan", "inf", "-1", "1e308", "1e999", "٣", "½", "", " ", "—", "n/a", "=1+1", "=cmd|' /C'!A0"),
-    *("+1", "-0", "1.4±0.1", "1.4(2)", "0x10", "9" * 400, "'1.4", '"', '""', "a;b", "\0", "\r"),
-    *("TRUE", "2026-01-02", "1.4 eV eV", "−1", "1\u00a0000", "e5", "1e", "<b>1</b>", "." * 3000),
+    *(
+        "nan",
+        "inf",
+        "-1",
+        "1e308",
+        "1e999",
+        "٣",
+        "½",
+        "",
+        " ",
+        "—",
+        "n/a",
+        "=1+1",
+        "=cmd|' /C'!A0",
+    ),
+    *(
+        "+1",
+        "-0",
+        "1.4±0.1",
+        "1.4(2)",
+        "0x10",
+        "9" * 400,
+        "'1.4",
+        '"',
+        '""',
+        "a;b",
+        "\0",
+        "\r",
+    ),
+    *(
+        "TRUE",
+        "2026-01-02",
+        "1.4 eV eV",
+        "−1",
+        "1\u00a0000",
+        "e5",
+        "1e",
+        "<b>1</b>",
+        "." * 3000,
+    ),
 )
 _HEADS = (
     *("candidate_id", "band_gap [meV]", "Band gap / eV", "band gap (J)", "failed_because"),
-    *("band_gap", "energy above hull", "resistance", "note", "", "band_gap,in eV", "[" * 99),
+    *(
+        "band_gap",
+        "energy above hull",
+        "resistance",
+        "note",
+        "",
+        "band_gap,in eV",
+        "[" * 99,
+    ),
     *("formula", "candidate id", "CANDIDATE_ID", "a\nb", "(" * 300 + ")" * 300),
 )
 
@@ -57,7 +102,9 @@ def changed(data: bytes, pool: list[bytes], random: Random) -> bytes:
     if random.random() < 0.5:
         suffix, _, content = data.partition(b"\n")
         change = mutated_tree if suffix == b".json" else mutated
-        return suffix + b"\n" + change(content, [s.partition(b"\n")[2] for s in pool], random)
+        return (
+            suffix + b"\n" + change(content, [s.partition(b"\n")[2] for s in pool], random)
+        )
     mark = random.choice(",,,;\t")
     heads = [random.choice(_HEADS) for _ in range(random.randrange(1, 7))]
     if random.random() < 0.8:
@@ -86,7 +133,9 @@ def feed(content: bytes, folder: Path) -> str:
         answers = read_answers(path, IDS, WANTED)
         for answer in answers.good:
             if answer.candidate_id not in IDS:
-                raise Unsound(f"an answer about {answer.candidate_id!r}, which nobody asked")
+                raise Unsound(
+                    f"an answer about {answer.candidate_id!r}, which nobody asked"
+                )
             for name, value in answer.values.items():
                 low, high = RANGES.get(name, (-math.inf, math.inf))
                 if not (math.isfinite(value) and low <= value <= high):
