@@ -253,6 +253,11 @@ def _by_pymatgen(parser: Any) -> Structure:
         structure: Structure = parser.parse_structures(primitive=False, on_error="raise")[0]
     except (ValueError, IndexError) as error:
         text = str(error).split("in CIF.\n")[-1]
+        if crowded := re.match(r"Occupancy ([\d.]+) exceeded", text):
+            raise InputError(
+                f"a site is occupied {crowded[1]} times over, or atoms share it; Galena needs "
+                "one atom on each"
+            ) from error
         raise ValueError(text or "no crystal in it") from error
     return structure
 

@@ -85,7 +85,8 @@ def _structure_arrays(structure: IStructure) -> tuple[IntArray, FloatArray, Floa
             )
         if isinstance(site.specie, DummySpecies):
             raise InputError(f"unknown element '{site.specie.symbol}' at site {index}")
-        if fault := isotope_fault(site.specie.symbol):
+        element = getattr(site.specie, "element", site.specie)  # of a charged one
+        if fault := isotope_fault(element.name):  # its symbol is H
             raise InputError(fault)
         numbers[index] = site.specie.Z
     lattice = np.asarray(structure.lattice.matrix, dtype=np.float64)

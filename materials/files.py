@@ -24,7 +24,7 @@ from materials.columns import crystal_arrays
 from materials.errors import InputError, did_you_mean
 from materials.formats import Format, find_format
 from materials.readers import Frame
-from materials.soundness import overlap_fault
+from materials.soundness import overlap_fault, vacuum_fault
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -204,7 +204,7 @@ def _sound_structure(frame: Frame) -> Structure:
     if isinstance(crystal, Structure) and (fault := _cartesian_fault(crystal)):
         raise InputError(fault)
     numbers, coords, lattice = crystal_arrays(crystal)
-    if fault := overlap_fault(numbers, coords, lattice):
+    if fault := overlap_fault(numbers, coords, lattice) or vacuum_fault(coords, lattice):
         raise InputError(fault)
     return Structure(Lattice(lattice), numbers.tolist(), coords)
 

@@ -15,7 +15,7 @@ from materials.columns import crystal_arrays
 from materials.errors import InputError, did_you_mean
 from materials.files import ReadCrystal, read_crystals
 from materials.schema import CRYSTAL_COLUMNS
-from materials.soundness import overlap_fault
+from materials.soundness import overlap_fault, vacuum_fault
 from materials.table import CrystalTable
 
 if TYPE_CHECKING:
@@ -237,7 +237,8 @@ def _checked(crystal: Any, name: str) -> ReadCrystal:
 
     try:
         numbers, places, lattice = crystal_arrays(crystal)
-        if fault := overlap_fault(numbers, places, lattice):
+        fault = overlap_fault(numbers, places, lattice) or vacuum_fault(places, lattice)
+        if fault:
             raise InputError(fault)
     except InputError as error:
         return ReadCrystal(name, None, str(error), IN_MEMORY)

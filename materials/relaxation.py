@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _LARGEST_CHANGE = 3.0  # of the volume, either way; beyond, the start was not this crystal
 CLOSEST = 0.5  # Å; the shortest bond there is, H-H, has 0.74
 LONGEST_STEP = 0.2  # Å
+MOST_RELAXED = (
+    1000  # atoms; BFGS diagonalises a matrix of three times as many rows each step
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,13 @@ class _Progress:
         return time.monotonic() > self.deadline
 
 
+def too_many(n_atoms: int) -> str | None:
+    """Say why so many atoms are not relaxed, or return None."""
+    if n_atoms <= MOST_RELAXED:
+        return None
+    return f"{n_atoms} atoms, at most {MOST_RELAXED} are relaxed; take a smaller cell"
+
+
 def relax(
     structure: Structure,
     calculator: BaseCalculator,
@@ -103,6 +113,8 @@ def relax(
     force: float | None = None
     converged, error = False, None
     try:
+        if fault := too_many(len(structure)):
+            raise _Broken(fault)
         atoms = _atoms(structure)
         atoms.calc = calculator
         with warnings.catch_warnings():

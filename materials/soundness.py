@@ -15,6 +15,7 @@ LARGEST_VOLUME = 5000.0  # Å3 per atom; the emptiest frameworks have 200
 LONGEST = 2000.0  # Å; neighbour searches on larger cells take all the memory there is
 _MOST_CUBES = 100  # along each axis of the search for overlaps
 CLOSEST = 0.5  # Å; the shortest bond, H2, is 0.74
+WIDEST_GAP = 15.0  # Å without an atom between two planes; layers of bulk have 3 to 10
 FARTHEST = 1000.0  # cells; a coordinate farther out has lost the digits that matter
 _UNITS = {"nm": 10.0, "pm": 0.01, "m": 1e10}  # Å
 _USUAL_VOLUMES = (3.0, 100.0)  # Å3 per atom, from diamond under pressure to caesium
@@ -127,8 +128,30 @@ def overlap_fault(
     # One pair too close is a mistake; everything too close is another unit.
     crowded = len(np.unique(first[pairs])) > len(atomic_numbers) / 2
     scaled = crowded and _BONDS[0] < 10 * float(distance[worst]) < _BONDS[1]
-    unit = "; is the cell in nm?" if scaled else ""
+    unit = "; are the positions in nm?" if scaled else ""
     return f"{names[0]} and {names[1]} are {distance[worst]:.2f} Å apart{unit}"
+
+
+def vacuum_fault(frac_coords: FloatArray, lattice: FloatArray) -> str | None:
+    """Say so where a cell holds a slab, a wire or a molecule and vacuum, or return None.
+
+    ``frac_coords`` is ``(n_sites, 3)``, ``lattice`` ``(3, 3)`` in Å. Measured is the widest
+    layer without atoms between lattice planes; one atom alone has nothing to be apart from.
+    """
+    if len(frac_coords) < 2:
+        return None
+    heights = np.sort(frac_coords % 1.0, axis=0)  # (n_sites, 3)
+    gaps = np.diff(np.vstack([heights, heights[:1] + 1.0]), axis=0).max(
+        axis=0
+    )  # of the cell
+    spacing = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # Å between cell faces
+    widest = float((gaps * spacing).max())
+    if widest <= WIDEST_GAP:
+        return None
+    return (
+        f"an empty layer of {widest:.0f} Å: a slab or a molecule in vacuum; Galena reads bulk "
+        "crystals"
+    )
 
 
 def _thickness(lattice: FloatArray) -> float:

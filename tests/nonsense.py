@@ -61,7 +61,7 @@ def rock_salt(n: int) -> Structure:
 NONSENSE: dict[str, tuple[str, str]] = {
     # Places
     "overlap.vasp": (_poscar(places="0 0 0\n0 0 0.06"), "0.24 Å apart"),
-    "same_place.cif": (edited(_cif(), "0.5 0.5 0.5", "0 0 0"), "Occupancy 2.0 exceeded"),
+    "same_place.cif": (edited(_cif(), "0.5 0.5 0.5", "0 0 0"), "occupied 2.0 times"),
     "cartesian.vasp": (
         _poscar(cell=_cube(5.65), places="0 0 0\n2.825 2.825 4.2"),
         "are they Cartesian?",
@@ -86,9 +86,20 @@ NONSENSE: dict[str, tuple[str, str]] = {
     "bohr.vasp": (_poscar(cell=_cube(7.56)), READ),  # nothing tells it from a wide crystal
     "positions_in_nm.xyz": (
         _xyz("Na 0 0 0", "Cl 0.28 0 0", "Na 0.28 0.28 0", "Cl 0 0.28 0"),
-        "is the cell in nm?",
+        "are the positions in nm?",
     ),
-    "slab.vasp": (_poscar(cell="4 0 0\n0 4 0\n0 0 50", places="0 0 0\n0.5 0.5 0.04"), READ),
+    "slab.vasp": (
+        _poscar(cell="4 0 0\n0 4 0\n0 0 50", places="0 0 0\n0.5 0.5 0.04"),
+        "an empty layer of 48 Å",
+    ),
+    "layers.vasp": (
+        _poscar(cell="4 0 0\n0 4 0\n0 0 14", places="0 0 0\n0.5 0.5 0.2"),
+        READ,
+    ),
+    "molecule_in_a_box.vasp": (
+        _poscar("H O", "2 1", cell=_cube(20), places="0 0 0\n0.07 0 0\n0.03 0.03 0"),
+        "an empty layer",
+    ),
     "slab.xyz": (_xyz("Ga 0 0 0", pbc="T T F"), "periodic in 2 of 3 directions"),
     "slab.json": (
         _json(lambda plain: plain["lattice"].update(pbc=[True, True, False])),  # type: ignore[attr-defined]
@@ -97,7 +108,7 @@ NONSENSE: dict[str, tuple[str, str]] = {
     "molecule.xyz": ("3\nwater\nO 0 0 0\nH 0 0 0.96\nH 0.93 0 -0.24\n", "no lattice"),
     # Occupancy
     "half.cif": (_cif(occupancy="0.5"), "partly occupied"),
-    "above_one.cif": (_cif(occupancy="1.5"), "Occupancy 1.5 exceeded"),
+    "above_one.cif": (_cif(occupancy="1.5"), "occupied 1.5 times"),
     "negative.cif": (_cif(occupancy="-1"), "an occupancy of '-1'"),
     "vacant.cif": (_cif(occupancy="0"), "an occupancy of '0'"),
     "comma.cif": (_cif(occupancy="0,5"), "an occupancy of '0,5'"),
@@ -111,7 +122,7 @@ NONSENSE: dict[str, tuple[str, str]] = {
     "tritium.xyz": (_xyz("T 0 0 0", "As 2 2 2"), "'T' is no element"),
     "isotope.cif": (_cif("13C"), "unknown element '13C'"),
     "isotope.vasp": (_poscar("13C As"), "13C"),
-    "isotope.xyz": (_xyz("13C 0 0 0"), "13C"),
+    "isotope.xyz": (_xyz("13C 0 0 0"), "13c"),
     "dummy.cif": (_cif("X"), "unknown element 'X'"),
     "dummy.vasp": (_poscar("X As"), "X"),
     "vacancy.cif": (_cif("Vac"), "unknown element 'Vac'"),

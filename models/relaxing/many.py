@@ -25,6 +25,7 @@ from materials.relaxation import (
     distance_fault,
     number_fault,
     one_line,
+    too_many,
     volume_fault,
 )
 from materials.soundness import FloatArray, IntArray, lattice_fault, species_fault
@@ -146,6 +147,8 @@ class _Crew:
             spent += member.cost
 
     def _member(self, place: int, structure: Structure) -> _Member:
+        if fault := too_many(len(structure)):
+            raise InputError(fault)
         numbers = np.array([site.specie.Z for site in structure], dtype=np.int64)
         cell = np.array(structure.lattice.matrix)
         fault = species_fault(numbers) or lattice_fault(cell, len(numbers))

@@ -170,3 +170,9 @@ def test_the_keyboard_gets_through():
 def test_senseless_limits_are_refused(field, value):
     with pytest.raises(InputError, match=field):
         RelaxationSettings(**{field: value})
+
+
+def test_more_atoms_than_a_step_can_be_made_for_are_refused_at_once():
+    record = relax(copper() * (7, 6, 6), Strange(RuntimeError("asked")), TIGHT, name="any")
+    assert record.error == "1008 atoms, at most 1000 are relaxed; take a smaller cell"
+    assert record.structure is None
