@@ -31,7 +31,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
-	bench-speed fuzz ui licences sbom constraints locks clean
+	bench-speed chaos fuzz ui licences sbom constraints locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,9 @@ bench: $(VENV)/.dev ## measure the predictors on DATA=folder beside baselines an
 bench-speed: $(VENV)/.dev ## measure screening on DATA=folder beside other networks
 	@$(BIN)/galena bench speed $(DATA)/mp_unlabelled.parquet \
 		-o benchmarks/results/speed.json --plot benchmarks/results/speed.png $(ARGS)
+
+chaos: $(VENV)/.dev ## kill and hurt campaigns, screenings and trainings; see that nothing is lost
+	@$(BIN)/python tools/chaos $(ARGS)
 
 ui: $(VENV)/.runtime ## open the campaigns of runs/ in MLflow on this machine
 	@$(BIN)/galena ui $(ARGS)

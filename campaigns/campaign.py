@@ -15,6 +15,7 @@ import pandas as pd
 
 from campaigns.asking import check_count, hand_out
 from campaigns.config import CampaignConfig
+from campaigns.consent import allow, programs_of
 from campaigns.folder import CampaignFolder
 from campaigns.handing import handed_table
 from campaigns.holding import Held
@@ -138,6 +139,18 @@ class Campaign(Held):
         )
 
     # --- what it does
+
+    def allow_commands(self) -> Self:
+        """Let the oracles of this specification start the programs it names, from now on.
+
+        Whoever wrote the specification chose them: look before you allow. Consent is for
+        exactly these programs, files and settings, and is kept for this user.
+
+        Raises:
+            InputError: it cannot be kept; says where.
+        """
+        allow(programs_of(self.config))
+        return self
 
     def run(
         self,

@@ -32,6 +32,7 @@ from campaigns.packing import (
 )
 from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
+from materials.opening import check_regular
 
 __all__ = ["Ledger", "LedgerError", "pending"]
 
@@ -47,6 +48,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._watched = False
+        check_regular(path)
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
             # FULL leaves open whether a commit outlives a power cut: its journal may be back.

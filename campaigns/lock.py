@@ -65,11 +65,13 @@ def _locked(folder: Path, what: str) -> FileLock | None:
     except Timeout as error:
         raise BusyError(_busy(folder, what)) from error
     except NotImplementedError:
-        return _by_file(folder, what)
+        _by_file(folder, what)
+        return None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        return _by_file(folder, what)
+        _by_file(folder, what)
+        return None
     return lock
 
 

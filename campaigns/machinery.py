@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from campaigns.config import CampaignConfig
+from campaigns.consent import check_allowed
 from campaigns.evaluation.elsewhere import Elsewhere
 from campaigns.evaluation.protocol import OpenEvaluator
 from campaigns.evaluation.recipe import OracleRecipe
@@ -54,7 +55,11 @@ def machinery_of(
 
     ``store`` is where MLflow keeps registered models. Processes and connections end with the
     ``with``. What is written in Python is asked here, wherever others are.
+
+    Raises:
+        NotAllowedError: an oracle would start a program, and nobody here allowed it.
     """
+    check_allowed(config)
     equipment = equip(config, store)
     config = found_in(place, config)
     versions = equipment.versions | input_versions(config)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from campaigns.yaml_text import load_yaml
 from materials.errors import InputError, did_you_mean
+from materials.opening import small_file
 
 _REASONS = {
     errno.ENOENT: "there is no such file or folder",
@@ -51,7 +52,7 @@ class Frozen(BaseModel):
 def read_text(path: Path) -> str:
     """A file's text; raises :class:`InputError` for one that cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return small_file(path).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read: it is no text in UTF-8") from error
     except OSError as error:

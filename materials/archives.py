@@ -23,6 +23,8 @@ from materials.bounds import LARGEST_FILE, MEBIBYTE
 from materials.errors import InputError
 
 LARGEST_ARCHIVE = 8192 * MEBIBYTE  # bytes unpacked, all members together
+MOST_MEMBERS = 200_000  # files; more crystals belong into a table
+_LOCAL_HEADER = 30  # bytes before each member's name
 _CHUNK = 1 << 20
 
 _OPENERS: dict[str, Callable[..., Any]] = {
@@ -67,26 +69,38 @@ def zip_members(path: Path) -> Iterator[Member]:
     """Unpack a zip archive's files one at a time, sorted by name, hidden files left out.
 
     A member that is encrypted, too large, a link, or whose name leads outside the archive
-    comes with an error. Raises :class:`InputError` if the archive itself cannot be read.
+    comes with an error. Raises :class:`InputError` if the archive itself cannot be read, has
+    too many members, or some that share their bytes, as only bombs have.
     """
     left = LARGEST_ARCHIVE
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_members(archive.infolist())
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
                 if info.filename.endswith("/") or _is_hidden(info.filename):
                     continue  # a folder; the method that says so fails for an empty name
                 with tempfile.TemporaryDirectory(prefix="galena-") as folder:
                     target = Path(folder) / (PurePosixPath(info.filename).name or "file")
                     error = _extract(archive, info, target, min(left, LARGEST_FILE))
-                    if error is None:
-                        left -= target.stat().st_size
+                    left -= target.stat().st_size if target.exists() else 0
                     yield Member(info.filename, None if error else target, error)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise InputError(f"is not a zip archive, or cut short: {error}") from error
 
 
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    """Refuse what no honest archive is; see Fifield, A better zip bomb, WOOT 2019."""
+    if len(members) > MOST_MEMBERS:
+        raise InputError(f"holds {len(members):,} files, at most {MOST_MEMBERS:,} are read")
+    end = -1
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise InputError(f"its members overlap at {info.filename}: a zip bomb")
+        end = info.header_offset + _LOCAL_HEADER + info.compress_size
+
+
 def _is_hidden(name: str) -> bool:
-    parts = PurePosixPath(name).parts
+    parts = PurePosixPath(name.replace("\\", "/")).parts
     hidden = any(part.startswith(".") and part != ".." for part in parts)
     return hidden or "__MACOSX" in parts
 
@@ -100,6 +114,10 @@ def _extract(
         return "its name leads outside the archive"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a symbolic link; archive the file itself"
+    if (kind := stat.S_IFMT(info.external_attr >> 16)) and kind != stat.S_IFREG:
+        return "is a device or a pipe, expected a file"
+    if info.file_size > limit:
+        return f"unpacks to more than {limit // MEBIBYTE} MiB"
     if info.flag_bits & 0x1:
         return "is encrypted; unpack the archive first"
     try:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from materials.errors import InputError
+from materials.opening import check_regular
 
 _CHUNK = 1 << 20  # bytes hashed at a time
 
@@ -50,6 +51,7 @@ def _is_date(text: str) -> bool:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hex digits. Raises :class:`InputError`."""
     digest = hashlib.sha256()
+    check_regular(path)
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from materials.columns import crystals_batch
 from materials.errors import InputError, did_you_mean
 from materials.files import ReadCrystal, read_crystals
+from materials.opening import check_regular
 from materials.parquet import file_batches, file_schema
 from materials.provenance import Provenance, file_sha256
 from materials.rows import CrystalRow, batch_rows
@@ -225,6 +226,7 @@ def _parquet_files(path: Path) -> list[Path]:
             raise InputError(f"{path} is a folder without .parquet files")
         return files
     if path.exists():
+        check_regular(path)
         return [path]
     if glob.has_magic(str(path)):
         fixed = Path(

@@ -39,6 +39,10 @@ def replaced(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(part)):  # for people, what was to be written
+            error.filename = str(path)
+        raise
     finally:
         with contextlib.suppress(OSError):  # the first error is being raised
             part.unlink(missing_ok=True)

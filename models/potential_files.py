@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from materials.errors import GalenaError, InputError, MissingExtraError, did_you_mean
 from materials.provenance import file_sha256
 from materials.relaxation import one_line
+from models.plain_tensors import read_plain
 from models.potentials import Potential, Trust, chgnet_from
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ def _mace(path: Path, device: str) -> Potential:
 
 def _mattersim(path: Path, device: str) -> Potential:
     """MatterSim: Yang et al., arXiv:2405.04967."""
-    import torch
-
-    torch.load(path, map_location="cpu", weights_only=True)  # refuses what is no tensor
+    read_plain(path)  # refuses what is no tensor, before the package opens it
     with _quiet():
         from mattersim import __version__
         from mattersim.forcefield.potential import MatterSimCalculator
@@ -107,6 +106,7 @@ def _orb(architecture: str) -> Callable[[Path, str], Potential]:
     """Orb: Neumann et al., arXiv:2410.22570; Rhodes et al., arXiv:2504.06231."""
 
     def load(path: Path, device: str) -> Potential:
+        read_plain(path)  # as for MatterSim
         with _quiet():
             from orb_models.forcefield import pretrained
             from orb_models.forcefield.calculator import ORBCalculator

@@ -105,17 +105,16 @@ def chgnet_from(path: Path, *, version: str, device: str) -> Potential:
     The network is built here instead of by ``CHGNet.load``, which would unpickle whatever
     the file holds. Raises as :func:`load_potential`.
     """
-    import torch
-
     try:
         from chgnet.model.dynamics import CHGNetCalculator
         from chgnet.model.model import CHGNet
     except ModuleNotFoundError as error:
         raise MissingExtraError("chgnet", "chgnet") from error
+    from models.plain_tensors import read_plain
     from models.relaxing.chgnet import BatchedChgnet, supports
 
     digest = file_sha256(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_plain(path)
     chosen = None if device == "auto" else device
     with contextlib.redirect_stdout(io.StringIO()):  # both announce themselves
         network = CHGNet.from_dict(state["model"], mlp_out_bias=False, version=version)

@@ -21,6 +21,7 @@ from materials.errors import InputError, MissingExtraError
 from materials.flat import FlatCrystals
 from materials.provenance import file_sha256
 from materials.soundness import IntArray
+from models.plain_tensors import read_plain
 from models.potentials import Potential
 from models.relaxing.batched import Answers, spread
 from models.relaxing.pairs import find_pairs, pairs_expected
@@ -71,8 +72,6 @@ def from_file(path: Path, *, name: str, device: str) -> Potential:
 
 def _network(path: Path) -> Any:
     """Build the network of a checkpoint, which is loaded without unpickling."""
-    import torch
-
     checkpoint: Any = import_module("sevenn.checkpoint")  # in parts without types
     rebuild: Any = np.zeros(0).__reduce__()[0]
     allowed: list[Any] = [
@@ -82,15 +81,11 @@ def _network(path: Path) -> Any:
         *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
     ]
 
-    def load(file: Any) -> Any:
-        with torch.serialization.safe_globals(allowed):
-            return torch.load(file, map_location="cpu", weights_only=True)
-
     class Checkpoint(checkpoint.SevenNetCheckpoint):  # type: ignore[misc]
         """Reads its file with the loader above."""
 
         def _load(self) -> None:
-            content = load(self.checkpoint_path)
+            content = read_plain(Path(self.checkpoint_path), allowed)
             self._config_original = content["config"]
             self._model_state_dict = content["model_state_dict"]
             self._config = checkpoint._config_cp_routine(content["config"])

@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from materials.sustainability.facts import absence, load_facts
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("materials", "models", "campaigns")
 NOT_DATA = {".py", ".pyc"}
+NOT_FOR_COMMERCE = {
+    "materials/sustainability/data/companion_fractions.csv",
+    "materials/sustainability/data/recycling_unep.csv",
+}
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -47,8 +53,26 @@ def test_wheel_holds_every_data_file(wheel: zipfile.Path) -> None:
     if tracked.returncode:
         pytest.skip("not a git checkout: nothing says which files belong to the package")
     expected = {name for name in tracked.stdout.split() if (ROOT / name).exists()}
+    assert expected >= NOT_FOR_COMMERCE
+    expected -= NOT_FOR_COMMERCE
     assert any(Path(name).suffix not in NOT_DATA for name in expected)
     assert expected - inside == set()
+
+
+def test_wheel_holds_nothing_that_forbids_commercial_use(wheel: zipfile.Path) -> None:
+    assert NOT_FOR_COMMERCE.isdisjoint(wheel.root.namelist())
+
+
+def test_facts_of_the_wheel_say_what_is_unknown(
+    wheel: zipfile.Path, tmp_path: Path
+) -> None:
+    folder = "materials/sustainability/data/"
+    for name in wheel.root.namelist():
+        if name.startswith(folder) and not name.endswith("/"):
+            (tmp_path / Path(name).name).write_bytes(wheel.root.read(name))
+    facts = load_facts(tmp_path)
+    assert set(facts.absent) == {Path(name).name for name in NOT_FOR_COMMERCE}
+    assert "companion dependence unknown" in " ".join(absence(facts))
 
 
 def test_wheel_brings_our_packages_and_no_other(wheel: zipfile.Path) -> None:

@@ -113,7 +113,7 @@ def install_galena() -> None:
 
 
 def main() -> None:
-    names = sorted(path.stem for path in LOCKS.glob("*.txt")) + ["galena"]
+    names = [*sorted(path.stem for path in LOCKS.glob("*.txt")), "galena"]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("locks", nargs="+", choices=names, metavar="LOCK")
     for name in parser.parse_args().locks:

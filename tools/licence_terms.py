@@ -112,6 +112,7 @@ READ = {
     "gpaw": "GPL-3.0-or-later",
     "gpaw-data": "GPL-3.0-or-later",
     # builds Galena, may be taken away afterwards
+    "editables": "MIT",
     "pybind11": "BSD-3-Clause",
     "setuptools": "MIT",
 }

@@ -16,7 +16,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from importlib.metadata import (
+    Distribution,
+    PackageNotFoundError,
+    distribution,
+    distributions,
+)
 from pathlib import Path
 
 import licence_terms as terms
@@ -24,7 +29,7 @@ from license_expression import ExpressionError, Licensing, get_spdx_licensing
 from lock import LOCKS, ROOT, entries, pin
 
 PAGE = ROOT / "docs" / "licences.md"
-HEAD = ROOT / "tools" / "licences_head.md"
+MARK = "<!-- what follows: python tools/licences.py -->\n"
 GROUPS = {
     "What Galena imports": ("torch", "runtime", "sdists"),
     "What builds it": ("build", "uv"),
@@ -68,6 +73,14 @@ def rows() -> list[Row]:
     ]
 
 
+def is_installed(name: str) -> bool:
+    """Whether a distribution is in the environment that this runs in."""
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
+
+
 def licence(name: str) -> str:
     """SPDX expression of a distribution; empty where neither it nor the table says one."""
     if name in terms.READ:
@@ -104,7 +117,9 @@ def from_text(found: Distribution) -> str:
         if re.match(r"licen[sc]e|copying", path.name.lower()) and "dist-info" in str(path):
             text = " ".join(Path(str(path.locate())).read_text(errors="replace").split())
             if "Redistribution and use in source and binary forms" in text:
-                endorse = re.search(r"neither the name|used to endorse", text, re.IGNORECASE)
+                endorse = re.search(
+                    r"neither the name|used to endorse", text, re.IGNORECASE
+                )
                 return "BSD-3-Clause" if endorse else "BSD-2-Clause"
             if "Permission is hereby granted, free of charge" in text:
                 return "MIT"
@@ -112,14 +127,14 @@ def from_text(found: Distribution) -> str:
 
 
 def kind(row: Row) -> str:
-    """Why the licence goes with Apache-2.0: permissive, weak or confined; empty if it does not."""
+    """Why the licence goes with Apache-2.0, in a word or two; empty if it does not."""
     if not row.licence:
         return ""
     return _kind(spdx().parse(row.licence, validate=False), row.lock)
 
 
 def _kind(node: object, lock: str) -> str:
-    """Of an expression: the best of what one may choose, the strictest of what holds at once."""
+    """The best of what one may choose, the strictest of what holds at once."""
     order = ("permissive", "weak copyleft", "confined", "")
     if isinstance(node, spdx().OR | spdx().AND):
         kinds = sorted((_kind(part, lock) for part in node.args), key=order.index)
@@ -147,10 +162,12 @@ def problems() -> Iterator[str]:
                 f"{row.lock}; do without it, or say in tools/licence_terms.py why it may be"
             )
     known = {row.name for row in all_rows}
-    extra = sorted({_name(each) for each in distributions()} - known - {OURS, "pip", "wheel"})
+    extra = sorted(
+        {_name(each) for each in distributions()} - known - {OURS, "pip", "wheel"}
+    )
     if extra:
         yield f"installed, but in no lock: {', '.join(extra)}"
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page(all_rows):
+    if PAGE.read_text(encoding="utf-8") != page(all_rows):
         yield "docs/licences.md is not of today: python tools/licences.py"
 
 
@@ -159,8 +176,8 @@ def _name(found: Distribution) -> str:
 
 
 def page(all_rows: list[Row]) -> str:
-    """The page, which tools/licences_head.md begins."""
-    parts = [HEAD.read_text(encoding="utf-8")]
+    """The page: what people wrote, up to the mark, and the tables."""
+    parts = [PAGE.read_text(encoding="utf-8").partition(MARK)[0], MARK, data_table()]
     for title, locks in GROUPS.items():
         group = sorted((row for row in all_rows if row.lock in locks), key=lambda r: r.name)
         parts.append(f"\n## {title}\n\n{len(group)} distributions.\n\n")
@@ -169,9 +186,20 @@ def page(all_rows: list[Row]) -> str:
     return "".join(parts)
 
 
+def data_table() -> str:
+    """Patterns of files that ship, their licence, and whether wheels have them."""
+    lines = ["\n## Data and weights\n\n| files | licence | in wheels |\n|---|---|---|\n"]
+    for pattern, said in terms.SHIPPED.items():
+        where = "no, in the repository alone" if said in terms.NOT_DISTRIBUTED else "yes"
+        lines.append(f"| `{pattern}` | {said} | {where} |\n")
+    return "".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, say what is wrong")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, say what is wrong"
+    )
     if not parser.parse_args().check:
         PAGE.write_text(page(rows()), encoding="utf-8")
     found = list(problems())

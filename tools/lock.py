@@ -94,7 +94,9 @@ def resolve(uv: str, *arguments: str, python: str, requirements: str = "") -> Lo
 
 def without(lock: Lock, *others: Collection[str]) -> Lock:
     """Return the entries that none of the others has."""
-    return {name: e for name, e in lock.items() if not any(name in other for other in others)}
+    return {
+        name: e for name, e in lock.items() if not any(name in other for other in others)
+    }
 
 
 def only(lock: Lock, names: Collection[str]) -> Lock:

@@ -29,7 +29,12 @@ from lock import LOCKS, ROOT
 
 PACKAGES = ("materials", "models", "campaigns")
 DATA = {".csv", ".gz", ".json", ".jsonl", ".safetensors", ".xz"}
-SCOPES = {"runtime": "required", "sdists": "required", "torch": "required", "cuda": "required"}
+SCOPES = {
+    "runtime": "required",
+    "sdists": "required",
+    "torch": "required",
+    "cuda": "required",
+}
 """Lock -> scope; those of other locks build, test or extend Galena: optional."""
 
 Bom = dict[str, Any]
@@ -85,9 +90,7 @@ def complete(bom: Bom) -> Bom:
     known = {row.name: row for row in rows()}
     libraries = [_library(each, known) for each in bom["components"] if _key(each) != OURS]
     files = [
-        component(path)
-        for path in shipped()
-        if terms_of(path) not in terms.NOT_DISTRIBUTED
+        component(path) for path in shipped() if terms_of(path) not in terms.NOT_DISTRIBUTED
     ]
     bom["components"] = libraries + files
     refs = {each["bom-ref"] for each in bom["components"]} | {"root-component"}
@@ -124,14 +127,20 @@ def _library(found: Bom, known: dict[str, Row]) -> Bom:
     }
 
 
+def validated(text: str) -> object:
+    """What in a bill does not fit the schema of CycloneDX 1.6; None if all does."""
+    return JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("output", nargs="?", type=Path, default=ROOT / "build/sbom.cdx.json")
+    parser.add_argument(
+        "output", nargs="?", type=Path, default=ROOT / "build/sbom.cdx.json"
+    )
     output = parser.parse_args().output
     bom = complete(environment())
     text = json.dumps(bom, indent=2, ensure_ascii=False) + "\n"
-    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    if error is not None:
+    if error := validated(text):
         sys.exit(f"the bill of materials does not fit its schema: {error}")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")

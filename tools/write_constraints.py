@@ -13,8 +13,9 @@ from pathlib import Path
 
 HEADER = """\
 # Every package of a full environment (pip install -e '.[dev]'), exactly as tested.
-# Refresh with: make constraints   (then run make lint test demo)
-# Install with: pip install -c constraints.txt -e .
+# Refresh with: make constraints   (then run make licences lint test demo)
+# make installs the same versions by hash, from tools/locks; after a change here: make locks
+# Install by hand with: pip install -c constraints.txt -e .
 # CUDA libraries are not listed: torch brings those of its own build.
 """
 LEFT_OUT = re.compile(

@@ -104,9 +104,9 @@ def _print(taken: Taken, folder: Path, say: Words) -> None:
         parts.append(say.several("{n} known before", "{n} known before", n_known))
     parts.append(say.several("{n} problem", "{n} problems", n_bad))
     parts.append(say.several("{n} question open", "{n} questions open", taken.still_open))
-    typer.echo(", ".join(parts))
+    show.echo(", ".join(parts))
     command = f"galena campaign run {folder}/campaign.yaml --folder {folder}"
-    typer.echo(say("The campaign goes on with: {command}", command=command))
+    show.echo(say("The campaign goes on with: {command}", command=command))
 
 
 def _problem(problem: Problem, say: Words) -> str:

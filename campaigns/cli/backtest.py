@@ -207,4 +207,4 @@ def _print(result: BacktestResult, folder: Path) -> None:
             show.warn(f"{one.strategy} is slower than random search on this task")
         elif one.verdict == "unclear":
             show.warn(f"{one.strategy}: too few seeds to tell it from random search")
-    typer.echo(f"{folder}")
+    show.echo(f"{folder}")

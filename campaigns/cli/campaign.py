@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from campaigns.cli import answers, new, repair, report, show, sync, work
+from campaigns.cli.consent import AllowCommands, settle
 from campaigns.cli.show import ExitCode
 from campaigns.cli.speech import Language
 from campaigns.tracking.store import model_store
@@ -82,6 +83,7 @@ def run(
             "part. postgresql://USER@HOST/DATABASE",
         ),
     ] = None,
+    allow_commands: AllowCommands = False,
     dry: Annotated[bool, typer.Option("--dry", help="Print the plan and stop.")] = False,
     lang: Language = None,
     as_json: Json = False,
@@ -90,6 +92,9 @@ def run(
 
     Stop it at any time, even with `kill -9`: the same command goes on from the last
     finished step, and the outcome is the same. A finished campaign prints its result again.
+
+    Oracles that are programs start only where they were allowed: in a terminal you are asked,
+    elsewhere say `--allow-commands`, or set `GALENA_ALLOW_COMMANDS`.
 
     A campaign keeps to the model it began with. Where an alias has moved since, it stops and
     says which version to name.
@@ -120,6 +125,7 @@ def run(
             _print_plan(config, place, say)
         return
     _one_thread()
+    settle(config, say, allowed=allow_commands)
     where = where_of(config, workers=workers, ray=ray, storage=storage)
     side = show.side_console() if as_json else show.console()
     view = _run(config, place, tracking_uri, where, side, say)
@@ -240,8 +246,8 @@ def _print_plan(config: CampaignConfig, place: CampaignFolder, say: Words) -> No
     calls = say.several(
         "at most {n} oracle call", "at most {n} oracle calls", _most_calls(config)
     )
-    typer.echo(config.dump())
-    typer.echo(f"# {say(begins, folder=place.path)}: {rounds}, {calls}")
+    show.echo(config.dump())
+    show.echo(f"# {say(begins, folder=place.path)}: {rounds}, {calls}")
 
 
 _ROUND_TITLES = {

@@ -187,10 +187,10 @@ def list_(
         show.print_json({"sources": [asdict(kind) for kind in KINDS]})
         return
     for kind in KINDS:
-        typer.echo(f"{kind.example}\n    {kind.what}")
-        typer.echo(f"    functional: {kind.functional}")
-        typer.echo(f"    licence: {kind.licence}")
-        typer.echo(f"    needs: {kind.needs}")
+        show.echo(f"{kind.example}\n    {kind.what}")
+        show.echo(f"    functional: {kind.functional}")
+        show.echo(f"    licence: {kind.licence}")
+        show.echo(f"    needs: {kind.needs}")
 
 
 @app.command("show")
@@ -211,15 +211,15 @@ def show_(
     if as_json:
         show.print_json(found)
         return
-    typer.echo(f"{found['rows']:,} rows: {table}")
+    show.echo(f"{found['rows']:,} rows: {table}")
     for what in ("source", "functional", "licence"):
         for name, rows in found[what].items():
-            typer.echo(f"{rows:>9,} {what} {name or 'not said'}")
+            show.echo(f"{rows:>9,} {what} {name or 'not said'}")
     if found["duplicates"] is not None:
-        typer.echo(f"{found['duplicates']:>9,} equal to an earlier or a known crystal")
+        show.echo(f"{found['duplicates']:>9,} equal to an earlier or a known crystal")
     for name, about in found["properties"].items():
         unit = f" {about['unit']}" if about["unit"] else ""
-        typer.echo(f"{about['rows']:>9,} with {name}{unit}")
+        show.echo(f"{about['rows']:>9,} with {name}{unit}")
 
 
 class _Live:
@@ -326,16 +326,16 @@ def _document(result: PullResult) -> dict[str, Any]:
 
 def _print(result: PullResult, *, dropped: bool) -> None:
     if result.resumed:
-        typer.echo(f"went on after {result.resumed:,} rows that were there")
+        show.echo(f"went on after {result.resumed:,} rows that were there")
     for one in result.sources:
-        typer.echo(_line(one))
+        show.echo(_line(one))
     table = result.table
-    typer.echo(f"functional: {_shares(table.functionals, 'unknown')}")
-    typer.echo(f"licence: {_shares(table.licences, 'not said')}")
+    show.echo(f"functional: {_shares(table.functionals, 'unknown')}")
+    show.echo(f"licence: {_shares(table.licences, 'not said')}")
     if table.duplicates:
         fate = "left out" if dropped else "named in duplicate_of"
-        typer.echo(f"{table.duplicates:,} equal to an earlier or a known crystal, {fate}")
-    typer.echo(f"{table.rows:,} rows: {result.path}")
+        show.echo(f"{table.duplicates:,} equal to an earlier or a known crystal, {fate}")
+    show.echo(f"{table.rows:,} rows: {result.path}")
     _warn(result)
 
 

@@ -12,6 +12,7 @@ import typer
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
 from materials.errors import InputError
+from materials.harmless import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +182,7 @@ def _references(
 
 def _tell_failures(failures: Sequence[tuple[str, str]], source: str) -> None:
     for place, reason in failures:
-        show.warn(f"{source}, {place}: not used as a reference: {reason}")
+        show.warn(one_line(f"{source}, {place}: not used as a reference: {reason}"))
 
 
 def _elements(formula: str) -> list[str]:
@@ -258,15 +259,16 @@ def _print(frame: pd.DataFrame, margin: float) -> None:
             grid.add_row(*cells, " + ".join(f"{part:.2f} {name}" for name, part in mixture))
         show.console().print(grid)
     for _, row in good[good["not_searched"].map(len) > 0].iterrows():
+        missing = ", ".join(row["not_searched"])
         side.print(
-            f"{row['name']}: the references do not cover {', '.join(row['not_searched'])}; "
+            f"{one_line(row['name'])}: the references do not cover {missing}; "
             "the true hull may be lower",
             style="yellow",
             highlight=False,
             soft_wrap=True,
         )
     for _, row in bad.iterrows():
-        text = f"{row['name']}: {row['error']}"
+        text = one_line(f"{row['name']}: {row['error']}")
         side.print(text, style="red", highlight=False, soft_wrap=True)
     if len(bad):
         side.print(f"{len(good)} judged, {len(bad)} failed", highlight=False)

@@ -72,9 +72,9 @@ def register(
     if as_json:
         show.print_json(_facts(made))
         return
-    typer.echo(f"{made.uri}: {made.metadata['model']}")
+    show.echo(f"{made.uri}: {made.metadata['model']}")
     for each in made.aliases:
-        typer.echo(f"models:/{made.name}@{each}")
+        show.echo(f"models:/{made.name}@{each}")
 
 
 @app.command(name="list")
@@ -91,7 +91,7 @@ def list_(*, tracking_uri: Store = None, as_json: Json = False) -> None:
         show.print_json({"store": store, "models": [_facts(model) for model in models]})
         return
     if not models:
-        typer.echo(f"{store}: no registered models; add one with galena model register")
+        show.echo(f"{store}: no registered models; add one with galena model register")
         return
     grid = show.table(["model", "aliases", "weights", "properties", "registered"])
     for model in models:
@@ -125,11 +125,11 @@ def show_(
     if as_json:
         show.print_json(_facts(found) | {"store": store})
         return
-    typer.echo(f"{found.uri}  {' '.join(f'@{alias}' for alias in found.aliases)}".rstrip())
+    show.echo(f"{found.uri}  {' '.join(f'@{alias}' for alias in found.aliases)}".rstrip())
     for key, value in found.metadata.items():
-        typer.echo(f"{key:12} {_line(value)}")
-    typer.echo(f"{'registered':12} {found.created:%Y-%m-%d %H:%M} UTC, run {found.run_id}")
-    typer.echo(
+        show.echo(f"{key:12} {_line(value)}")
+    show.echo(f"{'registered':12} {found.created:%Y-%m-%d %H:%M} UTC, run {found.run_id}")
+    show.echo(
         f"\nServe it: MLFLOW_TRACKING_URI={store} mlflow models serve -m {found.uri} "
         "--env-manager local"
     )

@@ -170,4 +170,4 @@ def _print(
     numbers = ", ".join(f"{n:,} {kind}" for kind, n in _all(counts).items() if n)
     against = f" against {n_known:,} known crystals" if n_known else ""
     where = f": {output}" if output else ""
-    typer.echo(f"{counts.total():,} candidates{against}: {numbers or 'none'}{where}")
+    show.echo(f"{counts.total():,} candidates{against}: {numbers or 'none'}{where}")

@@ -11,6 +11,7 @@ from campaigns.cli import show
 from campaigns.cli.model import MODEL_HELP, STORE_HELP
 from campaigns.cli.show import ExitCode
 from campaigns.tracking.store import model_store
+from materials.harmless import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
         grid = show.table(["name", "formula", *map(show.heading, shown)])
         for _, row in good.iterrows():
             numbers = [show.number(row, t) for t in shown]
-            grid.add_row(row["name"], row["formula"], *numbers)
+            grid.add_row(one_line(row["name"]), row["formula"], *numbers)
         show.console().print(grid)
     side = show.side_console()
     if len(good) and (line := show.left_aside(targets)):
@@ -109,10 +110,11 @@ def _print(frame: pd.DataFrame, targets: tuple[str, ...]) -> None:
     if strange := good.loc[~good["in_domain"].astype(bool), "name"].tolist():
         side.print(
             "not in domain, unlike any crystal of training; expect larger errors: "
-            f"{', '.join(strange)}",
+            f"{one_line(', '.join(strange))}",
             style="yellow",
         )
     for _, row in bad.iterrows():
-        side.print(f"{row['name']}: {row['error']}", style="red", soft_wrap=True)
+        line = one_line(f"{row['name']}: {row['error']}")
+        side.print(line, style="red", soft_wrap=True)
     if len(bad):
         side.print(f"{len(good)} predicted, {len(bad)} failed", highlight=False)

@@ -11,6 +11,7 @@ import typer
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
 from materials.errors import InputError, MissingExtraError, did_you_mean
+from materials.harmless import one_line
 
 if TYPE_CHECKING:
     from campaigns.relaxing.table import Outcome
@@ -178,10 +179,10 @@ def _document(outcome: Outcome, output: Path, origin: str) -> dict[str, Any]:
 
 def _print(outcome: Outcome, output: Path, n_before: int) -> None:
     if n_before:
-        typer.echo(f"went on after {n_before} results that were there")
+        show.echo(f"went on after {n_before} results that were there")
     _name(outcome.failures)
     n_failed = outcome.n_crystals - outcome.n_converged - outcome.n_unconverged
-    typer.echo(
+    show.echo(
         f"{outcome.n_crystals} crystals: {outcome.n_converged} relaxed, "
         f"{outcome.n_unconverged} stopped before their forces were small, "
         f"{n_failed} failed: {output}"
@@ -191,7 +192,8 @@ def _print(outcome: Outcome, output: Path, n_before: int) -> None:
 def _name(failures: Sequence[tuple[str, str]]) -> None:
     side = show.side_console()
     for name, reason in failures[:_SHOWN]:
-        side.print(f"{name}: {reason}", style="red", highlight=False, soft_wrap=True)
+        line = one_line(f"{name}: {reason}")
+        side.print(line, style="red", highlight=False, soft_wrap=True)
     if len(failures) > _SHOWN:
         rest = len(failures) - _SHOWN
         side.print(f"and {rest} more; see the column error", style="red", highlight=False)

@@ -76,4 +76,4 @@ def report(
         return
     for path in (paths.html, paths.pdf):
         if path is not None:
-            typer.echo(str(path))
+            show.echo(str(path))

@@ -256,12 +256,12 @@ def _document(
 def _print(result: ScreenResult, best: pd.DataFrame | None, targets: Sequence[str]) -> None:
     counts = result.counts
     if result.n_resumed:
-        typer.echo(f"went on after {result.n_resumed} shards that were there")
+        show.echo(f"went on after {result.n_resumed} shards that were there")
     for what, lost in (("filter", counts.filtered), ("constraint", counts.missed)):
         for name, n in lost.items():
-            typer.echo(f"{n:>9,} turned down by {what} {name}")
+            show.echo(f"{n:>9,} turned down by {what} {name}")
     done = result.n_screened
-    typer.echo(
+    show.echo(
         f"{counts.given} rows, {counts.failed} with an error, {counts.written} written, "
         f"{done / max(result.seconds, 1e-9):,.0f} crystals/s: {result.path}"
     )

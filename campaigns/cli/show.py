@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+
+from materials.harmless import escaped_json
+from materials.harmless import on_screen as on_screen_text
 
 if TYPE_CHECKING:
     from models.inference import Tell
@@ -40,14 +44,29 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class _Screen(Console):
+    """Shows names as they are, but nothing in them that a terminal would obey."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(on_screen_text(part.text), part.style)
+
+
 def console() -> Console:
     """Results go here, names as they are: ``K [gpa]`` is no markup."""
-    return Console(markup=False, emoji=False)
+    return _Screen(markup=False, emoji=False)
 
 
 def side_console() -> Console:
     """Progress, warnings and errors go here, so that results can be piped."""
-    return Console(stderr=True, markup=False, emoji=False)
+    return _Screen(stderr=True, markup=False, emoji=False)
+
+
+def echo(text: str = "", *, nl: bool = True) -> None:
+    """Text on standard output as it is, but nothing that a terminal would obey."""
+    typer.echo(on_screen_text(text), nl=nl)
 
 
 def warn(message: str) -> None:
@@ -58,7 +77,7 @@ def warn(message: str) -> None:
 def print_json(content: Mapping[str, Any]) -> None:
     """One JSON document on standard output; NaN becomes null."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    typer.echo(text)
+    typer.echo(escaped_json(text))
 
 
 def plain(value: Any) -> Any:
@@ -117,7 +136,7 @@ def print_table(*layouts: Table) -> None:
             if width_of(grid) <= out.width:
                 out.print(grid)
                 return
-    Console(width=width_of(grid), markup=False, emoji=False).print(grid)
+    _Screen(width=width_of(grid), markup=False, emoji=False).print(grid)
 
 
 AIRY, CLOSE = (0, 1, 0, 1), (0, 1, 0, 0)

@@ -12,6 +12,7 @@ import typer
 from campaigns.cli import show
 from campaigns.cli.show import ExitCode
 from materials.errors import InputError
+from materials.harmless import cells
 
 if TYPE_CHECKING:
     from campaigns.cli.formulas import NamedFormula
@@ -105,7 +106,8 @@ def sustainability(
         case Output.JSON:
             show.print_json(_document(named, given, found))
         case Output.CSV:
-            typer.echo(burden_frame(good, given, found).to_csv(index=False), nl=False)
+            table = cells(burden_frame(good, given, found))
+            show.echo(table.to_csv(index=False), nl=False)
         case Output.TABLE if len(good) == 1:
             print_one(formulas_of(good)[0], given)
         case Output.TABLE if good:

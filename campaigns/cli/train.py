@@ -150,8 +150,8 @@ def _own_columns(order: Order, from_model: str | None, *, as_json: bool) -> None
     for name, told in found.manifest.targets.items():
         _print_comparison(name, told, found)
         for metric, value in checked.get(name, {}).items():
-            typer.echo(f"On {order.validation}: {metric} {value:.4g}")
-    typer.echo(f"{found.version}: {found.folder}")
+            show.echo(f"On {order.validation}: {metric} {value:.4g}")
+    show.echo(f"{found.version}: {found.folder}")
 
 
 def _network(
@@ -184,8 +184,8 @@ def _network(
         show.print_json({"model": bundle.version, "folder": str(model), "metrics": metrics})
         return
     for target, values in metrics.items():
-        typer.echo(f"{target}: MAE {values['mae']:.4f} {show.unit_of(target)}")
-    typer.echo(f"{bundle.version}: {model}")
+        show.echo(f"{target}: MAE {values['mae']:.4f} {show.unit_of(target)}")
+    show.echo(f"{bundle.version}: {model}")
 
 
 def _refuse_of_networks(order: Order, from_model: str | None) -> None:
@@ -273,7 +273,7 @@ def _print_comparison(name: str, told: SmallTarget, found: Learned) -> None:
             style="bold" if kept else "",
         )
     show.console().print(grid)
-    typer.echo(
+    show.echo(
         f"Mean ± deviation over {found.manifest.folds} folds. Kept: {MEANING[told.method]}, "
         f"the lowest {metrics[0]}.\n"
     )

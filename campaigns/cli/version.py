@@ -33,4 +33,4 @@ def version(
         show.print_json(versions)
     else:
         for name, number in versions.items():
-            typer.echo(f"{name:16} {number}")
+            show.echo(f"{name:16} {number}")

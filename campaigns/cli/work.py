@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from campaigns.cli import show
+from campaigns.cli.consent import AllowCommands, settle
 from campaigns.cli.show import ExitCode
 from campaigns.cli.speech import Language
 from campaigns.evaluation.storage import PATIENCE, STORAGE_VARIABLE, Address
@@ -20,6 +21,7 @@ from campaigns.tracking.store import model_store
 from campaigns.words import Words, words
 
 if TYPE_CHECKING:
+    from campaigns.evaluation.recipe import Recipe
     from campaigns.evaluation.work import Tally
     from campaigns.protocols import Candidate, Verdict
 
@@ -56,6 +58,7 @@ def work(
         str | None,
         typer.Option(help="MLflow store, if the campaign's model is registered in one."),
     ] = None,
+    allow_commands: AllowCommands = False,
     lang: Language = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document at the end.")
@@ -68,6 +71,9 @@ def work(
     is killed loses nothing: its candidate goes to another one. Stopped by Ctrl-C or SIGTERM
     it gives the candidate back at once.
 
+    Whoever can write to the database names the programs that an oracle starts: here they
+    start only where they were allowed on this machine, as for `galena campaign run`.
+
     Keep the password out of the command line: put the URL into `GALENA_STORAGE`, or the
     password into `~/.pgpass`.
 
@@ -77,19 +83,27 @@ def work(
 
     - `for i in 1 2 3 4; do galena campaign work solar-absorber & done; wait`
     """
+    from campaigns.consent import NotAllowedError
     from campaigns.evaluation.queue import Queue
-    from campaigns.evaluation.work import Worker, recipe_of
+    from campaigns.evaluation.work import Worker, config_of, recipe_of
 
     say = words(lang)
     lines = _Lines(say)
+
+    def recipe_for(facts: dict[str, Any], which: str) -> Recipe:
+        store = model_store(tracking_uri)
+        try:
+            return recipe_of(facts, which, store=store)
+        except NotAllowedError:
+            settle(config_of(facts), say, allowed=allow_commands, oracle=which)
+            return recipe_of(facts, which, store=store)
+
     with _stopped_by_sigterm():
         queue = Queue.join(Address(storage), name, seconds=patience, note=show.warn)
         worker = Worker(
             queue,
             name=f"process {os.getpid()} on {socket.gethostname()}",
-            recipe_for=lambda facts, which: recipe_of(
-                facts, which, store=model_store(tracking_uri)
-            ),
+            recipe_for=recipe_for,
             oracles=oracle,
             time_limit=time_limit,
             idle_limit=idle,
@@ -138,7 +152,7 @@ def _sum_up(tally: Tally, say: Words) -> None:
     parts = [say.several("{n} verdict", "{n} verdicts", tally.told)]
     if tally.failed:
         parts.append(say.several("{n} of them failed", "{n} of them failed", tally.failed))
-    typer.echo(", ".join(parts))
+    show.echo(", ".join(parts))
 
 
 @contextmanager

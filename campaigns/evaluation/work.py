@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from campaigns.config import CampaignConfig
+from campaigns.consent import check_allowed
 from campaigns.evaluation.attempts import ATTEMPTS, Attempts
 from campaigns.evaluation.processes import Crew
 from campaigns.evaluation.protocol import EvaluationError, StartError
@@ -160,8 +162,19 @@ class Worker:
         return self._crews[oracle]
 
 
+def config_of(facts: dict[str, Any]) -> CampaignConfig:
+    """The specification that a campaign put on record; raises :class:`InputError`."""
+    return CampaignConfig.parse(str(facts.get("spec")), name="the campaign's specification")
+
+
 def recipe_of(facts: dict[str, Any], oracle: str, *, store: str = "") -> Recipe:
-    """The recipe of a campaign's oracle, from what the campaign put on record."""
+    """The recipe of a campaign's oracle, from what the campaign put on record.
+
+    Raises:
+        NotAllowedError: it would start a program that nobody on this machine allowed: whoever
+            can write to the database could have named it.
+    """
+    check_allowed(config_of(facts), oracle)
     return OracleRecipe(
         spec=facts["spec"], oracle=oracle, store=store, versions=facts.get("versions", {})
     )

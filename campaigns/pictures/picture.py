@@ -15,6 +15,7 @@ from campaigns.pictures.style import DOTS_PER_INCH
 from campaigns.view import CampaignView
 from campaigns.words import Words
 from materials.errors import InputError
+from materials.harmless import cells
 
 Format = Literal["png", "svg", "pdf"]
 
@@ -58,7 +59,7 @@ class Picture:
         named = frame.rename(
             columns={key: f"{key} ({unit})" for key, unit in units.items()}
         )
-        return bytes(named.to_csv(index=False), "utf-8")
+        return bytes(cells(named).to_csv(index=False), "utf-8")
 
 
 def figure_file(figure: Figure, kind: Format = "png") -> bytes:

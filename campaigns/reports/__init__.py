@@ -24,6 +24,7 @@ from campaigns.reports.sections.shortlist import VIEWER
 from campaigns.view import CampaignView, decomposition_text
 from campaigns.words import Words, words
 from materials.errors import InputError, did_you_mean
+from materials.harmless import cells
 
 __all__ = ["Form", "ReportError", "ReportPaths", "forms_of", "write_report"]
 
@@ -137,4 +138,4 @@ def _csv(view: CampaignView) -> bytes:
     table = view.shortlist.assign(
         decomposition=view.shortlist["decomposition"].map(decomposition_text)
     )
-    return bytes(table.to_csv(index=False), "utf-8")
+    return bytes(cells(table).to_csv(index=False), "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 from campaigns.reports.content import Bullets
 from campaigns.reports.marks import Mark, spans
@@ -11,6 +12,9 @@ from campaigns.reports.sections.question import question
 from campaigns.reports.telling import Telling, headed
 from campaigns.view import CampaignView
 from campaigns.words import Words, words
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~>-]")
+"""Signs that Markdown would obey: a link, a picture from elsewhere, another cell."""
 
 N_LISTED = 30
 """Rows of the shortlist; the rest is in the report."""
@@ -50,7 +54,7 @@ def markdown_summary(view: CampaignView, say: Words | None = None) -> str:
 def _question(tell: Telling) -> list[str]:
     lines = []
     if tell.config.description:
-        lines += [html.escape(tell.config.description.strip()), ""]
+        lines += [_literal(tell.config.description), ""]
     for block in question(tell).blocks:
         if isinstance(block, Bullets):
             lines += [f"- {_markdown(item)}" for item in block.items]
@@ -68,9 +72,9 @@ def _shortlist(tell: Telling) -> list[str]:
     for row in tell.view.shortlist.head(N_LISTED).itertuples():
         cells = (
             say.number(int(row.rank)),
-            html.escape(str(row.formula)),
+            _literal(str(row.formula)),
             say("known") if row.known else f"**{say('new')}**",
-            html.escape(str(row.prototype)),
+            _literal(str(row.prototype)),
             tell.plus_minus(row.band_gap, row.band_gap_std),
             tell.number(row.energy_above_hull),
             tell.number(row.score, 2),
@@ -79,11 +83,17 @@ def _shortlist(tell: Telling) -> list[str]:
     return lines
 
 
+def _literal(text: str) -> str:
+    """Text as it is: on one line, what is HTML or Markdown in it as character references."""
+    line = html.escape(" ".join(text.split()), quote=False)
+    return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", line)
+
+
 def _markdown(text: str) -> str:
     """Marked text as Markdown; what it holds of HTML is escaped."""
     parts = []
     for span in spans(text):
-        part = html.escape(span.text, quote=False)
+        part = _literal(span.text)
         if Mark.LOW in span.marks:
             part = f"<sub>{part}</sub>"
         parts.append(part)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from materials.errors import InputError
+from materials.harmless import cells
 from materials.whole import whole
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def write_rows(frame: pd.DataFrame, document: Mapping[str, Any], path: Path) -> 
     with whole_file(path) as part:
         match path.suffix.lower():
             case ".csv":
-                frame.to_csv(part, index=False)
+                cells(frame).to_csv(part, index=False)
             case ".parquet":
                 frame.to_parquet(part, index=False)
             case _:

@@ -20,6 +20,7 @@ import yaml
 
 from campaigns.reports.crystals import cif
 from campaigns.view import CampaignView, decomposition_text
+from materials.harmless import cells
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -60,7 +61,7 @@ def log_campaign_files(
             names.append("confirmations")
         _write_parquet(folder, {name: getattr(view, name) for name in names})
         shortlist = _plain(view.shortlist)
-        shortlist.to_csv(folder / "shortlist.csv", index=False)
+        cells(shortlist).to_csv(folder / "shortlist.csv", index=False)
         shown = {
             "shortlist.json": shortlist[list(SHORTLIST_SHOWN)],
             "rounds.json": view.closed_rounds()[list(ROUNDS_SHOWN)],

@@ -123,7 +123,10 @@ def read_metadata(path: Path) -> tuple[dict[str, Any], Path]:
     try:
         told = yaml.safe_load((path / "MLmodel").read_text(encoding="utf-8"))
         inside = told["flavors"]["python_function"]["artifacts"][ARTIFACT]["path"]
-        return dict(told["metadata"][METADATA]), path / inside
+        folder = (path / inside).resolve()
+        if not folder.is_relative_to(path.resolve()):
+            raise InputError("its MLmodel file leads outside of it")
+        return dict(told["metadata"][METADATA]), folder
     except (FileNotFoundError, KeyError, TypeError, yaml.YAMLError) as error:
         raise InputError(
             f"not a model that Galena saved ({type(error).__name__} in its MLmodel file); "

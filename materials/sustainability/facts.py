@@ -137,8 +137,9 @@ def read_table(name: str, folder: Path | None = None) -> Iterator[dict[str, str]
 def absence(facts: Facts) -> list[str]:
     """One sentence for each optional table that is missing."""
     return [
-        f"{name} is not installed (its terms: docs/licences.md): {OPTIONAL_TABLES[name]} unknown"
-        for name in facts.absent
+        f"{name} is not installed (for its terms: docs/licences.md): {told} unknown"
+        for name, told in OPTIONAL_TABLES.items()
+        if name in facts.absent
     ]
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,12 @@ class Checkpoint:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = dict(vars(self))
+        written = (
+            BytesIO()
+        )  # torch's own writer says of a full disk what nobody understands
+        torch.save({**content, _DIGEST: _digest(content)}, written)
         with whole(path) as unfinished:
-            torch.save({**content, _DIGEST: _digest(content)}, unfinished)
+            unfinished.write_bytes(written.getbuffer())
             if path.name == LAST and path.exists():
                 _keep_before(path)
 

@@ -81,19 +81,20 @@ class LabelledGraphs:
         """Write graphs and targets to one file, which appears when complete.
 
         safetensors, or for a name that ends in ``.pt`` torch's own format, which machines
-        with nothing but torch can read.
+        with nothing but torch can read. Raises :class:`InputError` if the disk is full.
         """
         tensors = {**self.graphs.tensors, "targets": self.targets.contiguous()}
         metadata = {"targets": json.dumps(self.names)}
         if self.source:
             metadata["source"] = json.dumps(asdict(self.source))
         with whole(path) as unfinished:
-            if path.suffix == ".pt":
-                torch.save({"tensors": tensors, "metadata": metadata}, unfinished)
-            else:
-                from safetensors.torch import save_file
-
-                save_file(tensors, unfinished, metadata=metadata)
+            try:
+                _write(unfinished, tensors, metadata, plain=path.suffix == ".pt")
+            except RuntimeError as error:  # as they tell of a full disk
+                raise InputError(
+                    f"{path}: cannot be written: {str(error).partition(chr(10))[0]}; free "
+                    "some space or choose a folder that can be written, and run again"
+                ) from error
 
     @classmethod
     def load(cls, path: Path) -> LabelledGraphs:
@@ -121,6 +122,21 @@ class LabelledGraphs:
 
 
 _PARTS = ("tensors", "metadata")
+
+
+def _write(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], *, plain: bool
+) -> None:
+    if plain:
+        torch.save({"tensors": tensors, "metadata": metadata}, path)
+        return
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import campaigns.rounds
+import campaigns.session
+import campaigns.summing
 from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger, LedgerError
 from campaigns.ledger_checks import PARTS, checksum
@@ -187,3 +191,60 @@ def test_the_specification_in_the_folder_may_be_lost(
     place.spec.write_bytes(b"name: [half")
     run_campaign(config, place.path, machinery=toy_machinery(config))
     assert "batch_size: 4" in place.spec.read_text()
+
+
+def test_the_command_says_what_it_found(
+    campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from campaigns.cli.app import app
+
+    shutil.copytree(campaign, tmp_path / "c")
+    for cut, said in ((False, "is what was written"), (True, "has taken its place")):
+        if cut:
+            with (tmp_path / "c" / NAME).open("rb+") as file:
+                file.truncate(9000)
+        app(["campaign", "repair", str(tmp_path / "c")], standalone_mode=False)
+        out = " ".join(capsys.readouterr().out.split())
+        assert said in out
+        assert "1 round, 4 oracle evaluations" in out
+    assert list((tmp_path / "c").glob("ledger.damaged-1.sqlite"))
+
+
+def test_optunas_file_made_anew_is_the_same(campaign: Path, tmp_path: Path) -> None:
+    config = toy_config()
+    one, other = tmp_path / "one", tmp_path / "other"
+    run_campaign(config, one, machinery=toy_machinery(config))
+    shutil.copytree(one, other)
+    CampaignFolder(other).study.write_bytes(b"no database")
+    run_campaign(config, other, machinery=toy_machinery(config))
+    found = [trials(CampaignFolder(folder).study) for folder in (one, other)]
+    assert found[0] == found[1] != []
+
+
+def trials(study: Path) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect(study)
+    try:
+        return db.execute(
+            "SELECT number, state, value FROM trials LEFT JOIN trial_values USING (trial_id) "
+            "ORDER BY number"
+        ).fetchall()
+    finally:
+        db.close()
+
+
+def test_a_clock_that_jumps_spends_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    years = iter(range(2000, 9000, 10))
+
+    class Jumping(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Jumping:
+            return cls(next(years), 1, 1, tzinfo=tz)
+
+    for module in (campaigns.rounds, campaigns.session, campaigns.summing):
+        monkeypatch.setattr(module, "datetime", Jumping, raising=False)
+    config = toy_config(rounds=2, budget={"hours": 1.0})
+    view = run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    assert len(view.verdicts) == 8
+    assert view.rounds["proposal_seconds"].between(0.0, 3600.0).all()

@@ -89,7 +89,12 @@ class Campaign:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "COLUMNS": "200", "LANGUAGE": "en"},
+            env={
+                **os.environ,
+                "COLUMNS": "200",
+                "LANGUAGE": "en",
+                "GALENA_ALLOW_COMMANDS": "all",
+            },
         )
 
     @property

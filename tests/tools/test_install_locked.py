@@ -46,7 +46,8 @@ def wheel(folder: Path, name: str, version: str, *needs: str) -> str:
         archive.writestr(f"{name}.py", f"VERSION = {version!r}\n")
         archive.writestr(f"{info}/METADATA", metadata)
         archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
         archive.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -123,7 +124,9 @@ def test_cpu_build_comes_where_pip_knows_one(locked: ModuleType, tmp_path: Path)
     assert installed(tmp_path) == {"torch"}
 
 
-@pytest.mark.parametrize("needs", [["nvidia-cublas; sys_platform == 'linux'"], ["filelock"]])
+@pytest.mark.parametrize(
+    "needs", [["nvidia-cublas; sys_platform == 'linux'"], ["filelock"]]
+)
 def test_build_of_the_registry_comes_elsewhere_with_what_it_asks_for(
     locked: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs: list[str]
 ) -> None:

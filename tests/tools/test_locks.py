@@ -71,16 +71,17 @@ def test_no_library_of_cuda_stands_beside_those_that_all_machines_install() -> N
     cuda = set(entries(ROOT / "tools" / "locks" / "cuda.txt"))
     assert cuda.isdisjoint(versions(base))
     assert not [
-        name
-        for name in versions(base)
-        if re.match(r"nvidia-(?!ml-py3)|cuda-|triton", name)
+        name for name in versions(base) if re.match(r"nvidia-(?!ml-py3)|cuda-|triton", name)
     ]
 
 
 def test_whatever_an_installed_library_needs_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = [*project["dependencies"], *(item for items in extras.values() for item in items)]
+    asked = [
+        *project["dependencies"],
+        *(item for items in extras.values() for item in items),
+    ]
     queue = [Requirement(item) for item in asked]
     seen: set[tuple[str, frozenset[str]]] = set()
     while queue:

@@ -8,11 +8,13 @@ shim of ``shim.c`` loaded, which does nothing before a run aims it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +22,10 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from tempfile import mkdtemp
+from typing import Any
 
 from tools.chaos.shim import VARIABLE, library
 
@@ -76,10 +80,8 @@ class Server:
             text=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End it."""
         if self._process.stdin is not None and self._process.stdout is not None:
             self._process.stdin.close()
             self._process.wait()
@@ -103,6 +105,16 @@ class Server:
         if not answer:
             raise RuntimeError(f"the helper died; its last words are in {self._log.name}")
         return Ended(**json.loads(answer))
+
+
+@cache
+def helper() -> Server:
+    """The one helper of this process: to load everything is done once."""
+    folder = Path(mkdtemp(prefix="galena-chaos-"))
+    server = Server(folder / "helper.txt")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.close)
+    return server
 
 
 def fresh(run: Run) -> Ended:

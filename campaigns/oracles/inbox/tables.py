@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from materials.errors import InputError
+from materials.opening import small_file
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json")
 _SEPARATORS = (",", ";", "\t")
@@ -39,7 +40,7 @@ def read_file(path: Path) -> tuple[str, str]:
             f"{path}: answers are read from {', '.join(SUFFIXES)}; save a spreadsheet as CSV"
         )
     try:
-        content = path.read_bytes()
+        content = small_file(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     return _decoded(content), suffix

@@ -121,7 +121,7 @@ def test_a_line_that_is_none_does_not_count(
 def test_a_bit_that_turned_in_the_lines_changes_no_count(folder: Path, table: Path) -> None:
     before, sound = bytes_of(folder), (folder / LINES).read_bytes()
     draw = random.Random(1)
-    for _ in range(40):
+    for _ in range(12):
         content = bytearray(sound)
         content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
         (folder / LINES).write_bytes(content)

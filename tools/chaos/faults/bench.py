@@ -142,6 +142,7 @@ def run_of(subject: Subject, folder: Path, *, lean: bool) -> Run:
         environment={
             "CHAOS_CALLS": f"{folder}.calls",
             "CHAOS_LEAN": "1" if lean else "",
+            "CHAOS_ALSO": subject.setup,
         },
         setup="tools.chaos.faults.setups:begin",
     )
@@ -184,7 +185,9 @@ class Bench:
         """New for every case, so that cases can be repeated one by one."""
         return random.Random(f"{self.place.seed} {self.times}")
 
-    def meet(self, fault: Fault, *, start: Path | None = None) -> None:
+    def meet(
+        self, fault: Fault, *, start: Path | None = None, compare: Compare | None = None
+    ) -> None:
         """One case: the fault, its end, and what came of it; ``start`` is gone on with."""
         self.times += 1
         folder = self.place.folder / f"case-{self.times}"
@@ -211,7 +214,8 @@ class Bench:
             self.stopped += 1
             fault.cure(folder)
             self._repair(run, folder)
-        self.go_on(run, folder, f"{fault.what}{wrong}", bad=bool(wrong))
+        told = f"{fault.what}{wrong}"
+        self.go_on(run, folder, told, bad=bool(wrong), compare=compare)
 
     def go_on(
         self,

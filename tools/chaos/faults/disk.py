@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from tools.chaos.faults.bench import Bench, Fault
 from tools.chaos.faults.what import SUBJECTS
@@ -37,3 +43,44 @@ def _met(place: Place, name: str, subject: Name) -> Outcome:
 for _name in _KINDS:
     for _subject in SUBJECTS:
         trial(_name, _subject)(partial(_met, name=_name, subject=_subject))
+
+
+def _mounts() -> bool:
+    """Whether small file systems can be mounted here."""
+    return os.geteuid() == 0 and shutil.which("mount") is not None
+
+
+@contextmanager
+def _small(folder: Path, *, size: int) -> Iterator[None]:
+    """A file system of so many bytes where the campaign is to be; larger afterwards."""
+    place = folder / "campaign"
+    place.mkdir(parents=True)
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place))
+    yield
+    _run("mount", "-o", "remount,size=64m", str(place))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _small_disk(place: Place) -> Outcome:
+    """A file system that fills up by itself, and is then enlarged."""
+    bench = Bench.of(place, "campaign")
+    files = (bench.given.whole / "campaign").rglob("*")
+    total = sum(path.stat().st_size for path in files if path.is_file())
+    shares = (0.5,) if place.scale is Scale.QUICK else (0.1, 0.3, 0.5, 0.7, 0.9)
+    for share in shares:
+        size = int(share * total)
+        what = f"a disk of {size} bytes"
+        fault = Fault(what=what, around=partial(_small, size=size))
+        try:
+            bench.meet(fault)
+        finally:
+            where = place.folder / f"case-{bench.times}" / "campaign"
+            subprocess.run(["umount", str(where)], check=False, capture_output=True)
+    return bench.outcome("small disk that fills up", "a file system of its own, mounted")
+
+
+if _mounts():
+    trial("small disk that fills up", "campaign")(_small_disk)

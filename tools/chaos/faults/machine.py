@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from tools.chaos.faults.bench import Bench, Fault
+from tools.chaos.faults.answered import answers_compared, nearly_the_same
+from tools.chaos.faults.bench import Bench, Compare, Fault
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
@@ -19,6 +20,11 @@ _KINDS: dict[str, tuple[str, Sequence[int]]] = {
     "files limited in size": ("small_files", (200_000, 50_000, 8_192, 100)),
 }
 """The setup, and its number in each case."""
+_ROUNDED: dict[Name, Compare] = {
+    "campaign": answers_compared,
+    "screening": nearly_the_same,
+}
+"""What smaller batches leave as it was: they add numbers in another order."""
 
 
 def _met(place: Place, name: str, subject: Name) -> Outcome:
@@ -28,7 +34,8 @@ def _met(place: Place, name: str, subject: Name) -> Outcome:
     for number in chosen:
         environment = {"CHAOS_NUMBER": str(number)}
         told = f"{setup} {number}"
-        bench.meet(Fault(what=told, environment=environment, setup=setup))
+        fault = Fault(what=told, environment=environment, setup=setup)
+        bench.meet(fault, compare=_ROUNDED[subject] if "memory" in name else None)
     return bench.outcome(name)
 
 
@@ -55,3 +62,17 @@ def _places(place: Place, subject: Name) -> Outcome:
 
 for _subject in SUBJECTS:
     trial("no home, no temporary folder", _subject)(partial(_places, subject=_subject))
+
+
+@trial("out of GPU memory", "training")
+def training_out_of_memory(place: Place) -> Outcome:
+    """At some step; with memory, the same command goes on to the same weights."""
+    steps = (3,) if place.scale is Scale.QUICK else (1, 3, 10, 20)
+    bench = Bench.of(place, "training")
+    for step in steps:
+        environment = {"CHAOS_NUMBER": str(step)}
+        what = f"at step {step}"
+        bench.meet(
+            Fault(what=what, environment=environment, setup="training_out_of_memory")
+        )
+    return bench.outcome("out of GPU memory", "raised where a step of training would")

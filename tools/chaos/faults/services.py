@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,12 +16,12 @@ from uuid import uuid4
 
 import psutil
 
+from tools.chaos.faults.answered import answers_compared
 from tools.chaos.faults.bench import Bench
 from tools.chaos.faults.signals import started
-from tools.chaos.killing import Difference, marked
+from tools.chaos.killing import marked
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.server import MARK, Run
-from tools.chaos.subjects.campaign import state
 
 _BEGINS = 300.0  # s, for a process to have loaded what it needs
 
@@ -80,7 +78,8 @@ def mlflow_gone(place: Place) -> Outcome:
     )
     with running(server):
         arguments = [*run.arguments, "--tracking-uri", server.uri]
-        case = replace(run, arguments=arguments)
+        environment = {**run.environment, "CHAOS_LEAN": ""}
+        case = replace(run, arguments=arguments, environment=environment)
         server.stop()
         began = time.monotonic()
         ended = bench.given.server(case)
@@ -96,7 +95,9 @@ def mlflow_gone(place: Place) -> Outcome:
         told = _in_mlflow(server.uri)
         if told != {"campaign": 1, "round": 3}:
             wrong += f": MLflow has {told}"
-        bench.go_on(case, folder, f"MLflow{wrong}", bad=bool(wrong))
+        bench.go_on(
+            case, folder, f"MLflow{wrong}", bad=bool(wrong), compare=answers_compared
+        )
     note = f"for {seconds:g} s; the campaign ended after {lasted:.0f} s without it"
     return bench.outcome("MLflow gone", note)
 
@@ -212,22 +213,6 @@ def _lose(bench: Bench) -> None:
         code = campaign.wait()
     wrong = "" if code == 0 and lost else f": ended with {code}, {lost} lost"
     bench.go_on(run, folder, f"workers{wrong}", bad=bool(wrong), compare=answers_compared)
-
-
-def answers_compared(one: Path, other: Path) -> Difference:
-    """Every answer, but not what it took: a worker that is lost costs an attempt."""
-    left, right = (_answers(folder) for folder in (one, other))
-    missing, more = (left - right).total(), (right - left).total()
-    told = (f"{missing} verdicts lost or otherwise, {more} more",) if left != right else ()
-    return Difference(missing, max(0, right.total() - left.total()), told)
-
-
-def _answers(folder: Path) -> Counter[tuple[str, float, float]]:
-    names = ("band_gap", "energy_above_hull")
-    return Counter(
-        (name, *(json.loads(content)[key] for key in names))
-        for name, _, content in state(folder)["verdicts"]
-    )
 
 
 def _line(process: psutil.Process) -> list[str]:

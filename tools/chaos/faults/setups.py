@@ -5,8 +5,10 @@ Each is named in :class:`tools.chaos.server.Run`; numbers come in ``CHAOS_NUMBER
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
+import sys
 import time
 from typing import Any
 
@@ -15,6 +17,9 @@ def begin() -> None:
     """What the run asked for."""
     if os.environ.get("CHAOS_LEAN"):
         lean()
+    if also := os.environ.get("CHAOS_ALSO"):
+        module, _, function = also.partition(":")
+        getattr(importlib.import_module(module), function)()
     if name := os.environ.get("CHAOS_SETUP"):
         globals()[name]()
 
@@ -113,11 +118,12 @@ def jumping_clock() -> None:
             return cls.fromtimestamp(jumping(), tz)
 
     time.time = jumping
-    for module in ("campaigns.session", "campaigns.summing", "campaigns.lock"):
-        __import__(module)
-        import sys
+    import campaigns.loop  # noqa: F401 - and all that it needs
 
-        sys.modules[module].datetime = Jumping  # type: ignore[attr-defined]
+    for name, module in list(sys.modules.items()):
+        there = getattr(module, "datetime", None)
+        if name.startswith("campaigns.") and there is datetime.datetime:
+            module.datetime = Jumping  # type: ignore[attr-defined]
 
 
 def folder_goes() -> None:

@@ -8,9 +8,13 @@ from pathlib import Path
 from tools.chaos.killing import Subject
 from tools.chaos.record import Subject as Name
 from tools.chaos.subjects.campaign import CampaignSubject
+from tools.chaos.subjects.screening import ScreeningSubject
+from tools.chaos.subjects.training import TrainingSubject
 
 Make = Callable[[Path], Subject]
 
 SUBJECTS: dict[Name, Make] = {
     "campaign": CampaignSubject.on_a_pool,
+    "screening": ScreeningSubject.into_a_folder,
+    "training": TrainingSubject.of_a_network,
 }

@@ -6,7 +6,7 @@ import random
 
 from tools.chaos.killing import Killer, Make
 from tools.chaos.record import Outcome, Place, Scale
-from tools.chaos.server import Server
+from tools.chaos.server import helper
 
 
 def killed(
@@ -14,13 +14,12 @@ def killed(
 ) -> Outcome:
     """Kill what ``make`` makes; ``quick`` times if little is asked for."""
     few = place.scale is Scale.QUICK
-    with Server(place.folder / "server.txt") as server:
-        killer = Killer(
-            place=place,
-            subject=make(place.folder),
-            server=server,
-            draw=random.Random(f"{place.seed} {place.folder.name}"),
-            power=power,
-            fresh_share=0.0 if few else 0.1,
-        )
-        return killer.go(quick if few else kills)
+    killer = Killer(
+        place=place,
+        subject=make(place.folder),
+        server=helper(),
+        draw=random.Random(f"{place.seed} {place.folder.name}"),
+        power=power,
+        fresh_share=0.0 if few else 0.1,
+    )
+    return killer.go(quick if few else kills)

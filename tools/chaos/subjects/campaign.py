@@ -66,7 +66,7 @@ class CampaignSubject:
     @classmethod
     def on_a_pool(cls, folder: Path) -> CampaignSubject:
         """It chooses from a table, and a table answers."""
-        table = labelled(folder / "crystals.parquet", rows=128)
+        table = labelled(folder / "crystals.parquet", rows=slice(128))
         spec = folder / "pool.yaml"
         spec.write_text(_SPEC.format(rest=_POOL.format(table=table)), encoding="utf-8")
         return cls(spec, logs_calls=False)

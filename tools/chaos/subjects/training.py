@@ -11,6 +11,8 @@ from tools.chaos.killing import Difference
 from tools.chaos.subjects.crystals import labelled
 
 _CLOCKS = {"seconds"}
+_OF_CLOCKS = {"sha256"}
+"""In a checkpoint, its own hash, which is also of its clock; beside graphs, of their file."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,14 @@ class TrainingSubject:
 
     @classmethod
     def of_a_network(cls, folder: Path) -> TrainingSubject:
-        table = labelled(folder / "crystals.parquet", rows=128)
+        table = labelled(folder / "crystals.parquet", rows=slice(0, None, 2))
+        held = labelled(folder / "held.parquet", rows=slice(1, None, 2))
         setup = "tools.chaos.subjects.quickly:small_network"
-        return cls(table, (), setup)
+        return cls(table, ("--validation", str(held)), setup)
 
     @classmethod
     def of_heads(cls, folder: Path) -> TrainingSubject:
-        table = labelled(folder / "crystals.parquet", rows=40)
+        table = labelled(folder / "crystals.parquet", rows=slice(40))
         options = ("--target", "band_gap", "--folds", "2", "--passes", "1")
         return cls(table, options)
 
@@ -62,19 +65,40 @@ class TrainingSubject:
 def _names(folder: Path) -> set[str]:
     """What is not the half-written file of a killed process."""
     files = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return {str(path.relative_to(folder)) for path in files}
+    # When the checkpoint before the last was made is the clock's to say.
+    return {str(p.relative_to(folder)) for p in files if p.name != "before.pt"}
 
 
 def _content(path: Path) -> Any:
-    """The bytes; of JSON and checkpoints all but their clocks."""
+    """The bytes; of JSON and checkpoints all but their clocks, of graphs what they say."""
     if path.suffix == ".json":
-        return _timeless(json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if path.name.endswith(".safetensors.json"):
+            found = _without(found, _OF_CLOCKS)
+        return _timeless(found)
+    if path.suffix == ".safetensors":
+        return repr(_plain(_tensors(path)))
     if path.suffix == ".pt":
         import torch
 
         found = torch.load(path, map_location="cpu", weights_only=True)
-        return repr(_timeless(_plain(found)))
+        return repr(_timeless(_plain(_without(found, _OF_CLOCKS))))
     return path.read_bytes()
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """What the file holds; in which order its header says so is chance."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return {
+            "metadata": dict(sorted((file.metadata() or {}).items())),
+            **{name: file.get_tensor(name) for name in sorted(file.keys())},
+        }
+
+
+def _without(found: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in names}
 
 
 def _timeless(plain: Any) -> Any:

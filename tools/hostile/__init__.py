@@ -1,0 +1,5 @@
+"""The hostile pack: what a stranger might hand over, made by code."""
+
+from tools.hostile import crystals, models, tables
+
+ITEMS = crystals.ITEMS + tables.ITEMS + models.ITEMS
