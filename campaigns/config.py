@@ -17,7 +17,7 @@ from campaigns.oracles.specs import OracleConfig as OracleConfig
 from campaigns.oracles.specs import OracleSpec, answers_of
 from campaigns.oracles.specs import References as References
 from campaigns.oracles.specs import Relaxation as Relaxation
-from campaigns.specs import Frozen, SpecFile
+from campaigns.specs import LARGEST_SEED, MOST, MOST_STREAMED, Frozen, SpecFile
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.columns import AXES
 from materials.sustainability.comparison import COMPARABLE, Unknown, check_incumbent
@@ -84,7 +84,7 @@ class Sustainability(Frozen):
 
     weight: float = Field(default=0.0, ge=0.0, le=1000.0)
     """Exponent of this target in the score."""
-    axes: dict[Axis, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
+    axes: dict[Axis, Annotated[float, Field(ge=0.0, le=1e6)]] = Field(default_factory=dict)
     """How much each axis counts in the index, in place of its default:
     ``{toxicity: 2, cost: 0}``."""
 
@@ -165,18 +165,18 @@ class Search(Frozen):
     volume: VolumeRange | None = None
     """Search the volume too, as a factor on the guessed one; without it, the guess stands."""
 
-    n_species: tuple[int, ...] = (2, 3)
+    n_species: tuple[int, ...] = Field(default=(2, 3), max_length=5)
     """Numbers of distinct elements per candidate."""
     max_sites: int = Field(default=12, ge=1, le=200)
     """Largest primitive cell, in atoms."""
-    asks: int = Field(default=2000, ge=0)
+    asks: int = Field(default=2000, ge=0, le=10 * MOST)
     """Proposals the sampler makes per round, most of which filters turn down; 0 leaves it
     out."""
-    chunk: int = Field(default=50, ge=1)
+    chunk: int = Field(default=50, ge=1, le=MOST)
     """Proposals scored together before the sampler learns from them."""
     explore: float = Field(default=0.7, ge=0.0, le=1.0)
     """Share of a round's proposals drawn at random, before the sampler uses what it knows."""
-    per_generator: int = Field(default=200, ge=1)
+    per_generator: int = Field(default=200, ge=1, le=MOST)
     """Candidates that each of ``generators`` gives per round, in its order."""
     minimum_distance: float = Field(default=0.6, gt=0.0, le=1.0)
     """Smallest allowed distance, as a fraction of the sum of atomic radii."""
@@ -201,7 +201,7 @@ class PoolSpec(Frozen):
     table: Path
     """Crystal table (Parquet), a folder of them, or crystal files; relative to the working
     folder."""
-    per_round: int = Field(default=200, ge=1)
+    per_round: int = Field(default=200, ge=1, le=MOST)
     """So many of the best that were not looked at before are candidates in a round."""
 
 
@@ -209,18 +209,18 @@ class Tier(Frozen):
     """A further oracle, for the few best of what those before it accepted."""
 
     oracle: OracleSpec
-    best: int = Field(default=2, ge=1)
+    best: int = Field(default=2, ge=1, le=MOST)
     """How many a round gives it, by score; what a round leaves over, later ones may use."""
 
 
 class Budget(Frozen):
     """Where the campaign stops, whichever comes first."""
 
-    oracle_calls: int | None = Field(default=None, ge=1)
+    oracle_calls: int | None = Field(default=None, ge=1, le=MOST_STREAMED)
     """Of the first oracle."""
     cost: float | None = Field(default=None, gt=0.0)
     """Of all oracles together, in the unit of their ``cost``; checked between calls."""
-    hours: float | None = Field(default=None, gt=0.0)
+    hours: float | None = Field(default=None, gt=0.0, le=1e6)
     """Hours of computing, summed over interruptions; checked between oracle calls."""
 
 
@@ -243,9 +243,9 @@ class CampaignConfig(SpecFile):
     generators: tuple[GeneratorSpec, ...] = ()
     """What proposes candidates beside the sampler; their files are relative to the working
     folder."""
-    rounds: int = Field(default=5, ge=1)
+    rounds: int = Field(default=5, ge=1, le=MOST)
     """How often candidates are proposed, chosen and judged."""
-    batch_size: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=10, ge=1, le=MOST)
     """Oracle calls per round."""
     budget: Budget = Budget()
     model: str | None = Field(default=None, min_length=1)
@@ -259,7 +259,7 @@ class CampaignConfig(SpecFile):
     """Result of ``galena backtest``: if the model decelerates there, the campaign warns."""
     known: tuple[Path, ...] = ()
     """Tables whose formulas count as known, added to the shipped list."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """The same file with the same seed gives the same campaign."""
 
     @model_validator(mode="before")
@@ -272,6 +272,8 @@ class CampaignConfig(SpecFile):
         if not isinstance(elements, dict) or "allowed" in elements:
             return content
         forbidden = elements.get("forbidden") or ()
+        if not isinstance(forbidden, list | tuple):
+            return content  # the field itself says what is wrong
         allowed = [symbol for symbol in SYMBOLS if symbol not in forbidden]
         search = content.get("search") or {}
         if isinstance(search, dict):

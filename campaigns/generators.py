@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from campaigns.elements import Elements
-from campaigns.specs import Frozen, parse_spec, read_text
+from campaigns.specs import (
+    LARGEST_SEED,
+    MOST,
+    MOST_STREAMED,
+    Frozen,
+    parse_spec,
+    read_text,
+)
 from materials.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +30,9 @@ if TYPE_CHECKING:
 class _Spec(Frozen):
     """What all kinds share."""
 
-    n_species: tuple[int, ...] = (2, 3)
+    n_species: tuple[Annotated[int, Field(ge=1, le=10)], ...] = Field(
+        default=(2, 3), min_length=1, max_length=10
+    )
     """How many elements a candidate has."""
     max_sites: int = Field(default=20, ge=1, le=200)
     """Largest primitive cell, in atoms."""
@@ -82,7 +91,7 @@ class SwapsSpec(_FromCrystals):
     kind: Literal["swaps"]
     swaps: tuple[Literal["one", "two", "split"], ...] = ("one", "two", "split")
     """GaAs to InAs; SrTiO3 to LaAlO3; InP to ZnSnP2."""
-    orderings: int = Field(default=4, ge=1)
+    orderings: int = Field(default=4, ge=1, le=10_000)
     """Ways to order two elements on the sites of one, the evenest first."""
 
 
@@ -98,7 +107,7 @@ class AlloysSpec(_FromCrystals):
     """Of the second end member."""
     steps: int = Field(default=4, ge=2, le=48)
     """Shares are whole multiples of one by this."""
-    orderings: int = Field(default=4, ge=1)
+    orderings: int = Field(default=4, ge=1, le=10_000)
     """For one pair and one share, so many, the evenest first."""
 
     @property
@@ -112,9 +121,9 @@ class SymmetricSpec(_Spec):
     kind: Literal["symmetric"]
     formulas: tuple[str, ...] = ()
     """Of these formulas; without, of all in which charges balance."""
-    max_amount: int = Field(default=4, ge=1)
+    max_amount: int = Field(default=4, ge=1, le=100)
     """Atoms of one element in a formula unit, where formulas are not given."""
-    per_formula: int = Field(default=50, ge=1)
+    per_formula: int = Field(default=50, ge=1, le=MOST)
     """Crystals of each formula."""
 
 
@@ -133,9 +142,9 @@ class GenerateSpec(Frozen):
     elements: Elements
     generators: tuple[GeneratorSpec, ...] = Field(min_length=1)
     """Several give their next best in turn."""
-    limit: int = Field(default=1000, ge=1)
+    limit: int = Field(default=1000, ge=1, le=MOST_STREAMED)
     """Candidates."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the order of chemical systems, and of what is drawn at random."""
 
     @classmethod

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from campaigns.intact import intact
 from campaigns.ledger_checks import begin, damage, teach, watch
 from campaigns.ledger_copy import back_up, bring_up_to_date, copy_of
 from campaigns.ledger_tables import (
@@ -65,7 +66,8 @@ class Ledger:
             ):
                 self._db.execute(f"PRAGMA {setting}")
             teach(self._db)
-            self._check()
+            with intact(path):
+                self._check()
         except sqlite3.DatabaseError as error:
             raise LedgerError(
                 f"{path}: cannot be used as a campaign ledger: {error}. {self._advice(error)}"

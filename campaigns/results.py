@@ -12,6 +12,7 @@ from pymatgen.core import Structure
 
 from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
+from campaigns.intact import of_intact
 from campaigns.judgements import ASKED, NOT_ASKED, Judgement, by_candidate, judgements
 from campaigns.learned import oracle_scores
 from campaigns.ledger import Ledger, LedgerError
@@ -53,6 +54,7 @@ def open_view(folder: Path) -> CampaignView:
         ledger.close()
 
 
+@of_intact
 def read_view(ledger: Ledger) -> CampaignView:
     """Everything the ledger knows, as tables."""
     config, spec = _begun(ledger)
@@ -92,6 +94,7 @@ def read_view(ledger: Ledger) -> CampaignView:
     )
 
 
+@of_intact
 def explain(ledger: Ledger, name: str) -> list[Trace]:
     """Trace a candidate by its identifier, or all candidates of a formula, oldest first.
 

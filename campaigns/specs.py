@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
@@ -13,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from campaigns.yaml_text import load_yaml
 from materials.errors import InputError, did_you_mean
 from materials.opening import small_file
 
@@ -23,7 +22,21 @@ _REASONS = {
 }
 """Why a file cannot be read, for people."""
 
-_BOOL = "tag:yaml.org,2002:bool"
+_MOST_LINES = 20  # of what is wrong with one specification
+_LONGEST_VALUE = 60  # characters of a value in a message
+_LONGEST_LINE = 600
+
+MOST = 1_000_000
+"""Of what is counted and held in memory: a slip of the keyboard is refused at once."""
+
+MOST_STREAMED = 1_000_000_000
+"""Of what is made or read one after the other."""
+
+LARGEST_SEED = 2**32 - 1
+"""All generators of random numbers take that."""
+
+LONGEST_WAIT = 2_000_000.0
+"""s; operating systems wait no longer in one go, which is 23 days."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,33 +47,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which ``on``, ``no`` and ``No``, nobelium, are words; no key comes twice.
-
-    YAML 1.1 took them for truths; 1.2 has but true and false.
-    """
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; raises :class:`yaml.YAMLError` for a key given twice."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key, n in Counter(keys).items():
-            if n > 1 and key != "<<":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key}' is given twice", node.start_mark
-                )
-        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return found
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [entry for entry in entries if entry[0] != _BOOL]
-    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    _BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
 
 
 def read_text(path: Path) -> str:
@@ -90,14 +76,11 @@ def parse_mapping(text: str, *, name: str, keys: str) -> dict[str, Any]:
     Raises:
         InputError: it is not YAML, or no mapping.
     """
-    try:
-        content = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, made stricter
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: not valid YAML: {error}") from error
+    content = load_yaml(text, name)
     if not isinstance(content, dict):
+        found = "nothing" if content is None else type(content).__name__
         raise InputError(
-            f"{name}: expected a mapping with keys such as {keys}, "
-            f"got {type(content).__name__}"
+            f"{name}: expected a mapping with keys such as {keys}, got {found}"
         )
     return content
 
@@ -107,7 +90,10 @@ def validated(kind: type[M], content: dict[str, Any], *, name: str) -> M:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(kind, problem) for problem in _causes(error.errors())]
+        causes = _causes(error.errors(include_url=False))
+        lines = [_explain(kind, problem) for problem in causes[:_MOST_LINES]]
+        if len(causes) > _MOST_LINES:
+            lines.append(f"and {len(causes) - _MOST_LINES} more")
         raise InputError(f"{name}: " + "\n  ".join(["cannot be used:", *lines])) from error
 
 
@@ -144,7 +130,7 @@ def _causes(problems: Sequence[Any]) -> list[Any]:
 def _explain(kind: type[BaseModel], problem: Any) -> str:
     """One line for one pydantic problem: where, what, and the near name if a key is unknown."""
     path, parent = _place(kind, problem["loc"])
-    where = ".".join(path) or "specification"
+    where = _cut(".".join(path)) or "specification"
     if problem["type"] == "extra_forbidden":
         known = list(parent.model_fields) if parent else []
         return (
@@ -155,8 +141,21 @@ def _explain(kind: type[BaseModel], problem: Any) -> str:
         return f"{where}: required, but not given"
     message = _message(problem)
     got = problem.get("input")
-    shown = f" (got {got!r})" if isinstance(got, str | int | float) else ""
-    return f"{where}: {message}{shown}"
+    shown = f" (got {_brief(got)})" if isinstance(got, str | int | float) else ""
+    return f"{where}: {_cut(message)}{shown}"
+
+
+def _brief(value: str | float) -> str:
+    """A value as it was written, or as much of it as helps."""
+    if isinstance(value, int) and value.bit_length() > 4 * _LONGEST_VALUE:
+        return f"a whole number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} …"
+
+
+def _cut(text: str) -> str:
+    """As much of a text as a person reads in a line."""
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} …"
 
 
 def _message(problem: Any) -> str:

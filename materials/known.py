@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from materials.errors import InputError, did_you_mean
+from materials.formula_text import brief, composition_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, IStructure
@@ -81,14 +82,12 @@ def reduced_formula(formula: str | Composition | IStructure) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _of_text(text: str) -> str:
-    from pymatgen.core import Composition
-
     try:
-        composition = Composition(text)
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"'{text}' is not a chemical formula: {error}") from error
+        composition = composition_of(text)
+    except InputError as error:
+        raise InputError(f"'{brief(text)}' is not a chemical formula: {error}") from error
     if not composition:
-        raise InputError(f"'{text}' is not a chemical formula: it names no element")
+        raise InputError(f"'{brief(text)}' is not a chemical formula: it names no element")
     return _canonical(composition)
 
 
@@ -100,7 +99,7 @@ def _canonical(composition: Composition) -> str:
     for species, amount in composition.items():
         if isinstance(species, DummySpecies):
             raise InputError(
-                f"'{composition.formula}' is not a chemical formula: "
+                f"'{brief(composition.formula)}' is not a chemical formula: "
                 f"'{species.symbol}' is not an element"
             )
         amounts[species.symbol] = amounts.get(species.symbol, 0.0) + float(amount)

@@ -17,6 +17,7 @@ numbers and plain lists, and provenance may be missing; what Galena writes is ex
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -121,9 +122,10 @@ def check_schema(schema: pa.Schema, name: str) -> None:
                 f"{name}: column '{column}' is missing; a crystal table needs "
                 f"{', '.join(CRYSTAL_COLUMNS)}.{near}"
             )
-    for column in FIXED_FIELDS:
-        if schema.get_all_field_indices(column)[1:]:
+    for column, n_times in Counter(schema.names).items():
+        if n_times > 1:
             raise InputError(f"{name}: column '{column}' appears twice; keep one")
+    for column in FIXED_FIELDS:
         expected, accepts = _ACCEPTED.get(column, _TEXT)
         if column in schema.names and not accepts(schema.field(column).type):
             raise InputError(
@@ -193,7 +195,7 @@ def cast_batch(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.Record
 
 
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_fixed_size_list(kind):
+    if kind == FIXED_FIELDS["lattice"].type:
         return _nine_each(column, kind)
     if column.type == kind:
         return column

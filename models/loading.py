@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from materials.errors import InputError
 from models.small.kind import is_small
 
 if TYPE_CHECKING:
@@ -59,8 +60,13 @@ def load_predictor(
     """
     from models.inference import Predictor
 
-    if folder is not None and is_small(folder):
-        from models.small.predictor import SmallPredictor
+    try:
+        if folder is not None and is_small(folder):
+            from models.small.predictor import SmallPredictor
 
-        return SmallPredictor.load(folder)
-    return Predictor.load(folder, device=device, precision=precision)
+            return SmallPredictor.load(folder)
+        return Predictor.load(folder, device=device, precision=precision)
+    except InputError as error:
+        if folder is None or str(folder) in str(error):
+            raise
+        raise InputError(f"{folder}: {error}") from error

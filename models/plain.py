@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from materials.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -23,9 +24,9 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
     that changes later must not change a model already saved. Raises :class:`InputError`
     naming the place ``where`` and the key.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
-    adapter = TypeAdapter(kind)
+    adapter = _adapter(kind)
     try:
         value = adapter.validate_python(plain)
     except ValidationError as error:
@@ -42,6 +43,14 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
             "or edited"
         )
     return value
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Built once for each dataclass: it takes longer than all that is done with it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def fingerprint(value: DataclassInstance) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError  # raised by torch's restricted reader
 from typing import Any
 
 from materials.errors import InputError
@@ -22,16 +23,28 @@ def read_plain(path: Path, allowed: Sequence[Any] = (), *, mmap: bool = False) -
     ``mmap`` leaves the tensors on the disk until they are used.
 
     Raises:
-        InputError: it is not of the kind that ``torch.save`` writes, or holds something
-            compressed.
-        UnpicklingError: it holds what is no tensor and no plain value.
-        OSError, RuntimeError, EOFError: it cannot be read.
+        InputError: it is not of the kind that ``torch.save`` writes, is damaged, or holds
+            what is compressed, or no tensor and no plain value.
     """
     import torch
 
-    _check(path)
-    with torch.serialization.safe_globals(list(allowed)):
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap or None)
+    try:
+        _check(path)
+        with torch.serialization.safe_globals(list(allowed)):
+            return torch.load(
+                path, map_location="cpu", weights_only=True, mmap=mmap or None
+            )
+    except InputError:
+        raise
+    except UnpicklingError as error:
+        raise InputError(
+            f"{path}: holds what is no tensor and no plain value, which could run code"
+        ) from error
+    except Exception as error:  # torch raises anything of a broken file; it is reported
+        reason = str(error).partition("\n")[0]
+        if isinstance(error, AttributeError | TypeError | KeyError | IndexError):
+            reason = "damaged"
+        raise InputError(f"{path}: not a file of tensors: {reason:.200}") from error
 
 
 def _check(path: Path) -> None:
@@ -44,8 +57,11 @@ def _check(path: Path) -> None:
             f"{path}: is not a file that torch.save writes: bare pickles can run code and "
             "are never opened"
         ) from error
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise InputError(f"{path}: its tensors are compressed, which torch.save never does")
+    packed = [m for m in members if m.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise InputError(
+            f"{path}: '{packed[0].filename:.60}' in it is compressed, as torch.save never does"
+        )
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise InputError(
             f"{path}: its tensors overlap, so that they unpack to more than it is"

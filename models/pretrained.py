@@ -34,6 +34,7 @@ from models.uncertainty.doubt import Doubt
 from models.uncertainty.errors import n_features
 from models.uncertainty.intervals import Intervals
 from models.uncertainty.metrics import DoubtMetrics
+from models.weights_file import check_finite, check_fits, read_json
 
 FORMAT = 3
 """Version of the folder's layout."""
@@ -194,14 +195,12 @@ def save_bundle(
 
 def _read_manifest(path: Path) -> Manifest:
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_json(path)
     except FileNotFoundError:
         raise InputError(
             f"{path}: not found; expected a folder with config.json and "
             "*.safetensors, as models.training.export writes it"
         ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected JSON: {error}") from error
     if isinstance(plain, dict) and plain.get("kind") == KIND:
         raise InputError(
             f"{path}: a model made from a small table; networks alone are read here. Load it "
@@ -242,11 +241,10 @@ def alike(one: NetConfig, other: NetConfig) -> bool:
 
 
 def _load_member(path: Path, member: Member) -> CrystalNet:
+    tensors = _tensors(path, member.sha256)
+    check_fits(member.net, tensors, path)
     net = build_net(member.net)
-    try:
-        net.load_state_dict(_tensors(path, member.sha256))
-    except RuntimeError as error:
-        raise InputError(f"{path}: do not fit the config: {error}") from error
+    net.load_state_dict(tensors)
     return net.eval().requires_grad_(False)
 
 
@@ -264,6 +262,8 @@ def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
     from safetensors.torch import load
 
     try:
-        return load(checked_bytes(path, sha256))
-    except SafetensorError as error:
+        tensors = load(checked_bytes(path, sha256))
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"{path}: expected safetensors: {error}") from error
+    check_finite(tensors, path)
+    return tensors

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from campaigns.config import Axis
 from campaigns.elements import Element
-from campaigns.specs import Frozen, SpecFile
+from campaigns.specs import MOST, MOST_STREAMED, Frozen, SpecFile
 from materials.errors import InputError, did_you_mean
 from materials.sustainability.index import Weights
 
@@ -65,7 +65,7 @@ class Burden(Frozen):
 
     max: float = Field(gt=0.0, le=1.0)
     """The largest index that stays in the pool."""
-    axes: dict[Axis, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
+    axes: dict[Axis, Annotated[float, Field(ge=0.0, le=1e6)]] = Field(default_factory=dict)
     """How much each axis counts, in place of its default."""
 
     @model_validator(mode="after")
@@ -111,18 +111,18 @@ class BacktestSpec(SpecFile):
     targets: dict[str, Window] = Field(min_length=1)
     """Columns of the table and where their values must lie; a hit meets them all."""
     constraints: Constraints = Constraints()
-    pool_size: int | None = Field(default=None, ge=100)
+    pool_size: int | None = Field(default=None, ge=100, le=MOST_STREAMED)
     """Rows drawn at random from the pool, always the same; all, if not given."""
-    n_initial: int = Field(default=100, ge=2)
+    n_initial: int = Field(default=100, ge=2, le=MOST_STREAMED)
     """Labels known at the start, drawn at random, the same for every strategy; hits among
     them do not count."""
-    rounds: int = Field(default=20, ge=1)
+    rounds: int = Field(default=20, ge=1, le=MOST)
     """How often a batch is chosen."""
-    batch_size: int = Field(default=25, ge=1)
+    batch_size: int = Field(default=25, ge=1, le=MOST)
     """Oracle calls per round, chosen together."""
-    seeds: int = Field(default=10, ge=2)
+    seeds: int = Field(default=10, ge=2, le=10_000)
     """Replays with other starting labels."""
-    fewer_seeds: dict[StrategyName, Annotated[int, Field(ge=2)]] = Field(
+    fewer_seeds: dict[StrategyName, Annotated[int, Field(ge=2, le=10_000)]] = Field(
         default_factory=dict
     )
     """Replays of strategies that take long to choose, where ``seeds`` are too many."""

@@ -36,7 +36,7 @@ def read_formulas(materials: Sequence[str]) -> Iterator[NamedFormula]:
     """
     for material in materials:
         path = Path(material)
-        if path.exists():
+        if _exists(path):
             yield from _of_file(path)
         elif _looks_like_path(material):
             yield NamedFormula(material, None, "no such file or folder")
@@ -47,6 +47,14 @@ def read_formulas(materials: Sequence[str]) -> Iterator[NamedFormula]:
 def formulas_of(named: Iterable[NamedFormula]) -> list[str]:
     """The formulas of those that have one, in order."""
     return [item.formula for item in named if item.formula is not None]
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; what is too long for a path is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _looks_like_path(text: str) -> bool:

@@ -17,6 +17,7 @@ from campaigns.oracles.failures import AttemptFailed
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError, did_you_mean
 from materials.known import reduced_formula
+from materials.parquet import UNREADABLE, sound_text
 from materials.provenance import file_sha256
 
 if TYPE_CHECKING:
@@ -180,14 +181,15 @@ def _read(path: Path, wanted: Any) -> pa.Table:
             names = pq.read_schema(path).names
             used = {ID, FORMULA, *_CRYSTAL, *wanted}
             table = pq.read_table(path, columns=[name for name in names if name in used])
+        there = table.column_names
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except pa.ArrowInvalid as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read as {suffix[1:]}: {error}") from error
-    if not {ID, FORMULA} & set(table.column_names):
+    if not {ID, FORMULA} & set(there):
         raise InputError(
             f"{path}: neither '{ID}' nor '{FORMULA}' is among its columns, so no candidate "
-            f"can be found in it.{did_you_mean(ID, table.column_names)}"
+            f"can be found in it.{did_you_mean(ID, there)}"
         )
     return table
 
@@ -203,7 +205,7 @@ def _numbers(path: Path, table: pa.Table, column: str) -> Any:
         )
     try:
         values = table.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         raise InputError(
             f"{path}: column '{column}' does not hold numbers: {error}"
         ) from error
@@ -213,7 +215,8 @@ def _numbers(path: Path, table: pa.Table, column: str) -> Any:
 def _texts(table: pa.Table, column: str) -> list[str | None] | None:
     if column not in table.column_names:
         return None
-    found: list[str | None] = table.column(column).to_pylist()
+    chunks = table.column(column).combine_chunks()
+    found: list[str | None] = sound_text(chunks).to_pylist()
     return found
 
 

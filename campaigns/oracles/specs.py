@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from campaigns.specs import Frozen
+from campaigns.specs import LONGEST_WAIT, MOST, Frozen
 from materials.errors import did_you_mean
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
@@ -20,7 +20,7 @@ class _Computing(Frozen):
 
     cost: float = Field(default=1.0, ge=0.0, allow_inf_nan=False)
     """Of one attempt, in whatever unit the campaign counts in; failed ones cost too."""
-    time_limit: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
+    time_limit: float | None = Field(default=None, gt=0.0, le=LONGEST_WAIT)
     """s, of one attempt; the work is stopped there."""
     retries: int = Field(default=0, ge=0, le=20)
     """Further attempts after a failure that may pass: a crash, a time limit, a full disk."""
@@ -31,9 +31,9 @@ class Relaxation(Frozen):
 
     max_force: float = Field(default=0.1, gt=0.0)
     """eV/Å, where a relaxation ends."""
-    max_steps: int = Field(default=80, ge=1)
+    max_steps: int = Field(default=80, ge=1, le=MOST)
     """Beyond them a relaxation ends as not converged."""
-    time_limit: float = Field(default=300.0, gt=0.0)
+    time_limit: float = Field(default=300.0, gt=0.0, le=LONGEST_WAIT)
     """s, a backstop: reaching it makes the outcome depend on the machine."""
 
 
@@ -45,15 +45,15 @@ class References(Frozen):
     table: Path | None = None
     """Phases to compete with instead: a table with ``formula``, ``energy_per_atom`` (eV/atom)
     and ``origin``, which must be the potential's; nothing is computed then."""
-    per_element: int = Field(default=4, ge=1)
+    per_element: int = Field(default=4, ge=1, le=10_000)
     """Structures relaxed per element."""
-    per_binary: int = Field(default=3, ge=0)
+    per_binary: int = Field(default=3, ge=0, le=10_000)
     """Compositions relaxed per pair of elements."""
-    per_ternary: int = Field(default=2, ge=0)
+    per_ternary: int = Field(default=2, ge=0, le=10_000)
     """Compositions relaxed per triple of elements."""
-    polymorphs: int = Field(default=3, ge=1)
+    polymorphs: int = Field(default=3, ge=1, le=10_000)
     """Structures relaxed per composition of a pair with a nonmetal."""
-    max_sites: int = Field(default=16, ge=1)
+    max_sites: int = Field(default=16, ge=1, le=200)
     """Largest primitive cell among them, in atoms."""
 
 
@@ -112,11 +112,11 @@ class CommandSpec(_Computing):
     the structure's file, the call's working folder and the candidate's id."""
     format: Literal["cif", "poscar", "extxyz", "json"] = "cif"
     """Of the structure file; ``json`` is pymatgen's."""
-    time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
+    time_limit: float | None = Field(default=3600.0, gt=0.0, le=LONGEST_WAIT)
     """s, of one attempt; the program and all it started are killed there."""
     retry_codes: tuple[int, ...] = (75,)
     """Exit codes of failures that may pass; 75 is ``EX_TEMPFAIL`` of sysexits.h."""
-    max_output: int = Field(default=1_000_000, ge=1_000)
+    max_output: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
     """Bytes the program may print; it is killed beyond."""
     keep: Path | None = None
     """Where each call's folder is kept, by candidate; without, it is removed."""
@@ -173,7 +173,7 @@ class DftSpec(_Computing):
     """What it is called in tables and traces; different for each oracle of a campaign."""
     cost: float = Field(default=100.0, ge=0.0, allow_inf_nan=False)
     """Of one attempt, in whatever unit the campaign counts in; failed ones cost too."""
-    time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
+    time_limit: float | None = Field(default=3600.0, gt=0.0, le=LONGEST_WAIT)
     """s, of one attempt; the calculation is killed there."""
     retries: int = Field(default=1, ge=0, le=20)
     """Further attempts after a failure that may pass: a crash, a time limit, a full disk."""
@@ -185,13 +185,13 @@ class DftSpec(_Computing):
     geometry: Literal["as-given", "volume", "relax"] = "as-given"
     """What is optimised first: nothing, the volume alone by an equation of state, or positions
     and cell in a few steps."""
-    max_steps: int = Field(default=30, ge=1)
+    max_steps: int = Field(default=30, ge=1, le=MOST)
     """Of a relaxation."""
     max_force: float = Field(default=0.05, gt=0.0)
     """eV/Å, where a relaxation ends."""
-    threads: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1, le=4096)
     """That a calculation may use."""
-    max_sites: int = Field(default=50, ge=1)
+    max_sites: int = Field(default=50, ge=1, le=10_000)
     """Atoms in the primitive cell; a larger crystal is refused before anything is spent."""
     keep: Path | None = None
     """Where each calculation's files are kept, by candidate; without, they are removed."""
@@ -250,7 +250,7 @@ class FunctionSpec(_Computing):
     name: Name = "function"
     """What it is called in tables and traces; different for each oracle of a campaign. The
     function is given under this name."""
-    time_limit: float | None = Field(default=3600.0, gt=0.0, allow_inf_nan=False)
+    time_limit: float | None = Field(default=3600.0, gt=0.0, le=LONGEST_WAIT)
     """s, of one attempt; beyond it the campaign goes on without an answer. None calls the
     function in the kernel's own thread, without limit."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,15 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 
 from campaigns.config import BetterThan
 from campaigns.elements import Element, Elements
-from campaigns.specs import Frozen, dump_spec, parse_spec, read_text
+from campaigns.specs import (
+    LARGEST_SEED,
+    MOST,
+    MOST_STREAMED,
+    Frozen,
+    dump_spec,
+    parse_spec,
+    read_text,
+)
 
 ROWS_PER_SHARD = 4096
 """Rows that are predicted, written and, after a kill, done again together."""
@@ -39,13 +47,15 @@ class Candidates(Frozen):
 
     elements: Elements
     """With what prototypes are decorated."""
-    n_species: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
+    n_species: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field(
+        default=(1, 2, 3), min_length=1, max_length=5
+    )
     """Different elements per candidate."""
-    max_sites: int = Field(default=16, ge=1)
+    max_sites: int = Field(default=16, ge=1, le=200)
     """Largest primitive cell, in atoms."""
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, le=MOST_STREAMED)
     """Candidates, drawn evenly from all; all of them if not given."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the draw."""
 
 
@@ -56,9 +66,9 @@ class Filters(Frozen):
     """Elements that may occur; all if none is named."""
     forbidden: tuple[Element, ...] = ()
     """Elements that must not occur."""
-    max_sites: int | None = Field(default=None, ge=1)
+    max_sites: int | None = Field(default=None, ge=1, le=MOST)
     """Atoms in the cell."""
-    max_elements: int | None = Field(default=None, ge=1)
+    max_elements: int | None = Field(default=None, ge=1, le=118)
     """Different elements."""
     charge_neutral: bool = False
     """Common oxidation states can add up to zero, anions attracting electrons most."""
@@ -132,13 +142,13 @@ class ScreenSpec(Frozen):
     """Write no crystal unlike those of training."""
     columns: tuple[str, ...] = ()
     """Columns of the table to keep."""
-    best: int | None = Field(default=None, ge=1)
+    best: int | None = Field(default=None, ge=1, le=MOST)
     """Write so many rows, the best by ``by``; all if not given."""
     by: str = "energy_above_hull"
     """What the best are best by."""
     order: Order = Order.LOWEST
     """Which end of ``by`` is best."""
-    rows_per_shard: int = Field(default=ROWS_PER_SHARD, ge=1)
+    rows_per_shard: int = Field(default=ROWS_PER_SHARD, ge=1, le=MOST)
     """Candidates that are done, and after an interruption done again, together."""
 
     @model_validator(mode="after")

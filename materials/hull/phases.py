@@ -13,6 +13,7 @@ from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import DummySpecies
 
 from materials.errors import InputError
+from materials.formula_text import brief, composition_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -62,17 +63,19 @@ def atomic_fractions(formula: str) -> tuple[tuple[str, float], ...]:
     Oxidation states are ignored. Raises :class:`InputError` for an unreadable formula.
     """
     try:
-        composition = Composition(formula)
-    except ValueError as error:
-        raise InputError(f"'{formula}' is not a formula: {error}") from error
+        composition = composition_of(formula)
+    except InputError as error:
+        raise InputError(f"'{brief(formula)}' is not a formula: {error}") from error
     amounts: dict[str, float] = {}
     for species, amount in composition.items():
         if isinstance(species, DummySpecies):
-            raise InputError(f"'{formula}' is not a formula: '{species}' is not an element")
+            raise InputError(
+                f"'{brief(formula)}' is not a formula: '{species}' is not an element"
+            )
         amounts[species.symbol] = amounts.get(species.symbol, 0.0) + float(amount)
     total = sum(amounts.values())
     if not total:
-        raise InputError(f"'{formula}' is not a formula: it holds no atoms")
+        raise InputError(f"'{brief(formula)}' is not a formula: it holds no atoms")
     return tuple((symbol, amounts[symbol] / total) for symbol in sorted(amounts))
 
 

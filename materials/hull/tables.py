@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from materials.errors import InputError, did_you_mean
+from materials.formula_text import brief
 from materials.hull.phases import Phase, atomic_fractions
 from materials.known import FORMULA_COLUMNS
 
@@ -66,9 +67,11 @@ def _phase(cells: Mapping[str, Any], origin: str | None) -> Phase:
             f"nothing says what computed the energy of {formula}; fill in '{ORIGIN}'"
         )
     name = next((str(cells[c]) for c in NAMES if cells.get(c)), "")
-    energy = _number(cells.get(ENERGY), f"{ENERGY} of {formula}", "eV/atom")
+    energy = _number(cells.get(ENERGY), f"{ENERGY} of {brief(formula)}", "eV/atom")
     std = cells.get(STD)
-    deviation = 0.0 if std in (None, "") else _number(std, f"{STD} of {formula}", "eV/atom")
+    deviation = (
+        0.0 if std in (None, "") else _number(std, f"{STD} of {brief(formula)}", "eV/atom")
+    )
     if deviation < 0.0:
         raise InputError(f"{STD} of {formula} is {deviation:g}, expected 0 or more")
     return Phase(formula, energy, stated, name, deviation)
@@ -90,7 +93,7 @@ def _number(value: Any, what: str, unit: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        given = "empty" if value in (None, "") else f"'{value}'"
+        given = "empty" if value in (None, "") else f"'{brief(str(value))}'"
         raise InputError(f"{what} is {given}, expected a number in {unit}")
     return number
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.formula_text import brief, composition_of
 from materials.known import reduced_formula
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def element_amounts(formula: str | Composition | IStructure) -> Mapping[str, flo
     """Atoms of each element; raises :class:`InputError` if there is none to be read."""
     amounts = _of_text(formula) if isinstance(formula, str) else _of_object(formula)
     if not amounts or not all(amount > 0 for amount in amounts.values()):
-        raise InputError(f"'{formula}' is not a chemical formula: it names no atoms")
+        shown = brief(spelled(formula))
+        raise InputError(f"'{shown}' is not a chemical formula: it names no atoms")
     return amounts
 
 
@@ -73,14 +75,14 @@ def _of_text(text: str) -> dict[str, float]:
             amounts[symbol] = amounts.get(symbol, 0.0) + float(amount or 1.0)
         else:
             return amounts
-    from pymatgen.core import Composition
-
     try:
-        return _of_composition(Composition(text), text)
-    except (ValueError, TypeError, KeyError) as error:
+        composition = composition_of(text)
+    except InputError as error:
         raise InputError(
-            f"'{text}' is not a chemical formula: {error}; write it like GaAs or Cu2ZnSnS4"
+            f"'{brief(text)}' is not a chemical formula: {error}; write it like GaAs or "
+            "Cu2ZnSnS4"
         ) from error
+    return _of_composition(composition, text)
 
 
 def _of_object(material: Composition | IStructure) -> dict[str, float]:
@@ -97,7 +99,8 @@ def _of_composition(composition: Composition, text: str) -> dict[str, float]:
     for species, amount in composition.items():
         if isinstance(species, DummySpecies):
             raise InputError(
-                f"'{text}' is not a chemical formula: '{species.symbol}' is not an element"
+                f"'{brief(text)}' is not a chemical formula: "
+                f"'{brief(species.symbol)}' is not an element"
             )
         symbol = _HYDROGEN.get(species.symbol, species.symbol)
         amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)

@@ -25,6 +25,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _FIRST_RADIUS = 6.0  # Å; enough for nine crystals in ten, the others are searched again
+_FARTHEST = 100.0  # Å; memory grows with its cube
 _SAME_SITE = 1e-6  # Å; shorter distances are the atom itself
 
 
@@ -41,9 +42,11 @@ class GraphConfig:
     """Å. Missing neighbours count as being this far away."""
 
     def __post_init__(self) -> None:
-        if self.n_nearest < 1 or not (self.stretch > 0.0 and 0.0 < self.max_reach < np.inf):
+        fine = 1 <= self.n_nearest <= 1000 and 0.0 < self.stretch <= 100.0
+        if not (fine and 0.0 < self.max_reach <= _FARTHEST):
             raise InputError(
-                f"{self}: expected n_nearest of at least 1, and stretch and max_reach above 0"
+                f"{self}: expected n_nearest of 1 to 1000, stretch above 0 and to 100, "
+                f"max_reach above 0 and to {_FARTHEST:g} Å"
             )
 
 

@@ -49,6 +49,40 @@ class GraphStore:
             raise ValueError(f"graph store lacks {', '.join(missing)}; build it again")
         self.tensors = {name: tensors[name] for name in self.FIELDS}
 
+    def check(self) -> None:
+        """Raise :class:`ValueError` unless all numbers lead to atoms and edges that exist."""
+        t = self.tensors
+        kinds = {"reach": torch.float32, "vector": torch.float32}
+        kinds |= {"atom_start": torch.int64, "edge_start": torch.int64}
+        for name, tensor in t.items():
+            if not isinstance(tensor, Tensor) or tensor.dtype != kinds.get(
+                name, torch.int16
+            ):
+                raise ValueError(f"graph store: {name} is of another type")
+            if tensor.shape[1:] != ((3,) if name == "vector" else ()) or not tensor.ndim:
+                raise ValueError(f"graph store: {name} has shape {tuple(tensor.shape)}")
+        for start, parts in (
+            ("atom_start", ("z", "reach")),
+            ("edge_start", ("source", "target", "vector")),
+        ):
+            ends = t[start]
+            sizes = {len(t[part]) for part in parts}
+            if (
+                not len(ends)
+                or ends[0] != 0
+                or (ends.diff() < 0).any()
+                or sizes != {int(ends[-1])}
+            ):
+                raise ValueError(f"graph store: {start} does not fit {', '.join(parts)}")
+        if len(t["atom_start"]) != len(t["edge_start"]):
+            raise ValueError("graph store: edges of other crystals than its atoms")
+        most = torch.repeat_interleave(t["atom_start"].diff(), t["edge_start"].diff())
+        for name in ("source", "target"):
+            if ((t[name] < 0) | (t[name] >= most)).any():
+                raise ValueError(f"graph store: {name} names an atom that is not there")
+        if ((t["z"] < 0) | (t["z"] > 118)).any():
+            raise ValueError("graph store: z holds a number that is no element's")
+
     def __len__(self) -> int:
         return len(self.tensors["atom_start"]) - 1
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
+from materials.formula_text import brief, composition_of
 
 N_ELEMENTS = 119
 """Columns of a table of counts: atomic numbers 0 to 118, 0 unused."""
@@ -26,7 +27,9 @@ def formula_counts(formulas: Sequence[str]) -> NDArray[np.int64]:
         for number, amount in _amounts(formula).items():
             counts[row, number] = round(amount * _PARTS)
         if not counts[row].any():
-            raise InputError(f"'{formula}' holds no atoms; write it like GaAs or Cu2ZnSnS4")
+            raise InputError(
+                f"'{brief(formula)}' holds no atoms; write it like GaAs or Cu2ZnSnS4"
+            )
     return counts
 
 
@@ -52,13 +55,13 @@ def checked_counts(counts: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _amounts(formula: str) -> dict[int, float]:
-    from pymatgen.core import Composition, Element
+    from pymatgen.core import Element
 
     try:
-        amounts = Composition(formula).get_el_amt_dict()
+        amounts = composition_of(formula).get_el_amt_dict()
         return {Element(name).Z: float(n) for name, n in amounts.items()}
-    except ValueError as error:
+    except (ValueError, InputError) as error:
         raise InputError(
-            f"'{formula}' is no formula of elements ({error}); write it like GaAs or "
+            f"'{brief(formula)}' is no formula of elements ({error}); write it like GaAs or "
             "Cu2ZnSnS4"
         ) from error

@@ -33,6 +33,7 @@ from models.measured.hurdle import Hurdle, Parts, Width
 from models.plain import from_plain
 from models.uncertainty.calibration import Calibration
 from models.uncertainty.intervals import Intervals
+from models.weights_file import read_json
 
 if TYPE_CHECKING:
     from models.inference import Predictions
@@ -144,12 +145,15 @@ class MeasuredGap:
         expected = {NETWORK_FILE, *(f"{form}-{part}" for form in FORMS for part in _PARTS)}
         for name in sorted(expected - set(content)):
             raise InputError(f"{folder}: config.json does not list {name}; make it again")
-        hurdles = {
-            form: Hurdle.from_files(
-                {part.partition(".")[0]: content[f"{form}-{part}"] for part in _PARTS}
-            )
-            for form in FORMS
-        }
+        try:
+            hurdles = {
+                form: Hurdle.from_files(
+                    {part.partition(".")[0]: content[f"{form}-{part}"] for part in _PARTS}
+                )
+                for form in FORMS
+            }
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
         return cls(manifest, _read_net(folder, content[NETWORK_FILE]), hurdles)
 
     @classmethod
@@ -279,13 +283,11 @@ def read_manifest(folder: Path) -> Manifest:
     """Read ``config.json``; raises :class:`InputError` for one that cannot be used."""
     path = folder / "config.json"
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_json(path)
     except FileNotFoundError:
         raise InputError(
             f"{path}: not found; expected a folder as tools/make_measured_gap.py writes it"
         ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected JSON: {error}") from error
     manifest = from_plain(Manifest, MEASURED.content(plain, path), str(path))
     for name in manifest.files:
         if Path(name).name != name:
@@ -299,5 +301,5 @@ def _read_net(folder: Path, content: bytes) -> CompositionNet:
 
     try:
         return CompositionNet.from_tensors(load(content))
-    except SafetensorError as error:
+    except (SafetensorError, InputError, ValueError, KeyError) as error:
         raise InputError(f"{folder / NETWORK_FILE}: cannot be read: {error}") from error

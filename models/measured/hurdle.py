@@ -13,6 +13,7 @@ taught by all is drawn to zero by doubt, as the median is; the other is not.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -27,6 +28,8 @@ FloatArray = NDArray[np.float64]
 
 Design = Literal["one regression", "gate, all", "gate, gapped", "gate, both"]
 """Ways to make one number of three; the last is shipped, the others are compared with it."""
+
+_MOST_TEXT = 256 * 2**20  # bytes of one ensemble; the largest shipped has 2 MB
 
 _PARAMETERS: Mapping[str, Any] = {
     "num_leaves": 31,
@@ -144,12 +147,21 @@ class Hurdle:
     def from_files(cls, files: Mapping[str, bytes]) -> Self:
         """The inverse of :meth:`files`; raises :class:`InputError` for a broken one."""
         try:
-            texts = {name: gzip.decompress(b).decode() for name, b in files.items()}
-        except (OSError, EOFError, ValueError) as error:
+            texts = {name: _unpacked(content).decode() for name, content in files.items()}
+        except (zlib.error, ValueError) as error:
             raise InputError(
                 f"trees cannot be unpacked: {error}; copy them again"
             ) from error
         return cls(texts["gate"], texts["overall"], texts["gapped"])
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What gzip packed; raises :class:`ValueError` beyond :data:`_MOST_TEXT`."""
+    reader = zlib.decompressobj(wbits=31)  # gzip's own header and check
+    text = reader.decompress(content, _MOST_TEXT)
+    if not reader.eof:
+        raise ValueError(f"cut short, or more than {_MOST_TEXT:,} bytes")
+    return text
 
 
 def grow(features: NDArray[np.float32], gap: FloatArray, *, seed: int = 0) -> Hurdle:

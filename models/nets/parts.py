@@ -13,6 +13,12 @@ from materials.errors import InputError
 from models.graphs.batch import GraphBatch
 from models.graphs.neighbours import GraphConfig
 
+_WIDEST = 16_384
+"""Channels; the widest of ours has 128."""
+
+_MOST_PARTS = 512
+"""Blocks, heads or radial functions; a config that claims more is damaged, not large."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CommonConfig:
@@ -44,8 +50,10 @@ class CommonConfig:
     def __post_init__(self) -> None:
         for size in fields(self):
             value = getattr(self, size.name)
-            if isinstance(value, int) and value < 1:
-                raise InputError(f"{size.name}: {value}; expected at least 1")
+            most = _MOST_PARTS if size.name.startswith("n_") else _WIDEST
+            least = 2 if size.name == "n_radial" else 1
+            if isinstance(value, int) and not least <= value <= most:
+                raise InputError(f"{size.name}: {value}; expected {least} to {most}")
         if not self.targets or len(set(self.targets)) != len(self.targets):
             raise InputError(
                 f"targets {self.targets}: expected different names, at least one"
@@ -184,7 +192,8 @@ class RadialBasis(nn.Module):
     def __init__(self, n_radial: int, max_reach: float) -> None:
         super().__init__()
         # Finer where bonds are: spaced evenly in the square root of the distance.
-        root = torch.linspace(0.8**0.5, max_reach**0.5, n_radial)
+        # On the CPU also where a network is made without memory, since it is read below.
+        root = torch.linspace(0.8**0.5, max_reach**0.5, n_radial, device="cpu")
         self.register_buffer("centres", root, persistent=False)
         self.register_buffer(
             "relative_centres", torch.linspace(0.2, 1.0, n_radial), persistent=False

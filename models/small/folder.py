@@ -40,6 +40,7 @@ from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration
 from models.uncertainty.intervals import Intervals
+from models.weights_file import check_finite, check_fits, read_json
 
 FORMAT = 1
 SMALL = FileFormat(
@@ -163,11 +164,20 @@ def load_small(folder: Path) -> tuple[SmallManifest, Parts]:
     members = [folder / file for file in files if file.startswith("member-")]
     return manifest, Parts(
         _domain(folder / DOMAIN),
-        tuple(_tensors(member) for member in members),
-        _tensors(folder / TRUNK) if TRUNK in files else None,
+        tuple(_network(member, manifest.network, path) for member in members),
+        _network(folder / TRUNK, manifest.trunk, path) if TRUNK in files else None,
         heads,
         trees,
     )
+
+
+def _network(file: Path, config: TrainConfig | None, manifest: Path) -> dict[str, Tensor]:
+    """The weights of a network of that config; raises :class:`InputError` for others."""
+    if config is None:
+        raise InputError(f"{manifest}: it has {file.name}, but no config of that network")
+    tensors = _tensors(file)
+    check_fits(config.net, tensors, file)
+    return tensors
 
 
 def _check_parts(manifest: SmallManifest, files: Sequence[str], path: Path) -> None:
@@ -190,8 +200,8 @@ def _check_parts(manifest: SmallManifest, files: Sequence[str], path: Path) -> N
 
 def _read_manifest(path: Path) -> SmallManifest:
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        plain = read_json(path)
+    except (FileNotFoundError, InputError) as error:
         raise InputError(f"{path}: expected the JSON of a model: {error}") from error
     return from_plain(SmallManifest, SMALL.content(plain, path), str(path))
 
@@ -209,9 +219,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
+        tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+    check_finite(tensors, path)
+    return tensors
 
 
 def _domain(path: Path) -> Domain:
@@ -226,6 +238,10 @@ def _arrays(path: Path) -> dict[str, FloatArray]:
     from safetensors.numpy import load_file
 
     try:
-        return {key: np.asarray(array) for key, array in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
+        found = {key: np.asarray(array) for key, array in load_file(path).items()}
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+    for key, array in found.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise InputError(f"{path}: '{key:.60}' holds what is no number")
+    return found

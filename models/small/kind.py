@@ -13,6 +13,6 @@ def is_small(folder: Path) -> bool:
     """Whether the folder's ``config.json`` says that it is one of these."""
     try:
         plain = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(plain, dict) and plain.get("kind") == KIND

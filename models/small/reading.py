@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError, did_you_mean
+from materials.formula_text import brief, composition_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ def read_table(path: Path, targets: Sequence[str], folder: Path) -> Crystals | C
     if found is not None:
         crystals = _read_crystals(list(frame[found]), path.parent)
         made = _place(folder, sha256, targets)
-        skipped = _write(crystals, names, columns, made)
+        skipped = _write(crystals, names, columns, made, path.name)
         return Crystals(made, path.name, sha256, skipped)
     found = next((name for name in FORMULA_COLUMNS if name in frame), None)
     if found is None:
@@ -106,18 +107,20 @@ def composition_counts(formula: object) -> NDArray[np.int64]:
 
     Raises :class:`InputError` for what is no formula.
     """
-    from pymatgen.core.composition import Composition
-
     text = formula.strip() if isinstance(formula, str) else ""
     try:
-        amounts = Composition(text).get_el_amt_dict() if text else {}
+        amounts = composition_of(text).get_el_amt_dict() if text else {}
         counts = np.zeros(119, dtype=np.int64)
         for symbol, amount in amounts.items():
             counts[_atomic_number(symbol)] = round(1000 * amount)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"'{formula}' is no chemical formula: {error}") from error
+    except (ValueError, KeyError, InputError) as error:
+        raise InputError(
+            f"'{brief(str(formula))}' is no chemical formula: {error}"
+        ) from error
     if not counts.any():
-        raise InputError(f"'{formula}' is no chemical formula: no element in it")
+        raise InputError(
+            f"'{brief(str(formula))}' is no chemical formula: no element in it"
+        )
     return np.asarray(counts // np.gcd.reduce(counts), dtype=np.int64)
 
 
@@ -189,8 +192,10 @@ def _frame(path: Path) -> pd.DataFrame:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:
+        reason = "expected a list of rows, each an object of columns"
+        if isinstance(error, ValueError) and str(error):
+            reason = brief(str(error).partition("\n")[0])
         raise InputError(f"{path}: cannot be read as a table: {reason}") from error
     if frame.empty:
         raise InputError(f"{path}: the table has no rows")
@@ -210,7 +215,7 @@ def _numbers(frame: pd.DataFrame, name: str, table: str) -> NDArray[np.float64]:
     wrong = np.flatnonzero((found.isna() & given.notna()).to_numpy())
     if len(wrong):
         raise InputError(
-            f"{table}: column '{column}' holds '{given.iloc[wrong[0]]}' in row "
+            f"{table}: column '{column}' holds '{brief(str(given.iloc[wrong[0]]))}' in row "
             f"{wrong[0] + 1}: expected numbers, or 0 and 1; leave unknown ones blank"
         )
     return np.asarray(found.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -219,8 +224,10 @@ def _numbers(frame: pd.DataFrame, name: str, table: str) -> NDArray[np.float64]:
 def _names(frame: pd.DataFrame) -> list[str]:
     """What rows are called: by a column of names if they differ, or by their numbers."""
     for column in ID_COLUMNS:
-        if column in frame and frame[column].notna().all() and frame[column].is_unique:
-            return [str(value) for value in frame[column]]
+        if column in frame and frame[column].notna().all():
+            names = [str(value) for value in frame[column]]
+            if len(set(names)) == len(names):
+                return names
     return [f"row-{number}" for number in range(1, len(frame) + 1)]
 
 
@@ -241,6 +248,10 @@ def _read_crystals(cells: list[Any], beside: Path) -> list[ReadCrystal]:
             and not cell.lstrip().startswith("{")
         ):
             path = beside / cell.strip()
+            if not _can_be_path(path):
+                reason = f"'{brief(cell)}' is neither a crystal nor the path of one's file"
+                found[row] = ReadCrystal(brief(cell), None, reason, beside)
+                continue
             if path.is_dir():
                 reason = f"{cell}: is a folder; give the path of one crystal's file"
                 found[row] = ReadCrystal(cell, None, reason, path)
@@ -253,6 +264,17 @@ def _read_crystals(cells: list[Any], beside: Path) -> list[ReadCrystal]:
             texts[row] = cell
     found.update(zip(texts, read_texts(texts.values()), strict=True))
     return [found[row] for row in range(len(cells))]
+
+
+def _can_be_path(path: Path) -> bool:
+    """Whether the operating system takes it for a path, be there a file or not."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):  # too long, or with characters that no path has
+        return False
+    return True
 
 
 def _place(folder: Path, sha256: str, targets: Sequence[str]) -> Path:
@@ -274,6 +296,7 @@ def _write(
     names: Sequence[str],
     columns: Mapping[str, NDArray[np.float64]],
     path: Path,
+    table: str,
 ) -> tuple[Skipped, ...]:
     """Write what can be used as a crystal table; return what cannot."""
     from materials.table import CrystalTable
@@ -286,7 +309,9 @@ def _write(
         if crystal.structure is None
     )
     if not good:
-        raise InputError(f"no crystal could be read; {names[0]}: {skipped[0].reason}")
+        raise InputError(
+            f"{table}: no crystal could be read; {brief(names[0])}: {skipped[0].reason}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     CrystalTable.from_structures(
         [structure for c in crystals if (structure := c.structure) is not None],

@@ -64,20 +64,42 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
         content = read_plain(path)
-        written = content.pop(_DIGEST, None)  # those of an older Galena have none
-    except Exception as error:  # a damaged file makes torch's reader raise anything
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
+    except InputError as error:
+        raise InputError(f"{error}; not a checkpoint of training") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a checkpoint of training")
+    written = content.pop(_DIGEST, None)  # those of an older Galena have none
     upgraded = TRAINING.upgraded(content, path)
-    try:
-        found = Checkpoint(**upgraded)
-    except TypeError as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
+    if fault := _fault(upgraded):
+        raise InputError(f"{path}: not a checkpoint of training: {fault}")
     own = {key: value for key, value in content.items() if key not in (FORMAT, WRITER)}
     if written is not None and written != _digest(own):
         raise InputError(f"{path}: damaged: it is not what was written")
-    return found
+    return Checkpoint(**upgraded)
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "passes": (int, float),
+    "net": dict,
+    "average": dict,
+    "optimizer": dict,
+    "history": list,
+    "seconds": (int, float),
+}
+
+
+def _fault(content: dict[str, Any]) -> str:
+    """Why training cannot go on from this; empty if it can."""
+    if set(content) != set(_KINDS):
+        return f"expected {', '.join(_KINDS)}"
+    for name, kind in _KINDS.items():
+        if not isinstance(content[name], kind):
+            return f"{name} is of type {type(content[name]).__name__}"
+    for name in ("net", "average"):
+        if not all(isinstance(tensor, Tensor) for tensor in content[name].values()):
+            return f"{name} holds what is no tensor"
+    return ""
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:

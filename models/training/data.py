@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from pickle import UnpicklingError  # raised by torch's restricted reader
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +14,8 @@ from torch import Tensor
 from materials.errors import InputError
 from materials.whole import whole
 from models.graphs.store import GraphStore
+from models.plain import from_plain
+from models.plain_tensors import read_plain
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -106,16 +107,21 @@ class LabelledGraphs:
             )
         source = metadata.get("source")
         try:
+            store = GraphStore(tensors)
+            store.check()
             return cls(
-                GraphStore(tensors),
+                store,
                 targets,
-                tuple(json.loads(names)),
-                DataSource(**json.loads(source)) if source else None,
+                tuple(from_plain(list[str], json.loads(names), "targets")),
+                from_plain(DataSource, json.loads(source), "source") if source else None,
             )
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError, InputError) as error:
             raise InputError(
                 f"{path}: of another version; build it again: {error}"
             ) from error
+
+
+_PARTS = ("tensors", "metadata")
 
 
 def _write(
@@ -136,11 +142,11 @@ def _write(
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata; never code."""
     if path.suffix == ".pt":
-        try:
-            plain = torch.load(path, weights_only=True, mmap=True)
-            return plain["tensors"], plain["metadata"]
-        except (OSError, RuntimeError, UnpicklingError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: expected a cache of graphs: {error}") from error
+        plain = read_plain(path, mmap=True)
+        parts = [plain.get(part) if isinstance(plain, dict) else None for part in _PARTS]
+        if not all(isinstance(part, dict) for part in parts):
+            raise InputError(f"{path}: expected a cache of graphs: {' and '.join(_PARTS)}")
+        return parts[0], parts[1]
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -149,7 +155,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 {key: file.get_tensor(key) for key in file.keys()},  # noqa: SIM118
                 file.metadata() or {},
             )
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: expected a cache of graphs: {error}") from error
 
 

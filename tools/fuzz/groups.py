@@ -8,5 +8,6 @@ from tools.fuzz.group import Group
 def groups() -> dict[str, Group]:
     """Every group; their readers are imported when this is asked."""
     from tools.fuzz.crystals import CRYSTAL_GROUPS
+    from tools.fuzz.data_groups import DATA_GROUPS
 
-    return {group.name: group for group in CRYSTAL_GROUPS}
+    return {group.name: group for group in (*CRYSTAL_GROUPS, *DATA_GROUPS)}

@@ -71,11 +71,15 @@ def merge(cells: Sequence[Cell]) -> tuple[tuple[Answer, ...], list[Problem]]:
 def _contradictions(cells: Sequence[Cell]) -> Iterator[Problem]:
     """Every cell of a candidate that another row says otherwise."""
     failed = [cell for cell in cells if cell.field == FAILED]
+    rivals = {
+        name: _first_to_differ([cell for cell in cells if cell.field == name])
+        for name in dict.fromkeys(cell.field for cell in cells)
+    }
     for cell in cells:
         if failed and cell.field != FAILED:
             other = f"row {failed[0].row} says that it failed"
         else:
-            others = [o for o in cells if o.field == cell.field and not _agree(o, cell)]
+            others = [o for o in rivals[cell.field] if not _agree(o, cell)]
             if not others:
                 if failed and len(failed) < len(cells):
                     yield Problem(cell.row, FAILED, cell.written, "other rows have values")
@@ -87,6 +91,16 @@ def _contradictions(cells: Sequence[Cell]) -> Iterator[Problem]:
             cell.written,
             f"{other}; neither is taken until one is gone",
         )
+
+
+def _first_to_differ(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The first of one quantity's cells and the first that says otherwise, if one does.
+
+    Whatever disagrees with any disagrees with one of these two.
+    """
+    first = cells[0]
+    other = next((cell for cell in cells if not _agree(first, cell)), None)
+    return (first,) if other is None else (first, other)
 
 
 def _agree(one: Cell, other: Cell) -> bool:

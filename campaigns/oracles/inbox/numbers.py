@@ -25,6 +25,10 @@ _SPELLINGS = {
 """Other ways to write a unit; no small and large letters mixed up, for MeV is not meV."""
 
 
+_LONGEST = 120
+"""Characters of a heading or a number; what is longer is neither, and slow to look through."""
+
+
 class NotANumber(ValueError):
     """A cell that cannot be taken; the message says what was expected."""
 
@@ -34,7 +38,8 @@ def split_heading(text: str) -> tuple[str, str | None]:
 
     ``Band gap (meV)``, ``band_gap [meV]`` and ``band gap / meV`` are the same.
     """
-    found = _HEADER.fullmatch(" ".join(text.split()))
+    words = " ".join(text.split())
+    found = _HEADER.fullmatch(words) if len(words) <= _LONGEST else None
     if found is None:
         return "", None
     unit = next((part for part in found.groups()[1:] if part is not None), None)
@@ -51,7 +56,7 @@ def factor_to(unit: str, written: str | None) -> float:
     for known, factor in _FACTORS.get(unit, {}).items():
         if _same(written, known):
             return factor
-    raise NotANumber(f"the unit '{written}' was found, expected {unit or 'no unit'}")
+    raise NotANumber(f"the unit '{written:.60}' was found, expected {unit or 'no unit'}")
 
 
 def read_number(
@@ -65,7 +70,7 @@ def read_number(
     mean a thousand. Raises :class:`NotANumber`.
     """
     cell = text.strip().replace("−", "-").replace("\u00a0", " ").replace("\u202f", " ")
-    found = _PLAIN.fullmatch(cell)
+    found = _PLAIN.fullmatch(cell) if len(cell) <= _LONGEST else None
     if found is None:
         raise NotANumber(_expected(unit))
     digits = _with_point(found[1].strip(), comma_is_decimal)
