@@ -33,11 +33,18 @@ from campaigns.records import Ask, Proposal, Proposed, Standing
 __all__ = ["Ledger", "LedgerError", "pending"]
 
 
+Trial = tuple[int, int, Ask]
+"""Round, position and what was proposed there."""
+
+
 class Ledger:
     """Reads and appends; every write is one transaction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._read: dict[str, Verdict] = {}  # by content: verdicts are read often
+        self._trials: list[Trial] = []
+        self._trials_until = 0  # round
         try:
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -218,6 +225,30 @@ class Ledger:
             passed = tuple(tuple(entry) for entry in fields.pop("passed", ()))
             yield number, position, Ask(**fields, passed=passed)
 
+    def trials(self) -> Sequence[Trial]:
+        """The scored proposals of the sampler, from which it learns: round, position, ask.
+
+        What let them through is left out. Proposals do not change, so that each is read once.
+        """
+        rows = self._db.execute(
+            "SELECT round, position, content FROM asks WHERE round > ? "
+            "AND json_extract(content, '$.state') = 'scored' "
+            "AND json_extract(content, '$.params.generator') IS NULL "
+            "ORDER BY round, position",
+            (self._trials_until,),
+        )
+        for number, position, content in rows:
+            fields = json.loads(content)
+            fields.pop("passed", None)
+            self._trials.append((number, position, Ask(**fields)))
+            self._trials_until = number
+        return tuple(self._trials)
+
+    def names_asked(self) -> set[str]:
+        """Ids of all that was ever proposed, also of what was turned down."""
+        rows = self._db.execute("SELECT json_extract(content, '$.candidate_id') FROM asks")
+        return {str(row[0]) for row in rows}
+
     def standings(self, candidate_id: str) -> list[Standing]:
         """The candidate's places among the best of each round that it waited in."""
         rows = self._db.execute(
@@ -254,6 +285,14 @@ class Ledger:
         )
         return [unpack_proposed(*row) for row in rows]
 
+    def judged_candidates(self) -> list[Proposed]:
+        """Those that have a verdict, in order of appearance."""
+        rows = self._db.execute(
+            "SELECT round, chosen, content, embedding FROM candidates "
+            "WHERE id IN (SELECT id FROM verdicts) ORDER BY rowid"
+        )
+        return [unpack_proposed(*row) for row in rows]
+
     def candidate(self, candidate_id: str) -> Proposed:
         """One candidate by its id."""
         row = self._db.execute(
@@ -277,7 +316,12 @@ class Ledger:
     def verdicts(self) -> list[tuple[int, Verdict]]:
         """Round and verdict, in the order they were committed."""
         rows = self._db.execute("SELECT round, content FROM verdicts ORDER BY position")
-        return [(number, unpack_verdict(content)) for number, content in rows]
+        return [(number, self._verdict(content)) for number, content in rows]
+
+    def _verdict(self, content: str) -> Verdict:
+        if (known := self._read.get(content)) is None:
+            known = self._read[content] = unpack_verdict(content)
+        return known
 
     def commit_confirmation(self, number: int, tier: int, verdict: Verdict) -> None:
         """Record what a further oracle said, in round ``number``; ``tier`` counts from 1.
@@ -309,7 +353,7 @@ class Ledger:
         rows = self._db.execute(
             "SELECT round, tier, content FROM confirmations ORDER BY position"
         )
-        return [(number, tier, unpack_verdict(content)) for number, tier, content in rows]
+        return [(number, tier, self._verdict(content)) for number, tier, content in rows]
 
     def judged(self) -> set[str]:
         """Ids of candidates that have a verdict."""

@@ -37,8 +37,8 @@ class Session:
     def write_study(self) -> None:
         """Bring Optuna's file to the state of the ledger."""
         verdicts = by_candidate(judgements(self.ledger))
-        scores = oracle_scores(self.config, self.ledger.candidates(), verdicts)
-        history = list(self.ledger.asks())
+        scores = oracle_scores(self.config, self.ledger.judged_candidates(), verdicts)
+        history = self.ledger.trials()
         space = self.machinery.proposer.space
         write_study(self.place.study, self.config.name, space, history, scores)
 

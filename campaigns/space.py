@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from campaigns.config import SamplerKind
 from campaigns.records import VOLUME, Ask
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 Values = tuple[float, ...]  # what the sampler is told of a proposal, larger is better
+Entry = tuple[int, int, Ask]  # round, position, and what was proposed there
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Space:
 
 def new_study(
     space: Space,
-    history: Sequence[tuple[int, int, Ask]],
+    history: Sequence[Entry],
     known: Mapping[str, Values | None],
     *,
     seed: Sequence[int],
@@ -110,7 +111,7 @@ def write_study(
     path: Path,
     name: str,
     space: Space,
-    history: Sequence[tuple[int, int, Ask]],
+    history: Sequence[Entry],
     scores: Mapping[str, float | None],
 ) -> None:
     """Append to the SQLite study all scored proposals it does not hold yet."""
@@ -123,15 +124,32 @@ def write_study(
         study = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
-        held = {
-            (t.user_attrs.get("round"), t.user_attrs.get("position"))
-            for t in study.get_trials(deepcopy=False)
-        }
-        for entry in history:
-            if _is_trial(entry[2]) and (entry[0], entry[1]) not in held:
-                study.add_trial(_frozen(space, entry, known))
+        for entry in _missing(study, [e for e in history if _is_trial(e[2])]):
+            study.add_trial(_frozen(space, entry, known))
     finally:
+        storage.remove_session()
         storage.engine.dispose()
+
+
+def _missing(study: Study, history: Sequence[Entry]) -> Sequence[Entry]:
+    """Proposals that the file does not hold yet.
+
+    They are written in order, so that the last one tells how far it came; all are read only
+    where it does not fit, for that takes seconds where there are thousands.
+    """
+    storage, study_id = study._storage, study._study_id
+    n = storage.get_n_trials(study_id)
+    if n == 0:
+        return history
+    last = storage.get_trial_id_from_study_id_trial_number(study_id, n - 1)
+    if n <= len(history) and _place(storage.get_trial(last)) == history[n - 1][:2]:
+        return history[n:]
+    held = {_place(trial) for trial in study.get_trials(deepcopy=False)}
+    return [entry for entry in history if entry[:2] not in held]
+
+
+def _place(trial: FrozenTrial) -> tuple[Any, Any]:
+    return trial.user_attrs.get("round"), trial.user_attrs.get("position")
 
 
 def _is_trial(ask: Ask) -> bool:
