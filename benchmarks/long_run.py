@@ -76,7 +76,9 @@ class Seen:
 
 def main(
     *,
-    kind: Annotated[list[Kind] | None, typer.Option(help="Which; all if not given.")] = None,
+    kind: Annotated[
+        list[Kind] | None, typer.Option(help="Which; all if not given.")
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of each.")] = 500,
     asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 100,
     pool: Annotated[int, typer.Option(help="Crystals of the pool.")] = 6000,
@@ -106,7 +108,7 @@ def main(
 
 
 def watch(spec: Path, place: Path, rounds: int) -> list[Seen]:
-    """Bring one campaign to its end; every round as it was seen, those of earlier starts too."""
+    """Bring one campaign to its end; every round seen, those of earlier starts too."""
     record = place / "seen.jsonl"
     before = _read(record)
     start = 1 + max((row.start for row in before), default=0)

@@ -176,9 +176,7 @@ def fit_process(seen: Column, spectra: Sequence[Spectrum]) -> Process:
     )
 
 
-def best_by_evidence(
-    seen: Column, spectra: Sequence[Spectrum]
-) -> tuple[Setting, Spectrum]:
+def best_by_evidence(seen: Column, spectra: Sequence[Spectrum]) -> tuple[Setting, Spectrum]:
     """The parameters and the kernel that the labels speak for, the first of equals."""
     best, spectrum = Setting(), spectra[0]
     for tried in spectra:
