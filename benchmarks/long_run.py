@@ -20,7 +20,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,13 +38,23 @@ from models.evaluation.answers import processor_name
 RESULT = Path(__file__).parent / "results" / "long_run.json"
 SHOWN = (10, 50, 100, 250, 500)
 WATCHED = 0.05  # s between two looks
+BATCH = 3  # oracle calls per round
+FIRST, EARLY = 10, 50  # rounds that the last one is compared with
+GROWTH, VERDICT, SLOWER = 1.05, 20_000, 1.5  # the second in bytes
 LIMITS = {
-    "memory": "USS at the last round at most 1.05 times that at round 50, plus 20 kB a verdict",
-    "handles": "open files and sockets at the last round as many as at round 50",
-    "threads": "threads and child processes at the last round as many as at round 50",
-    "files": "files in the campaign's folder at the last round as many as at round 50",
-    "time": "seconds a round, median of ten, at the last at most 1.5 times those at round 10",
+    "memory": f"USS at the last round at most {GROWTH} times that at round {EARLY}, plus "
+    f"{VERDICT} bytes a verdict",
+    "handles": f"open files and sockets at the last round at most those at round {EARLY}",
+    "threads": f"threads and child processes at the last at most those at round {EARLY}",
+    "files": "files in the campaign's folder, but for one crystal a hit, at the last at most "
+    f"those at round {EARLY}",
+    "time": f"s of the clock a round, median of ten, at the last at most {SLOWER} times that "
+    f"at round {FIRST}",
+    "processor": f"s of processor a round, mean of ten, at the last at most {SLOWER} times "
+    f"that at round {FIRST}",
 }
+PARTS = ("propose", "judge", "study", "report", "mlflow")
+SLOPES = ("uss", "rss", "handles", "threads", "files", "seconds", *PARTS, "ledger")
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,8 @@ class Seen:
     handles: int
     threads: int
     children: int
-    files: int  # in the folder
+    files: int  # in the folder, but for the crystals of hits
+    crystals: int  # files, one for every hit
     ledger: int  # bytes
     optuna: int  # bytes
     reports: int  # bytes
@@ -80,8 +91,8 @@ def main(
         list[Kind] | None, typer.Option(help="Which; all if not given.")
     ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of each.")] = 500,
-    asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 100,
-    pool: Annotated[int, typer.Option(help="Crystals of the pool.")] = 6000,
+    asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 60,
+    pool: Annotated[int, typer.Option(help="Crystals of the pool.")] = 4000,
     folder: Annotated[Path, typer.Option(help="Where they live.")] = Path("runs/long"),
     output: Annotated[Path, typer.Option("-o", help="Where the figures go.")] = RESULT,
 ) -> None:
@@ -90,7 +101,7 @@ def main(
     found = {}
     for each in kinds:
         place = folder / each.value
-        spec = make(each, place, rounds=rounds, asks=asks, pool=pool)
+        spec = make(each, place, rounds=rounds, batch=BATCH, asks=asks, pool=pool)
         found[each.value] = watch(spec, place, rounds)
     report = {
         "rounds": rounds,
@@ -99,12 +110,18 @@ def main(
         "limits": LIMITS,
         "hardware": f"{processor_name()}, {os.cpu_count()} processors",
         "python": platform.python_version(),
+        "flat": {name: judged(rows) for name, rows in found.items()},
+        "slopes": {name: slopes(rows) for name, rows in found.items()},
         "runs": {name: [asdict(row) for row in rows] for name, rows in found.items()},
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report) + "\n", encoding="utf-8")
+    draw(found, output.with_suffix(".png"))
     for name, rows in found.items():
         Console().print(as_table(name, rows))
+        for part, told in report["flat"][name].items():
+            word = "flat" if told["flat"] else "NOT flat"
+            print(f"{part}: {told['value']:g}, limit {told['limit']:g}: {word}")
 
 
 def watch(spec: Path, place: Path, rounds: int) -> list[Seen]:
@@ -238,8 +255,11 @@ def _process(watched: psutil.Process) -> dict[str, Any]:
 def _disk(runs: Path) -> dict[str, int]:
     folder = runs / "campaign"
     artifacts = _sizes(path for path in (runs / "artifacts").rglob("*.*"))
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    crystals = sum(path.parent.name == "structures" for path in found)
     return {
-        "files": len(_sizes(path for path in folder.rglob("*") if path.is_file())),
+        "files": len(found) - crystals,
+        "crystals": crystals,
         "ledger": sum(_sizes([folder / "ledger.sqlite"])),
         "optuna": sum(_sizes([folder / "optuna.sqlite"])),
         "reports": sum(_sizes((folder / "report").iterdir())),
@@ -258,28 +278,98 @@ def _sizes(paths: Iterable[Path]) -> list[int]:
     return found
 
 
+def judged(rows: list[Seen]) -> dict[str, dict[str, Any]]:
+    """What ``LIMITS`` say of a run: the value at the end, what it may be, whether it is."""
+    end = rows[-1]
+    early = next((row for row in rows if row.round >= EARLY), rows[0])
+    per_round = VERDICT * BATCH * (end.round - early.round)
+    least = _of_ten(rows, FIRST, "seconds")
+    found: dict[str, tuple[float, float]] = {
+        "memory": (end.uss, GROWTH * early.uss + per_round),
+        "handles": (end.handles, early.handles),
+        "threads": (end.threads + end.children, early.threads + early.children),
+        "files": (end.files, early.files),
+        "time": (_of_ten(rows, end.round, "seconds"), SLOWER * least),
+        "processor": (_used(rows, end.round), SLOWER * _used(rows, FIRST)),
+    }
+    return {
+        name: {"value": value, "limit": limit, "flat": value <= limit}
+        for name, (value, limit) in found.items()
+    }
+
+
+def slopes(rows: list[Seen]) -> dict[str, float]:
+    """What a round adds from round 50 on, by a straight line; sizes in bytes, times in s."""
+    late = [row for row in rows if row.round >= EARLY]
+    if len(late) < 3:
+        return {}
+    numbers = [row.round for row in late]
+    return {
+        name: float(np.polyfit(numbers, [getattr(row, name) for row in late], 1)[0])
+        for name in SLOPES
+    }
+
+
+def _of_ten(rows: list[Seen], number: int, part: str) -> float:
+    """Median of a part over the ten rounds that end at one, the first left out."""
+    near = [getattr(row, part) for row in rows if max(1, number - 10) < row.round <= number]
+    return float(np.median(near)) if near else float("nan")
+
+
+def _used(rows: list[Seen], number: int) -> float:
+    """Mean processor time of the ten rounds that end at one, the first left out, s."""
+    near = [row for row in rows if max(1, number - 10) <= row.round <= number]
+    if len(near) < 2 or near[0].start != near[-1].start:
+        return float("nan")
+    spent = near[-1].processor - near[0].processor
+    return spent / (near[-1].round - near[0].round)
+
+
 def as_table(name: str, rows: list[Seen]) -> Table:
-    """The rounds of ``SHOWN``; times are medians of the ten rounds that end there."""
+    """The rounds of ``SHOWN``; times are of the ten rounds that end there."""
     table = Table(title=name)
-    columns = ("round", "s", "propose", "judge", "study", "report", "mlflow", "USS, MB")
-    more = ("RSS, MB", "handles", "threads", "files", "ledger", "Optuna", "MLflow, MB")
-    for column in (*columns, *more):
+    columns = ("round", "s", "CPU s", *PARTS, "USS, MB", "RSS, MB", "handles", "threads")
+    for column in (*columns, "files", "ledger", "Optuna", "MLflow, MB"):
         table.add_column(column, justify="right")
+    by_number = {row.round: row for row in rows}
     for number in SHOWN:
-        near = [row for row in rows if number - 10 < row.round <= number]
-        if not near or near[-1].round != number:
+        if (last := by_number.get(number)) is None:
             continue
-        parts = ("seconds", "propose", "judge", "study", "report", "mlflow")
-        medians = [float(np.median([getattr(row, part) for row in near])) for part in parts]
-        last = near[-1]
         table.add_row(
             str(number),
-            *(f"{value:.2f}" for value in medians),
+            f"{_of_ten(rows, number, 'seconds'):.2f}",
+            f"{_used(rows, number):.2f}",
+            *(f"{_of_ten(rows, number, part):.2f}" for part in PARTS),
             *(f"{size / 1e6:.0f}" for size in (last.uss, last.rss)),
             *map(str, (last.handles, last.threads, last.files)),
             *(f"{size / 1e6:.1f}" for size in (last.ledger, last.optuna, last.database)),
         )
     return table
+
+
+def draw(runs: dict[str, list[Seen]], path: Path) -> None:
+    """Memory, time, open files and sizes by round, one line per campaign."""
+    from matplotlib.figure import Figure
+
+    shown: tuple[tuple[str, Callable[[Seen], float]], ...] = (
+        ("memory of its own (MB)", lambda row: row.uss / 1e6),
+        ("time per round (s)", lambda row: row.seconds),
+        ("open files, sockets and threads", lambda row: row.handles + row.threads),
+        ("ledger, Optuna and MLflow (MB)", _stored),
+    )
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    for place, (label, value) in zip(figure.subplots(2, 2).flat, shown, strict=True):
+        for name, rows in runs.items():
+            numbers = [row.round for row in rows]
+            place.plot(numbers, [value(row) for row in rows], label=name, linewidth=1)
+        place.set(xlabel="round", ylabel=label)
+        place.set_ylim(bottom=0)
+        place.legend()
+    figure.savefig(path, dpi=150)
+
+
+def _stored(row: Seen) -> float:
+    return (row.ledger + row.optuna + row.database) / 1e6
 
 
 if __name__ == "__main__":

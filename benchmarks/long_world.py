@@ -35,7 +35,9 @@ class Kind(Enum):
     """Chosen from a table of crystals, which the oracle knows with their crystals."""
 
 
-def make(kind: Kind, folder: Path, *, rounds: int, asks: int, pool: int) -> Path:
+def make(
+    kind: Kind, folder: Path, *, rounds: int, batch: int, asks: int, pool: int
+) -> Path:
     """Write table and campaign file into ``folder``; returns the latter."""
     folder.mkdir(parents=True, exist_ok=True)
     spec = folder / "campaign.yaml"
@@ -56,9 +58,9 @@ def make(kind: Kind, folder: Path, *, rounds: int, asks: int, pool: int) -> Path
                 "energy_above_hull": {"max": 0.05},
             },
             "search": {"asks": asks if kind is Kind.SAMPLER else 0, "max_sites": MAX_SITES},
-            "pool": None if kind is Kind.SAMPLER else {"table": table, "per_round": 20},
+            "pool": None if kind is Kind.SAMPLER else {"table": table, "per_round": 10},
             "rounds": rounds,
-            "batch_size": 4,
+            "batch_size": batch,
             "model": "fast",
             "oracle": {
                 "kind": "lookup",
