@@ -38,7 +38,7 @@ from models.evaluation.answers import processor_name
 RESULT = Path(__file__).parent / "results" / "long_run.json"
 SHOWN = (10, 50, 100, 250, 500)
 WATCHED = 0.05  # s between two looks
-BATCH = 3  # oracle calls per round
+BATCH = 2  # oracle calls per round
 FIRST, EARLY = 10, 50  # rounds that the last one is compared with
 GROWTH, VERDICT, SLOWER = 1.05, 20_000, 1.5  # the second in bytes
 LIMITS = {
@@ -70,6 +70,7 @@ class Seen:
     report: float
     mlflow: float
     processor: float  # s of the process so far, when the report was written
+    load: float  # average of a minute: what else wanted the processors
     rss: int  # bytes
     uss: int  # bytes
     handles: int
@@ -91,7 +92,7 @@ def main(
         list[Kind] | None, typer.Option(help="Which; all if not given.")
     ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of each.")] = 500,
-    asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 60,
+    asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 40,
     pool: Annotated[int, typer.Option(help="Crystals of the pool.")] = 4000,
     folder: Annotated[Path, typer.Option(help="Where they live.")] = Path("runs/long"),
     output: Annotated[Path, typer.Option("-o", help="Where the figures go.")] = RESULT,
@@ -243,6 +244,7 @@ def _state(ledger: Path) -> dict[int, tuple[float, bool]]:
 def _process(watched: psutil.Process) -> dict[str, Any]:
     memory = watched.memory_full_info()
     return {
+        "load": os.getloadavg()[0],
         "processor": sum(watched.cpu_times()[:4]),
         "rss": memory.rss,
         "uss": memory.uss,
