@@ -167,7 +167,9 @@ class Choices(CategoricalDistribution):
 
     def __eq__(self, other: object) -> bool:
         """As the choices that they are."""
-        return self is other or bool(super().__eq__(other))
+        if self is other:
+            return True
+        return isinstance(other, CategoricalDistribution) and self.choices == other.choices
 
     __hash__ = CategoricalDistribution.__hash__
 

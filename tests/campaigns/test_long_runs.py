@@ -231,4 +231,6 @@ def test_shared_choices_are_choices() -> None:
     assert copy.deepcopy(shared) is shared
     assert shared == Choices(("a", "b"))
     assert shared != Choices(("a", "c"))
-    assert isinstance(shared, CategoricalDistribution)
+    plain = CategoricalDistribution(("a", "b"))
+    assert shared == plain
+    assert plain == shared
