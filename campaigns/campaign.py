@@ -161,7 +161,8 @@ class Campaign(Held):
     ) -> Self:
         """Bring ``rounds`` rounds to their end, one that is open counted; None for all.
 
-        The report and MLflow are brought up to date after every round. Interrupted, it says
+        The report and MLflow are brought up to date after every round, or as often as
+        :mod:`campaigns.pace` allows. Interrupted, it says
         so and goes on with the next call.
 
         Raises:

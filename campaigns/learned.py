@@ -166,7 +166,7 @@ def parts_of(
 ) -> dict[str, FloatArray]:
     """The parts whose sum is the log worth, by target, ``(n,)`` each."""
     elements = np.array([len(set(c.elements)) for c in candidates], dtype=np.float64)
-    sites = np.array([len(c.structure) for c in candidates], dtype=np.float64)
+    sites = np.array([c.n_sites for c in candidates], dtype=np.float64)
     goodness = None
     if targets.sustainability.weight > 0:
         formulas = [c.formula for c in candidates]

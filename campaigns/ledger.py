@@ -49,6 +49,10 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is broken; the last, of tables and texts that are none."""
 
 
+Trial = tuple[int, int, Ask]
+"""Round, position and what was proposed there."""
+
+
 class Ledger:
     """Reads and appends; every write is one transaction."""
 
@@ -56,6 +60,9 @@ class Ledger:
         self.path = path
         self._watched = False
         check_regular(path)
+        self._read: dict[str, Verdict] = {}  # by content: verdicts are read often
+        self._trials: list[Trial] = []
+        self._trials_until = 0  # round
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
             # FULL leaves open whether a commit outlives a power cut: its journal may be back.
@@ -323,6 +330,30 @@ class Ledger:
             passed = tuple(tuple(entry) for entry in fields.pop("passed", ()))
             yield number, position, Ask(**fields, passed=passed)
 
+    def trials(self) -> Sequence[Trial]:
+        """The scored proposals of the sampler, from which it learns: round, position, ask.
+
+        What let them through is left out. Proposals do not change, so that each is read once.
+        """
+        rows = self._rows(
+            "SELECT round, position, content FROM asks WHERE round > ? "
+            "AND json_extract(content, '$.state') = 'scored' "
+            "AND json_extract(content, '$.params.generator') IS NULL "
+            "ORDER BY round, position",
+            (self._trials_until,),
+        )
+        for number, position, content in rows:
+            fields = json.loads(content)
+            fields.pop("passed", None)
+            self._trials.append((number, position, Ask(**fields)))
+            self._trials_until = number
+        return tuple(self._trials)
+
+    def names_asked(self) -> set[str]:
+        """Ids of all that was ever proposed, also of what was turned down."""
+        rows = self._rows("SELECT json_extract(content, '$.candidate_id') FROM asks")
+        return {str(row[0]) for row in rows}
+
     def standings(self, candidate_id: str) -> list[Standing]:
         """The candidate's places among the best of each round that it waited in."""
         rows = self._rows(
@@ -360,6 +391,14 @@ class Ledger:
         )
         return [unpack_proposed(*row) for row in rows]
 
+    def judged_candidates(self) -> list[Proposed]:
+        """Those that have a verdict, in order of appearance."""
+        rows = self._rows(
+            "SELECT round, chosen, content, embedding FROM candidates "
+            "WHERE id IN (SELECT id FROM verdicts) ORDER BY rowid"
+        )
+        return [unpack_proposed(*row) for row in rows]
+
     def candidate(self, candidate_id: str) -> Proposed:
         """One candidate by its id."""
         rows = self._rows(
@@ -384,7 +423,12 @@ class Ledger:
     def verdicts(self) -> list[tuple[int, Verdict]]:
         """Round and verdict, in the order they were committed."""
         rows = self._rows("SELECT round, content FROM verdicts ORDER BY position")
-        return [(number, unpack_verdict(content)) for number, content in rows]
+        return [(number, self._verdict(content)) for number, content in rows]
+
+    def _verdict(self, content: str) -> Verdict:
+        if (known := self._read.get(content)) is None:
+            known = self._read[content] = unpack_verdict(content)
+        return known
 
     def commit_confirmation(self, number: int, tier: int, verdict: Verdict) -> None:
         """Record what a further oracle said, in round ``number``; ``tier`` counts from 1.
@@ -416,7 +460,7 @@ class Ledger:
         rows = self._rows(
             "SELECT round, tier, content FROM confirmations ORDER BY position"
         )
-        return [(number, tier, unpack_verdict(content)) for number, tier, content in rows]
+        return [(number, tier, self._verdict(content)) for number, tier, content in rows]
 
     def judged(self) -> set[str]:
         """Ids of candidates that have a verdict."""

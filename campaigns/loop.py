@@ -9,6 +9,7 @@ from campaigns.backtests.verdict import warning
 from campaigns.config import CampaignConfig
 from campaigns.machinery import Equip, Machinery, Where
 from campaigns.oracles.build import Equipment
+from campaigns.pace import Pace
 from campaigns.progress import Watcher
 from campaigns.publishing import Publish
 from campaigns.questions import open_questions
@@ -41,7 +42,8 @@ def run_campaign(
     left, if nothing is said. In pieces or at once, the outcome is the same.
 
     ``publish`` is called after every round and at the end with the campaign as it stands, for
-    tracking and reports. Running a finished campaign again changes nothing and returns it.
+    tracking and reports; seldomer where rounds are quicker than that, see
+    :mod:`campaigns.pace`. Running a finished campaign again changes nothing and returns it.
     ``say`` is the language of worksheets, the environment's if none is given. The rest is as
     for :func:`campaigns.session.at_work`.
 
@@ -78,7 +80,7 @@ def _run(session: Session, rounds: int | None, publish: Publish | None) -> bool:
     closed = {number for number, _, is_closed in ledger.rounds() if is_closed}
     if closed:
         session.write_study()  # the last time may have been cut short
-    done = 0
+    done, pace = 0, Pace()
     for number in range(1, config.rounds + 1):
         if number in closed:
             continue
@@ -89,8 +91,9 @@ def _run(session: Session, rounds: int | None, publish: Publish | None) -> bool:
             return reached is not Reached.WAITING
         done += 1
         session.write_study()
-        if publish:
-            publish(read_view(ledger))
+        if publish and pace.due():
+            with pace.showing():
+                publish(read_view(ledger))
     confirm(config.rounds, *parts)  # who answered late
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -51,19 +51,58 @@ def pack_proposed(p: Proposed) -> str:
     )
 
 
+class KeptCandidate(Candidate):
+    """A candidate whose crystal is built when it is asked for.
+
+    A long campaign has thousands, of which a round looks at the crystals of a few.
+    """
+
+    _content: dict[str, Any]
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Candidate:
+        """From what :func:`pack_proposed` wrote."""
+        if content["structure"] is None:
+            raise LedgerError(
+                f"candidate {content['id']} has no structure; the ledger is damaged"
+            )
+        kept = cls.__new__(cls)
+        kept.__dict__.update(
+            id=content["id"],
+            formula=content["formula"],
+            prototype=content["prototype"],
+            elements=tuple(content["elements"]),
+            generator=content.get("generator", SAMPLER),
+            _content=content["structure"],
+        )
+        return kept
+
+    def __getattr__(self, name: str) -> Any:
+        """The crystal, made anew each time; there is nothing else to find here."""
+        if name != "structure":
+            raise AttributeError(name)
+        return load_structure(self.__dict__["_content"])
+
+    @property
+    def n_sites(self) -> int:
+        """Atoms in the cell."""
+        return len(self._content["species"])
+
+    def __eq__(self, other: object) -> bool:
+        """As any candidate of the same content."""
+        if not isinstance(other, Candidate):
+            return NotImplemented
+        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]  # as of Candidate, for its crystal
+
+
 def unpack_proposed(
     number: int, chosen: int | None, content: str, embedding: bytes
 ) -> Proposed:
     c = json.loads(content)
-    structure = load_structure(c["structure"])
-    if structure is None:
-        raise LedgerError(f"candidate {c['id']} has no structure; the ledger is damaged")
-    candidate = Candidate(
-        *(c["id"], c["formula"], c["prototype"], tuple(c["elements"]), structure),
-        c.get("generator", SAMPLER),
-    )
     return Proposed(
-        candidate,
+        KeptCandidate.of(c),
         number,
         c["known"],
         c["acquisition"],

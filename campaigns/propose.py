@@ -32,6 +32,7 @@ from campaigns.searchers import random_sampler
 from campaigns.space import Space, bounded, new_study
 from campaigns.vetting import (
     Draft,
+    Memory,
     Vetting,
     Volumes,
     decorated,
@@ -86,6 +87,7 @@ class Proposer:
     pool: CrystalPool | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     """What decides, and in which version: for the record."""
+    memory: Memory = field(default_factory=Memory, repr=False, compare=False)
 
     @classmethod
     def build(
@@ -135,7 +137,7 @@ class Proposer:
         earlier = ledger.candidates()
         verdicts = by_candidate(judgements(ledger))
         beliefs = Beliefs.learned(self.config, earlier, verdicts)
-        history = list(ledger.asks())
+        history = ledger.trials()
         told = Objectives(self.config)
         study = new_study(
             self.space,
@@ -147,11 +149,12 @@ class Proposer:
         )
         settled = settled_formulas(self.config, earlier, verdicts)
         volumes = None if self.space.volume is None else Volumes()
-        vetting = Vetting(self.filters, settled, DuplicateIndex(), volumes)
-        for p in earlier:
-            vetting.remember(p.candidate, judged=p.candidate.id in verdicts)
+        vetting = Vetting(self.filters, settled, self._index(ledger, earlier), volumes)
+        if volumes is not None:
+            for p in earlier:
+                vetting.remember(p.candidate, judged=p.candidate.id in verdicts)
         asks, fresh = self._draw(vetting, beliefs, number, advance)
-        seen = {str(ask.candidate_id) for _, _, ask in history}
+        seen = set() if self.pool is None else ledger.names_asked()
         ranked_asks, ranked = self._rank(seen, vetting, beliefs, number, advance)
         more_asks, more = self._ask(study, vetting, beliefs, number, advance)
         waiting = [
@@ -168,6 +171,13 @@ class Proposer:
             [*fresh, *ranked, *more],
             vetting.stages,
         )
+
+    def _index(self, ledger: Ledger, earlier: Sequence[Proposed]) -> DuplicateIndex:
+        """What was seen before; where the volume is searched, twins are looked for anew."""
+        if self.space.volume is not None:
+            return DuplicateIndex()
+        campaign = str(ledger.get("campaign_id"))
+        return self.memory.of(campaign, [p.candidate for p in earlier])
 
     @property
     def per_round(self) -> int:

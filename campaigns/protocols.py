@@ -33,6 +33,11 @@ class Candidate:
     generator: str = SAMPLER
     """What proposed it: the sampler of decorations, or a generator by name."""
 
+    @property
+    def n_sites(self) -> int:
+        """Atoms in the cell."""
+        return len(self.structure)
+
 
 @dataclass(frozen=True)
 class Scores:

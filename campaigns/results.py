@@ -94,6 +94,17 @@ def read_view(ledger: Ledger) -> CampaignView:
     )
 
 
+def verdict_table(ledger: Ledger) -> pd.DataFrame:
+    """The verdicts of :func:`read_view` alone, for which no other candidate is read."""
+    config, _ = _begun(ledger)
+    found = judgements(ledger)
+    candidates = ledger.judged_candidates()
+    scores = oracle_scores(config, candidates, by_candidate(found))
+    proposed = {p.candidate.id: p for p in candidates}
+    asked = {q.candidate.candidate.id for q in open_questions(config, ledger) if q.tier}
+    return _table(_verdict_rows(config, proposed, found, scores, asked), VERDICT_COLUMNS)
+
+
 @of_intact
 def explain(ledger: Ledger, name: str) -> list[Trace]:
     """Trace a candidate by its identifier, or all candidates of a formula, oldest first.
@@ -150,7 +161,7 @@ def _verdict_rows(
             "order": order,
             "formula": p.candidate.formula,
             "prototype": p.candidate.prototype,
-            "n_sites": len(p.candidate.structure),
+            "n_sites": p.candidate.n_sites,
             "known": p.known,
             "hit": judgement.hit(config),
             "standing": standing,
@@ -191,7 +202,7 @@ def _candidate_row(p: Proposed) -> dict[str, Any]:
         "candidate_id": p.candidate.id,
         "formula": p.candidate.formula,
         "prototype": p.candidate.prototype,
-        "n_sites": len(p.candidate.structure),
+        "n_sites": p.candidate.n_sites,
         "round": p.round,
         **{name: p.predictions[name] for name in _PREDICTED},
         "formation_energy_per_atom": p.network["formation_energy_per_atom"],
@@ -232,13 +243,13 @@ def _table(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
 def _loader(
     candidates: Sequence[Proposed], relaxed: dict[str, Structure]
 ) -> Callable[[str], Structure]:
-    proposed = {p.candidate.id: p.candidate.structure for p in candidates}
+    proposed = {p.candidate.id: p.candidate for p in candidates}
 
     def load(candidate_id: str) -> Structure:
         if candidate_id in relaxed:
             return relaxed[candidate_id]
         if candidate_id in proposed:
-            return proposed[candidate_id]
+            return proposed[candidate_id].structure
         raise LedgerError(f"no candidate '{candidate_id}' in this campaign")
 
     return load

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -27,6 +28,9 @@ KINDS: tuple[str, ...] = get_args(SamplerKind)
 
 MOST_FOR_GP = 100
 """Trials that the Gaussian process learns from; its cost grows with their cube."""
+MOST_TOLD = 2000
+"""Scored proposals of earlier rounds that a sampler is told of; TPE looks at all of them for
+every proposal that it makes."""
 _POPULATION = 50
 _ENOUGH = 10  # proposals of which the best tenth says where CMA-ES begins
 _FIRST = 64  # proposals before TPE tells good from bad
@@ -130,12 +134,44 @@ def worth_keeping(
     told = [t for t in trials if t.state == TrialState.COMPLETE]
     if kind != "gp" or len(told) <= MOST_FOR_GP:
         return None
-    order = sorted(range(len(told)), key=lambda i: (-float(told[i].value or 0.0), i))
-    half = MOST_FOR_GP // 2
+    worth = [float(trial.value or 0.0) for trial in told]
+    return [told[i] for i in _best_and_spread(worth, MOST_FOR_GP)]
+
+
+def worth_telling(trials: Sequence[FrozenTrial]) -> Sequence[FrozenTrial]:
+    """The scored proposals of earlier rounds that a sampler is told of, in order.
+
+    Half are the best by the sum of what was told, half are spread over the others.
+    """
+    if len(trials) <= MOST_TOLD:
+        return trials
+    worth = [-np.inf if t.values is None else float(np.sum(t.values)) for t in trials]
+    return [trials[i] for i in _best_and_spread(worth, MOST_TOLD)]
+
+
+def _best_and_spread(worth: Sequence[float], most: int) -> list[int]:
+    """Places of the best half of ``most``, and of as many spread over the others."""
+    order = sorted(range(len(worth)), key=lambda i: (-worth[i], i))
+    half = most // 2
     others = order[half:]
-    spread = np.linspace(0, len(others) - 1, MOST_FOR_GP - half).astype(int)
-    kept = sorted([*order[:half], *(others[i] for i in spread)])
-    return [told[i] for i in kept]
+    spread = np.linspace(0, len(others) - 1, most - half).astype(int)
+    return sorted([*order[:half], *(others[i] for i in spread)])
+
+
+class Choices(CategoricalDistribution):
+    """Choices that thousands of trials share: neither copied nor compared one by one."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Choices:
+        """Itself, for it does not change."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """As the choices that they are."""
+        if self is other:
+            return True
+        return isinstance(other, CategoricalDistribution) and self.choices == other.choices
+
+    __hash__ = CategoricalDistribution.__hash__
 
 
 class _Founders(RandomSampler):

@@ -59,10 +59,11 @@ class Session:
 
     def _write_study(self) -> None:
         found = judgements(self.ledger)
-        scores = oracle_scores(self.config, self.ledger.candidates(), by_candidate(found))
+        judged = self.ledger.judged_candidates()
+        scores = oracle_scores(self.config, judged, by_candidate(found))
         # As it was when a round closed, so that one made anew is the same.
         closed = {number for number, _, is_closed in self.ledger.rounds() if is_closed}
-        history = [entry for entry in self.ledger.asks() if entry[0] in closed]
+        history = [entry for entry in self.ledger.trials() if entry[0] in closed]
         write_study(
             self.place.study,
             self.config.name,

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from campaigns.config import SamplerKind
 from campaigns.records import VOLUME, Ask
-from campaigns.searchers import founding, learning_sampler, worth_keeping
+from campaigns.searchers import founding, learning_sampler, worth_keeping, worth_telling
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.distributions import BaseDistribution
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 Values = tuple[float, ...]  # what the sampler is told of a proposal, larger is better
+Entry = tuple[int, int, Ask]  # round, position, and what was proposed there
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,15 @@ class Space:
 
         The volume's factor is written so that it reads back exactly.
         """
-        params = {"prototype": str(trial.suggest_categorical("prototype", self.prototypes))}
+        params = {"prototype": self._chosen(trial, "prototype")}
         for i in range(self.n_species[params["prototype"]]):
-            name = f"species_{i}"
-            params[name] = str(trial.suggest_categorical(name, self.elements))
+            params[f"species_{i}"] = self._chosen(trial, f"species_{i}")
         if self.volume is not None:
             params[VOLUME] = repr(float(trial.suggest_float(VOLUME, *self.volume)))
         return params
+
+    def _chosen(self, trial: Trial, name: str) -> str:
+        return str(trial._suggest(name, self._shared[name]))
 
     def distributions(self, params: Mapping[str, str]) -> dict[str, BaseDistribution]:
         """The distributions behind ``params``, to write a finished trial."""
@@ -65,10 +70,28 @@ class Space:
             found[VOLUME] = FloatDistribution(*self.volume)
         return found
 
+    def shared(self, params: Mapping[str, str]) -> dict[str, BaseDistribution]:
+        """The same for trials in memory: one object for thousands of them."""
+        return {name: self._shared[name] for name in params}
+
+    @cached_property
+    def _shared(self) -> dict[str, BaseDistribution]:
+        from campaigns.searchers import Choices
+
+        most = max(self.n_species.values())
+        names = ["prototype", *(f"species_{i}" for i in range(most))]
+        if self.volume is not None:
+            names.append(VOLUME)
+        whole = self.distributions(dict.fromkeys(names, ""))
+        return {
+            name: Choices(each.choices) if name != VOLUME else each
+            for name, each in whole.items()
+        }
+
 
 def new_study(
     space: Space,
-    history: Sequence[tuple[int, int, Ask]],
+    history: Sequence[Entry],
     known: Mapping[str, Values | None],
     *,
     seed: Sequence[int],
@@ -84,7 +107,9 @@ def new_study(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    trials = [_frozen(space, entry, known, {}) for entry in history if _is_trial(entry[2])]
+    wanted = [entry for entry in history if _is_trial(entry[2])]
+    found = [_frozen(entry, known, {}, space.shared(entry[2].params)) for entry in wanted]
+    trials = worth_telling(found)
     sampler = learning_sampler(kind, seed=seed, before=trials)
     founders = founding(sampler)
     study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
@@ -110,7 +135,7 @@ def write_study(
     path: Path,
     name: str,
     space: Space,
-    history: Sequence[tuple[int, int, Ask]],
+    history: Sequence[Entry],
     scores: Mapping[str, float | None],
     *,
     judged_in: Mapping[str, int] | None = None,
@@ -129,15 +154,37 @@ def write_study(
         study = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
-        held = {
-            (t.user_attrs.get("round"), t.user_attrs.get("position"))
-            for t in study.get_trials(deepcopy=False)
-        }
-        for entry in history:
-            if _is_trial(entry[2]) and (entry[0], entry[1]) not in held:
-                study.add_trial(_frozen(space, entry, known, judged_in or {}))
+        for entry in _missing(storage, study, [e for e in history if _is_trial(e[2])]):
+            distributions = space.distributions(entry[2].params)
+            study.add_trial(_frozen(entry, known, judged_in or {}, distributions))
     finally:
+        storage.remove_session()
         storage.engine.dispose()
+
+
+def _missing(
+    storage: RDBStorage, study: Study, history: Sequence[Entry]
+) -> Sequence[Entry]:
+    """Proposals that the file does not hold yet.
+
+    They are written in order, so that the last one tells how far it came; all are read only
+    where it does not fit, for that takes seconds where there are thousands.
+    """
+    from sqlalchemy import text
+
+    with storage.engine.connect() as db:
+        query = text("SELECT COUNT(*), MAX(trial_id) FROM trials WHERE study_id = :study")
+        n, last = db.execute(query, {"study": study._study_id}).one()
+    if n == 0:
+        return history
+    if n <= len(history) and _place(storage.get_trial(last)) == history[n - 1][:2]:
+        return history[n:]
+    held = {_place(trial) for trial in study.get_trials(deepcopy=False)}
+    return [entry for entry in history if entry[:2] not in held]
+
+
+def _place(trial: FrozenTrial) -> tuple[Any, Any]:
+    return trial.user_attrs.get("round"), trial.user_attrs.get("position")
 
 
 def _is_trial(ask: Ask) -> bool:
@@ -146,10 +193,10 @@ def _is_trial(ask: Ask) -> bool:
 
 
 def _frozen(
-    space: Space,
-    entry: tuple[int, int, Ask],
+    entry: Entry,
     known: Mapping[str, Values | None],
     judged_in: Mapping[str, int],
+    distributions: dict[str, BaseDistribution],
 ) -> FrozenTrial:
     """A scored proposal as a finished trial; pruned, so bad for TPE, if the oracle failed."""
     from optuna.trial import TrialState, create_trial
@@ -172,7 +219,7 @@ def _frozen(
         state=state,
         values=values,
         params=params,
-        distributions=space.distributions(ask.params),
+        distributions=distributions,
         user_attrs=attributes,
     )
 

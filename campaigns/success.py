@@ -38,6 +38,8 @@ SLOPE = 0.0625
 """Prior variance of the slope on the first guess."""
 MOST = 1000
 """Verdicts that are learned from, the last ones: the cost grows with their cube."""
+CHOOSING = 600
+"""Verdicts, spread over those, by which length and variance are chosen."""
 _SURE = (-12.0, -0.01)  # log probabilities beyond which a first guess is not believed
 _STEPS = 20  # of Newton's method, which takes about six
 _AT_ONCE = 4096  # candidates judged together
@@ -92,12 +94,19 @@ class LearnedSuccess:
         there = there[there > 1e-6]  # the same states twice are no distance
         unit = float(np.median(there)) if len(there) else 1.0
         trend = OFFSET + SLOPE * np.outer(slope, slope)
+        some = slice(None)
+        if len(told) > CHOOSING:
+            some = np.linspace(0, len(told) - 1, CHOOSING).astype(np.int64)
+        near, drift = apart[some][:, some], trend[some][:, some]
         found = []
         for length, variance in product(LENGTHS, VARIANCES):
-            kernel = variance * np.exp(-apart / (length * unit)) + trend
-            evidence, weights = _laplace(kernel, told, guess)
+            kernel = variance * np.exp(-near / (length * unit)) + drift
+            evidence, weights = _laplace(kernel, told[some], guess[some])
             found.append((evidence, length * unit, variance, weights))
         _, length, variance, weights = max(found, key=lambda setting: setting[0])
+        if len(weights) < len(told):
+            kernel = variance * np.exp(-apart / length) + trend
+            _, weights = _laplace(kernel, told, guess)
         return cls(centre, scale, placed, slope, middle, length, variance, weights)
 
     def log_probability(

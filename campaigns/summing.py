@@ -5,27 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+
 from campaigns.config import CampaignConfig
 from campaigns.learned import drift_facts
 from campaigns.ledger import Ledger
-from campaigns.results import read_view
-from campaigns.view import CampaignView, agreement, judged
+from campaigns.results import verdict_table
+from campaigns.view import agreement, judged
 
 
 def close(number: int, config: CampaignConfig, ledger: Ledger) -> None:
     """Sum the round up and mark it closed."""
     summary = next(s for n, s, _ in ledger.rounds() if n == number)
-    summary |= _figures(number, summary, read_view(ledger), config, ledger)
+    summary |= _figures(number, summary, verdict_table(ledger), config, ledger)
     ledger.close_round(number, summary, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def sum_up_again(config: CampaignConfig, ledger: Ledger, since: int) -> None:
     """Bring the figures of closed rounds from ``since`` on to what the ledger says now."""
     closed = [(n, s) for n, s, is_closed in ledger.rounds() if is_closed and n >= since]
-    view = read_view(ledger) if closed else None
+    table = verdict_table(ledger) if closed else None
     for number, summary in closed:
-        if view is not None:
-            figures = _figures(number, summary, view, config, ledger)
+        if table is not None:
+            figures = _figures(number, summary, table, config, ledger)
             ledger.put_summary(number, summary | figures)
 
 
@@ -38,16 +40,16 @@ def total_cost(ledger: Ledger, until: int | None = None) -> float:
 def _figures(
     number: int,
     summary: dict[str, float],
-    view: CampaignView,
+    table: pd.DataFrame,
     config: CampaignConfig,
     ledger: Ledger,
 ) -> dict[str, Any]:
     """A round's own, and those of all rounds up to it."""
-    verdicts = view.verdicts[view.verdicts["round"] <= number]
+    verdicts = table[table["round"] <= number]
     of_round = verdicts[verdicts["round"] == number]
     residual, coverage = agreement(of_round)
     relaxed = judged(of_round)
-    hull = view.targets.energy_above_hull
+    hull = config.targets.energy_above_hull
     stable = relaxed["energy_above_hull"].astype(float) <= hull.max
     confirmations = [(t, v) for n, t, v in ledger.confirmations() if n == number]
     said = [(n, v) for n, v in ledger.verdicts() if n <= number]
@@ -65,7 +67,7 @@ def _figures(
         + float(of_round["seconds"].sum())
         + sum(v.seconds for _, v in confirmations),
         "cost": total_cost(ledger, until=number),
-        **drift_facts(number, ledger.candidates(), said),
+        **drift_facts(number, ledger.judged_candidates(), said),
     }
     for place, tier in enumerate(config.tiers, start=1):
         figures[f"n_{tier.oracle.name}"] = sum(t == place for t, _ in confirmations)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -99,7 +100,9 @@ class Teller:
         self._of_formula: dict[str, list[Proposed]] = {}
         for p in candidates:
             self._of_formula.setdefault(p.candidate.formula, []).append(p)
-        self._calls = Counter(j.round for j in found)
+        calls = Counter(j.round for j in found)
+        before = accumulate((calls[n] for n in self.rounds), initial=0)
+        self._calls = dict(zip(self.rounds, before, strict=False))
         self._versions: dict[str, str] = ledger.get("versions") or {}
         self._sources = {n: ledger.sources(n) or self._versions for n in self.rounds}
 
@@ -248,7 +251,7 @@ class Teller:
         )
 
     def _corrected(self, number: int) -> str:
-        n = sum(calls for found, calls in self._calls.items() if found < number)
+        n = self._calls[number]
         return f"{self._source(number, PREDICTOR)}, corrected by {n} verdicts"
 
     def _of_stage(self, number: int, stage: str) -> str:

@@ -93,6 +93,28 @@ class Vetting:
 
 
 @dataclass
+class Memory:
+    """The crystals of earlier rounds, compared with for as long as the campaign runs.
+
+    Each is reduced to what comparing takes once, not in every round.
+    """
+
+    campaign: str = ""
+    index: DuplicateIndex = field(default_factory=DuplicateIndex)
+    names: list[str] = field(default_factory=list)
+
+    def of(self, campaign: str, earlier: Sequence[Candidate]) -> DuplicateIndex:
+        """All of ``earlier``, in their order, in an index that may be added to."""
+        names = [candidate.id for candidate in earlier]
+        if self.campaign != campaign or names[: len(self.names)] != self.names:
+            self.campaign, self.index, self.names = campaign, DuplicateIndex(), []
+        for candidate in earlier[len(self.names) :]:
+            self.index.add(candidate.id, candidate.structure)
+        self.names = names
+        return self.index.copy()
+
+
+@dataclass
 class Volumes:
     """Crystals that equal one another but for their volume, by the first one's name.
 

@@ -91,6 +91,10 @@ class CrystalStore:
             store._buckets[key].append(row)
         return store
 
+    def copy(self) -> CrystalStore:
+        """Another store with the same rows, which grows by itself."""
+        return CrystalStore.from_arrays(self.ids, self.arrays(), self._owner.filled)
+
     def __len__(self) -> int:
         """Crystals, each once."""
         return self._n_crystals

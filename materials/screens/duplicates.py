@@ -49,6 +49,12 @@ class DuplicateIndex:
         self._store = CrystalStore()
         self._ids: set[str] = set()
 
+    def copy(self) -> DuplicateIndex:
+        """Another one with the same crystals, to add to."""
+        other = DuplicateIndex()
+        other._store, other._ids = self._store.copy(), set(self._ids)
+        return other
+
     def __len__(self) -> int:
         """Crystals added."""
         return len(self._store)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from materials.errors import InputError
-from models.updating.base import Base, FloatArray
+from models.updating.base import Base, FloatArray, IntArray
 from models.updating.states import States
 
 ONE_STD = 0.6827
@@ -75,6 +75,16 @@ class Column:
         label = np.zeros(0) if label is None else label
         return cls(
             target=base.targets[number], mean=mean, std=std, states=states, label=label
+        )
+
+    def take(self, rows: IntArray) -> Self:
+        """Some of the candidates, in the order named, with their labels."""
+        return replace(
+            self,
+            mean=self.mean[rows],
+            std=self.std[rows],
+            states=self.states.take(rows),
+            label=self.label[rows],
         )
 
     def clipped(self, most: float) -> FloatArray:

@@ -71,9 +71,13 @@ class Spectrum:
     @classmethod
     def of(cls, kernel: Kernel, states: States) -> Self:
         """Decompose a kernel among the candidates it is of."""
+        return cls.between(kernel, kernel.cross(states))
+
+    @classmethod
+    def between(cls, kernel: Kernel, correlation: FloatArray) -> Self:
+        """Decompose correlations ``(n, n)`` that a kernel gave."""
         from scipy.linalg import eigh
 
-        correlation = kernel.cross(states)
         values, vectors = eigh(correlation)
         return cls(
             kernel=kernel,
@@ -156,11 +160,7 @@ def fit_process(seen: Column, spectra: Sequence[Spectrum]) -> Process:
     """
     from scipy.linalg import cho_solve
 
-    best, spectrum = Setting(), spectra[0]
-    for tried in spectra:
-        setting = _by_evidence(seen, tried)
-        if setting.evidence > best.evidence:
-            best, spectrum = setting, tried
+    best, spectrum = best_by_evidence(seen, spectra)
     middle = float(seen.mean.mean())
     trend = _trend(seen, middle, best)
     matrix = best.share * spectrum.correlation + trend @ trend.T
@@ -174,6 +174,16 @@ def fit_process(seen: Column, spectra: Sequence[Spectrum]) -> Process:
         factor=factor,
         weights=cho_solve((factor, True), _standardised(seen)),
     )
+
+
+def best_by_evidence(seen: Column, spectra: Sequence[Spectrum]) -> tuple[Setting, Spectrum]:
+    """The parameters and the kernel that the labels speak for, the first of equals."""
+    best, spectrum = Setting(), spectra[0]
+    for tried in spectra:
+        setting = _by_evidence(seen, tried)
+        if setting.evidence > best.evidence:
+            best, spectrum = setting, tried
+    return best, spectrum
 
 
 def _standardised(seen: Column) -> FloatArray:

@@ -13,15 +13,17 @@ from typing import Literal
 
 import numpy as np
 
-from models.updating.base import FloatArray
+from models.updating.base import FloatArray, IntArray
 from models.updating.column import Column
-from models.updating.process import Process, Spectrum, fit_process
+from models.updating.process import Process, Spectrum, best_by_evidence, fit_process
 from models.updating.states import Space, States
 
 Shape = Literal["matern-1/2", "matern-3/2", "smooth"]
 
 LENGTHS = (0.25, 0.5, 1.0, 2.0)
 """Length scales tried, in units of the median distance between labelled candidates."""
+CHOOSING = 600
+"""Labels by which the kernel is chosen, spread over all there are."""
 SHAPES: tuple[Shape, ...] = ("matern-1/2", "matern-3/2", "smooth")
 
 
@@ -49,9 +51,17 @@ class Stationary:
 
 @dataclass(frozen=True, kw_only=True)
 class Residual:
-    """All kernels among some labelled candidates, ready for any target of theirs."""
+    """All kernels among some labelled candidates, ready for any target of theirs.
 
+    Decomposing a kernel costs the cube of the labels, so of more than :data:`CHOOSING` a
+    spread chooses the kernel; everything else is learned from all of them.
+    """
+
+    states: States = field(repr=False)
     spectra: tuple[Spectrum, ...] = field(repr=False)
+    some: IntArray | None = field(default=None, repr=False)
+    """Labels that the spectra are of; None for all."""
+    _whole: dict[int, Spectrum] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, states: States) -> Residual:
@@ -67,11 +77,27 @@ class Residual:
                 for shape in SHAPES
                 for length in LENGTHS
             ]
-        return cls(spectra=tuple(Spectrum.of(kernel, states) for kernel in kernels))
+        if len(states) <= CHOOSING:
+            return cls(
+                states=states,
+                spectra=tuple(Spectrum.of(kernel, states) for kernel in kernels),
+            )
+        some = np.linspace(0, len(states) - 1, CHOOSING).astype(np.int64)
+        spread = states.take(some)
+        spectra = [
+            Spectrum.between(kernel, kernel.cross(spread)[:, some]) for kernel in kernels
+        ]
+        return cls(states=states, spectra=tuple(spectra), some=some)
 
     def __call__(self, seen: Column) -> Process:
         """The residual process of one target."""
-        return fit_process(seen, self.spectra)
+        if self.some is None:
+            return fit_process(seen, self.spectra)
+        _, chosen = best_by_evidence(seen.take(self.some), self.spectra)
+        place = next(i for i, tried in enumerate(self.spectra) if tried is chosen)
+        if place not in self._whole:
+            self._whole[place] = Spectrum.of(chosen.kernel, self.states)
+        return fit_process(seen, [self._whole[place]])
 
 
 def falling(squared: FloatArray, shape: Shape, length: float) -> FloatArray:

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from models.updating.base import FloatArray
+from models.updating.base import FloatArray, IntArray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,6 +20,11 @@ class States:
 
     def __len__(self) -> int:
         return len(self.embedding)
+
+    def take(self, rows: IntArray) -> States:
+        """Some of the candidates, in the order named."""
+        composition = None if self.composition is None else self.composition[rows]
+        return States(embedding=self.embedding[rows], composition=composition)
 
     def joined(self, *, with_composition: bool) -> FloatArray:
         """States, and features of the formula after them if wanted."""

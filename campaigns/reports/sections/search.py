@@ -6,6 +6,7 @@ from campaigns.reports.content import (
     Block,
     Column,
     Figure,
+    Fold,
     Kind,
     Paragraph,
     Section,
@@ -14,6 +15,9 @@ from campaigns.reports.content import (
 from campaigns.reports.marks import formula
 from campaigns.reports.telling import Telling, headed
 from campaigns.view import Stage, funnel, rejection_counts
+
+MOST_OPEN = 30
+"""Rounds whose figures a page shows without being asked."""
 
 
 def search(tell: Telling, figures: tuple[Figure, ...]) -> Section:
@@ -74,7 +78,8 @@ def _rejections(tell: Telling) -> Table:
     return Table(say("Proposals turned down, by filter"), columns, rows, nothing)
 
 
-def _rounds(tell: Telling) -> Table:
+def _rounds(tell: Telling) -> Table | Fold:
+    """Of many rounds the table is shown on demand: the pictures tell the story."""
     say = tell.say
     counts = {
         "n_asked": say("Proposed"),
@@ -103,4 +108,5 @@ def _rounds(tell: Telling) -> Table:
         )
         for row in tell.view.rounds.to_dict("records")
     )
-    return Table(say("Round by round"), columns, rows, say("No round has begun."))
+    table = Table(say("Round by round"), columns, rows, say("No round has begun."))
+    return table if len(rows) <= MOST_OPEN else Fold(table.caption, (table,))

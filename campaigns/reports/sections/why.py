@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from campaigns.reports.content import Column, Fold, Kind, Paragraph, Section, Table
 from campaigns.reports.marks import code, formula, name
@@ -10,6 +11,8 @@ from campaigns.reports.telling import Telling, headed
 from campaigns.steps import Outcome, Step
 from campaigns.trace import Trace
 
+WAITED = 8
+"""Rounds of waiting that a trace shows."""
 _HASH = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOTED: "·"}
 
@@ -39,9 +42,20 @@ def _trace(trace: Trace, tell: Telling) -> Fold:
         Column(say("Wanted"), weight=1.8),
         Column(say("Decided by"), weight=1.8),
     )
-    rows = tuple(_row(step, tell) for step in trace.steps)
+    rows = tuple(_row(step, tell) for step in _without_waiting(trace.steps))
     caption = say("Decisions on {candidate}", candidate=name(trace.candidate_id))
     return Fold(title, (Table(caption, columns, rows),))
+
+
+def _without_waiting(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps, but of many rounds in which a candidate waited the first and the last."""
+    waits = [i for i, step in enumerate(steps) if step.stage == "acquisition"]
+    hidden = waits[WAITED // 2 : -WAITED // 2] if len(waits) > WAITED else []
+    for place, step in enumerate(steps):
+        if place not in hidden:
+            yield step
+        elif place == hidden[0]:
+            yield Step(step.round, "…", Outcome.NOTED, "", "", "")
 
 
 def _row(step: Step, tell: Telling) -> tuple[str, ...]:
