@@ -206,7 +206,11 @@ class Killer:
             arguments=self.subject.arguments(folder),
             folder=folder,
             output=self.place.folder / f"{folder.name}.txt",
-            environment={MARK: uuid4().hex, "CHAOS_CALLS": str(folder) + ".calls"},
+            environment={
+                MARK: uuid4().hex,
+                "CHAOS_CALLS": str(folder) + ".calls",
+                "GALENA_ALLOW_COMMANDS": "all",  # the specifications are ours
+            },
             setup=self.subject.setup,
         )
 
