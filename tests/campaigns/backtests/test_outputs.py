@@ -7,6 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from campaigns.backtests.records import BACKTEST
 from campaigns.cli.app import app
 from campaigns.tracking.backtests import EXPERIMENT
 from campaigns.tracking.client import open_client
@@ -42,7 +43,8 @@ def test_json_is_what_the_folder_holds(done):
     folder, _, (_, plain) = done
     document = json.loads(plain.stdout)
     assert [one["strategy"] for one in document["strategies"]] == ["network", "tpe"]
-    assert document == json.loads((folder / "out" / "backtest.json").read_text())
+    kept = json.loads((folder / "out" / "backtest.json").read_text())
+    assert kept == {**BACKTEST.stamp(), **document}
 
 
 def test_figures_are_pictures(done):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.relaxing.journal import Journal
+from campaigns.relaxing.journal import RELAXING, Journal
 from materials.errors import InputError
 
 HEADER = {"potential": "EMT", "settings": {"max_force": 0.05}}
@@ -47,7 +47,7 @@ def test_another_relaxation_is_not_gone_on_with(tmp_path):
     message = r"settings.max_force: begun with 0.05, now 0.01\n.*--force"
     with pytest.raises(InputError, match=message), Journal(path, other):
         pass
-    assert json.loads(path.read_text()) == {"relaxing": HEADER}
+    assert json.loads(path.read_text()) == {"relaxing": {**RELAXING.stamp(), **HEADER}}
 
 
 def test_what_is_not_there_is_a_key_error(tmp_path):
