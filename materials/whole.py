@@ -80,6 +80,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
+def remove_parts_below(folder: Path) -> None:
+    """:func:`remove_parts` of a folder that is ours alone, and of all folders in it."""
+    for place in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        remove_parts(place)
+
+
 def same_bytes(one: Path, other: Path) -> bool:
     """Whether two files hold the same, by size and SHA-256."""
     same = one.stat().st_size == other.stat().st_size

@@ -16,6 +16,7 @@ from campaigns.screening.outputs import check_folder
 from campaigns.tracking.store import model_store
 from campaigns.training import COMPARED_UP_TO, Method, Order
 from materials.errors import InputError
+from materials.whole import remove_parts_below
 
 if TYPE_CHECKING:
     from campaigns.validation import Validation
@@ -111,6 +112,7 @@ def train(
         tracking_uri=tracking_uri,
     )
     with held(folder, "training", "--folder"):
+        remove_parts_below(folder)
         if order.targets:
             _own_columns(order, from_model, as_json=as_json)
             return

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from materials.whole import part_of, remove_parts, replaced, whole, whole_of, write_whole
+from materials.whole import (
+    part_of,
+    remove_parts,
+    remove_parts_below,
+    replaced,
+    whole,
+    whole_of,
+    write_whole,
+)
 
 
 @pytest.mark.parametrize("way", [whole, replaced])
@@ -73,3 +81,13 @@ def test_what_the_killed_left_is_removed_and_nothing_else(tmp_path):
     remove_parts(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == kept
     remove_parts(tmp_path / "none")
+
+
+def test_what_the_killed_left_is_removed_in_folders_below_too(tmp_path):
+    deep = tmp_path / "model"
+    deep.mkdir()
+    for place in (tmp_path, deep):
+        (place / ".a.json.4711.part").write_text("half")
+        (place / "a.json").write_text("whole")
+    remove_parts_below(tmp_path)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.json", "a.json", "model"]

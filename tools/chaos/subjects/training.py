@@ -63,8 +63,9 @@ class TrainingSubject:
 
 
 def _names(folder: Path) -> set[str]:
-    """What is not the half-written file of a killed process."""
-    files = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    """All but locks; what killed processes were writing must be gone at the end."""
+    every = (p for p in folder.rglob("*") if p.is_file())
+    files = (p for p in every if not p.name.startswith(".") or p.suffix == ".part")
     # When the checkpoint before the last was made is the clock's to say.
     return {str(p.relative_to(folder)) for p in files if p.name != "before.pt"}
 
