@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from materials.errors import InputError
-from materials.schema import PROVENANCE_COLUMNS, check_schema
+from materials.schema import PROVENANCE_COLUMNS, check_schema, check_stamp
 
 _MAGIC = b"PAR1"
 _TRAILER = struct.Struct("<I4s")  # length of the footer, magic
@@ -26,6 +26,7 @@ def file_schema(path: Path) -> pa.Schema:
         raise InputError(f"{path} is not a Parquet file, or cut short: {error}") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error}") from error
+    check_stamp(schema, str(path))
     check_schema(schema, str(path))
     return schema.remove_metadata()
 

@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.versioned import FORMAT, WRITER, NewerFormatError
 from materials.whole import whole
 from models.plain_tensors import read_plain
+from models.training.record import TRAINING
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -42,10 +44,11 @@ class Checkpoint:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = dict(vars(self))
+        digest = {_DIGEST: _digest(content)}
         written = (
             BytesIO()
         )  # torch's own writer says of a full disk what nobody understands
-        torch.save({**content, _DIGEST: _digest(content)}, written)
+        torch.save({**TRAINING.stamp(), **content, **digest}, written)
         with whole(path) as unfinished:
             unfinished.write_bytes(written.getbuffer())
             if path.name == LAST and path.exists():
@@ -62,11 +65,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         content = read_plain(path)
         written = content.pop(_DIGEST, None)  # those of an older Galena have none
-        found = Checkpoint(**content)
     except Exception as error:  # a damaged file makes torch's reader raise anything
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
-    if written is not None and written != _digest(content):
+    upgraded = TRAINING.upgraded(content, path)
+    try:
+        found = Checkpoint(**upgraded)
+    except TypeError as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: not a checkpoint of training: {reason}") from error
+    own = {key: value for key, value in content.items() if key not in (FORMAT, WRITER)}
+    if written is not None and written != _digest(own):
         raise InputError(f"{path}: damaged: it is not what was written")
     return found
 
@@ -84,6 +93,8 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
         return None
     try:
         return read_checkpoint(last)
+    except NewerFormatError:
+        raise
     except InputError as error:
         try:
             found = read_checkpoint(before)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import ase.io
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from materials.files import ReadCrystal, read_crystals
-from materials.soundness import MOST_SITES
+from materials.soundness import MOST_SITES, overlap_fault
 from tests.nonsense import NONSENSE, READ, rock_salt
 from tests.strategies import structures
 
@@ -71,6 +73,7 @@ def test_a_left_handed_cell_is_the_same_crystal(tmp_path, structure):
 @few
 @given(structure=structures(), unit=st.sampled_from([("nm", 0.1), ("m", 1e-10)]))
 def test_no_crystal_in_other_units_is_read(tmp_path, structure, unit):
+    assume(3.1 < structure.volume / len(structure) < 99)  # Å3 per atom, as is usual
     small = Structure(
         Lattice(structure.lattice.matrix * unit[1]),
         structure.species,
@@ -79,8 +82,7 @@ def test_no_crystal_in_other_units_is_read(tmp_path, structure, unit):
     small.to(filename=str(tmp_path / "a.json"), fmt="json")
     error = one(tmp_path / "a.json").error
     assert error is not None
-    if 3.1 < structure.volume / len(structure) < 99:
-        assert f"is the cell in {unit[0]}?" in error or "apart" in error
+    assert f"is the cell in {unit[0]}?" in error or "apart" in error
 
 
 @few
@@ -110,3 +112,35 @@ def test_a_large_plain_cif_is_what_pymatgen_makes_of_it(tmp_path, monkeypatch):
     slow = one(tmp_path / "a.cif").structure
     monkeypatch.setattr("materials.cif._PLAIN", 10)
     assert one(tmp_path / "a.cif").structure == slow
+
+
+def test_a_heap_of_atoms_takes_no_memory_of_its_square(tmp_path):
+    heap = Structure(Lattice.cubic(40), ["Si"] * 6000, np.full((6000, 3), 0.5))
+    heap.to(filename=str(tmp_path / "a.json"), fmt="json")
+    tracemalloc.start()
+    try:
+        assert "Si at site 0 and Si at site" in one(tmp_path / "a.json").error
+        assert tracemalloc.get_traced_memory()[1] < 500 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@few
+@given(
+    structure=structures(),
+    scale=st.tuples(*[st.floats(0.02, 3.0)] * 3),
+    slant=st.integers(-3, 3),
+)
+def test_overlaps_are_those_of_all_distances(structure, scale, slant):
+    matrix = structure.lattice.matrix * np.array(scale)[:, None]
+    matrix[2] += slant * matrix[0]
+    squeezed = Structure(Lattice(matrix), structure.species, structure.frac_coords)
+    near = squeezed.get_all_neighbors(0.5)
+    fault = overlap_fault(
+        np.array(squeezed.atomic_numbers), squeezed.frac_coords, squeezed.lattice.matrix
+    )
+    assert (fault is not None) == any(
+        site.index != index or site.nn_distance > 1e-8
+        for index, sites in enumerate(near)
+        for site in sites
+    )

@@ -6,7 +6,7 @@ from tools.fuzz.group import Group
 
 
 def groups() -> dict[str, Group]:
-    """Every group. Imported when asked: the coverage engine wants to watch it happen."""
+    """Every group; their readers are imported when this is asked."""
     from tools.fuzz.crystals import CRYSTAL_GROUPS
 
     return {group.name: group for group in CRYSTAL_GROUPS}

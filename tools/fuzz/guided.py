@@ -6,36 +6,25 @@ import importlib.util
 import resource
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from types import CodeType, FunctionType, ModuleType
 
 from tools.fuzz.group import Group
 
-_WATCHED = (  # packages whose branches count
-    *("materials", "models", "campaigns", "yaml", "ase.db", "ase.io", "pymatgen.io.cif"),
-    *(
-        "pymatgen.io.vasp.inputs",
-        "pymatgen.io.cssr",
-        "pymatgen.io.pwmat",
-        "pymatgen.io.lmto",
-    ),
-    *("pymatgen.io.atat", "pymatgen.io.exciting"),
+_WATCHED = (  # modules whose branches count, with all below them
+    *("materials", "models", "campaigns", "yaml", "ase.db", "ase.io", "pymatgen.io"),
+    *("pymatgen.core.lattice", "pymatgen.core.operations"),
 )
+
+
+_SEEN: set[CodeType] = set()  # a function that is watched twice counts twice
 
 
 def available() -> bool:
     """Whether atheris is installed; it has wheels for some Pythons on Linux alone."""
     return importlib.util.find_spec("atheris") is not None
-
-
-def watched() -> AbstractContextManager[None]:
-    """Where parsers are imported so that libFuzzer sees their branches."""
-    import atheris
-
-    watching: AbstractContextManager[None] = atheris.instrument_imports(include=[*_WATCHED])
-    return watching
 
 
 def fuzz(
@@ -77,6 +66,31 @@ def fuzz(
         ),
         *("-print_final_stats=0", f"-artifact_prefix={corpus}-", str(corpus)),
     ]
+    for module in [m for name, m in sys.modules.items() if _is_watched(name)]:
+        _watch(module)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     atheris.Setup([sys.argv[0], *options], one, custom_mutator=mutate)
     atheris.Fuzz()
+
+
+def _is_watched(name: str) -> bool:
+    return any(name == known or name.startswith(f"{known}.") for known in _WATCHED)
+
+
+def _watch(module: ModuleType) -> None:
+    """Have libFuzzer see the branches of a module's functions and methods.
+
+    Watching modules while they are imported takes all of pymatgen and minutes.
+    """
+    import atheris
+
+    for value in vars(module).values():
+        for found in [value, *(vars(value).values() if isinstance(value, type) else ())]:
+            function = getattr(found, "__func__", getattr(found, "fget", found))
+            own = (
+                isinstance(function, FunctionType)
+                and function.__module__ == module.__name__
+            )
+            if own and function.__code__ not in _SEEN:
+                atheris.instrument_func(function)
+                _SEEN.add(function.__code__)

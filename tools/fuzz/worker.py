@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,10 +48,9 @@ def work(
     """Feed ``count`` inputs of an engine, reporting to what was standard output."""
     report = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # parsers print
-    with guided.watched() if engine == "coverage" else nullcontext():
-        group = groups()[name]
-        for data in group.seeds():  # readers import their parsers when they first need them
-            Feeder(group, folder, _FIRST)(data)
+    group = groups()[name]
+    for data in group.seeds():  # readers import their parsers when they first need them
+        Feeder(group, folder, _FIRST)(data)
     feeder = Feeder(group, folder, seconds_each)
     one = _recorded(feeder, folder / CURRENT, report)
     limit = memory_mib << 20
