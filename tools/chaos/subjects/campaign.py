@@ -84,7 +84,8 @@ class CampaignSubject:
         store = f"sqlite:///{self.spec.parent / 'mlflow.db'}"  # to make one takes seconds
         place = str(folder / "campaign")
         run = ["campaign", "run", str(self.spec)]
-        return [*run, "--folder", place, "--tracking-uri", store]
+        allowed = ["--allow-commands"] if self.logs_calls else []
+        return [*run, *allowed, "--folder", place, "--tracking-uri", store]
 
     def stage(self, folder: Path) -> str:
         path = folder / "campaign" / "ledger.sqlite"
