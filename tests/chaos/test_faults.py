@@ -54,7 +54,7 @@ def test_a_verdict_that_was_tampered_with_would_be_seen(root: Path) -> None:
     bench.meet(Fault(what="tampered with", before=tamper), start=bench.given.whole)
     outcome = bench.outcome("tampered with")
     assert not outcome.good
-    assert outcome.lost == 1
+    assert outcome.lost >= 1
 
 
 @pytest.mark.timeout(600)

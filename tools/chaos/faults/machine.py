@@ -17,7 +17,6 @@ _KINDS: dict[str, tuple[str, Sequence[int]]] = {
     "out of GPU memory": ("little_gpu_memory", (64, 16, 3, 1)),
     "clock jumping": ("jumping_clock", (1, 2, 3, 4)),
     "too few open files": ("few_files", (64, 40, 28, 20)),
-    "files limited in size": ("small_files", (200_000, 50_000, 8_192, 100)),
 }
 """The setup, and its number in each case."""
 _ROUNDED: dict[Name, Compare] = {

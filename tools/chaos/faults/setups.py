@@ -44,14 +44,6 @@ def few_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (number(), number()))
 
 
-def small_files() -> None:
-    """No file may be larger than so many bytes; told by an error, not by a signal."""
-    import signal
-
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (number(), number()))
-
-
 def little_memory() -> None:
     """Batches of more than so many crystals find no memory."""
     _short_of_memory(MemoryError("Unable to allocate 3.1 GiB"))
