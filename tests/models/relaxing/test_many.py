@@ -259,6 +259,6 @@ def test_any_potential_without_a_batch_of_its_own_works_too():
 def test_one_with_too_many_atoms_is_a_record():
     large = alloy(0) * (7, 6, 6)
     together = Together()
-    records = relax_many([large, alloy(1)], potential(together), BRIEF)
+    records = list(relax_many([large, alloy(1)], potential(together), BRIEF))
     assert records[0].error == "1008 atoms, at most 1000 are relaxed; take a smaller cell"
     assert records[1].error is None
