@@ -14,6 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV ?= .venv
 DEMO ?= runs/demo
 DATA ?= data
+HOSTILE ?= build/hostile
 NOTEBOOKS ?=
 SPEC ?= campaigns/examples/solar_absorber.yaml
 BIN := $(VENV)/bin
@@ -31,7 +32,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .PHONY: help install demo docs docs-links lab notebooks notebooks-keep test lint format bench \
-	bench-speed chaos fuzz ui licences sbom constraints locks clean
+	bench-speed audit chaos fuzz hostile ui licences sbom constraints locks clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +63,13 @@ lint: $(VENV)/.dev ## style, types and layering
 	@echo "ruff format";       $(BIN)/ruff format --check .
 	@echo "mypy";              $(BIN)/mypy
 	@echo "import-linter";     $(BIN)/lint-imports
+
+audit: $(VENV)/.audit ## unsafe code, and known vulnerabilities of dependencies
+	@echo "bandit";    $(BIN)/bandit -q -c pyproject.toml -r materials models campaigns tools
+	@$(BIN)/python tools/audit.py
+
+hostile: $(VENV)/.dev ## open the hostile pack with the commands; HOSTILE=folder
+	@rm -rf $(HOSTILE) && $(BIN)/python tools/hostile_pack.py $(HOSTILE)
 
 format: $(VENV)/.dev ## put the code in shape
 	@$(BIN)/ruff check --fix .
@@ -113,6 +121,12 @@ $(VENV)/.docs: $(VENV)/.runtime
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "[dev] installing the tools for tests and linting"
 	@$(INSTALL) docs dev
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.dev
+	@echo "[audit] installing bandit and pip-audit"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \
+		bandit==1.9.4 pip-audit==2.10.1
 	@touch $@
 
 licences: $(VENV)/.dev ## look that every dependency's licence goes with ours, write docs/licences.md

@@ -21,8 +21,13 @@ import numpy as np
 
 from campaigns.intact import intact
 from campaigns.ledger_checks import begin, damage, teach, watch
-from campaigns.ledger_copy import bring_up_to_date, copy_of
-from campaigns.ledger_tables import CHECKED_SINCE, SCHEMA_VERSION, statements_since
+from campaigns.ledger_copy import back_up, bring_up_to_date, copy_of
+from campaigns.ledger_tables import (
+    CHECKED_SINCE,
+    LEDGER,
+    SCHEMA_VERSION,
+    statements_since,
+)
 from campaigns.packing import (
     LedgerError,
     pack_proposed,
@@ -32,7 +37,9 @@ from campaigns.packing import (
 )
 from campaigns.protocols import Verdict
 from campaigns.records import Ask, Proposal, Proposed, Standing
+from materials.errors import InputError
 from materials.opening import check_regular
+from materials.versioned import NewerFormatError, galena_version
 
 __all__ = ["Ledger", "LedgerError", "pending"]
 
@@ -127,36 +134,43 @@ class Ledger:
                 for statement in statements_since(0):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
+                self._put("written_by", galena_version())
                 self._put("campaign_id", uuid.uuid4().hex)
                 begin(self._db)
             self._watch()
             return
-        found = self.get("schema_version")
-        if not isinstance(found, int) or not 1 <= found <= SCHEMA_VERSION:
-            raise LedgerError(
-                f"{self.path}: ledger schema {found}, this Galena reads {SCHEMA_VERSION}"
+        try:
+            found = LEDGER.check(
+                self.get("schema_version"), self.path, writer=self.get("written_by")
             )
-        if found == SCHEMA_VERSION or self._brought_up_to_date():
+        except NewerFormatError:
+            raise  # not damaged: nothing may take its place
+        except InputError as error:
+            raise LedgerError(str(error)) from error
+        if found == SCHEMA_VERSION or self._brought_up_to_date(found):
             self._watch()
 
     def _watch(self) -> None:
         watch(self._db)
         self._watched = True
 
-    def _brought_up_to_date(self) -> bool:
+    def _brought_up_to_date(self, found: int) -> bool:
         """Make room for what older ledgers did not keep; whether the file has it.
 
-        Where nothing can be written, the room is made in memory: it can still be read.
+        The old one is kept beside it. Where nothing can be written, the room is made in
+        memory: it can still be read.
         """
         try:
+            back_up(self._db, self.path, found)
             with self._transaction():
                 found = self.get("schema_version")  # somebody may have been quicker
                 for statement in statements_since(found):
                     self._db.execute(statement)
                 self._put("schema_version", SCHEMA_VERSION)
+                self._put("written_by", galena_version())
                 if found < CHECKED_SINCE:
                     begin(self._db)
-        except LedgerError:
+        except (LedgerError, OSError, sqlite3.OperationalError):
             for statement in statements_since(self.get("schema_version")):
                 self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
             return False

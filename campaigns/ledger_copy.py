@@ -13,6 +13,7 @@ from pathlib import Path
 
 from campaigns.ledger_checks import PARTS
 from campaigns.ledger_tables import statements_since
+from materials.whole import whole
 
 COPY = "ledger.copy.sqlite"
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -22,6 +23,18 @@ _PATIENCE = 5.0  # s for another process that writes the copy
 def copy_of(ledger: Path) -> Path:
     """Where the copy of a ledger lies."""
     return ledger.with_name(COPY)
+
+
+def back_up(db: sqlite3.Connection, ledger: Path, version: int) -> None:
+    """Keep a ledger of an older format, whole or not at all, before it is brought up to date.
+
+    One that is kept already stays.
+    """
+    kept = ledger.with_name(f"{ledger.stem}.format-{version}.sqlite")
+    if kept.exists():
+        return
+    with whole(kept) as part, closing(sqlite3.connect(part)) as copy:
+        db.backup(copy)
 
 
 def bring_up_to_date(db: sqlite3.Connection, copy: Path) -> None:

@@ -1,8 +1,21 @@
-"""The tables of a ledger, and how older ledgers get those they lack."""
+"""The tables of a ledger, and how older ledgers get those they lack.
+
+The ledger's version is that of the whole campaign folder: all else in it is derived from the
+ledger, or is a table with a format of its own.
+"""
 
 from __future__ import annotations
 
+from materials.versioned import FileFormat
+
 SCHEMA_VERSION = 4
+
+LEDGER = FileFormat(
+    what="campaign ledger",
+    version=SCHEMA_VERSION,
+    remedy="go on with the Galena that wrote it, or start in a new folder",
+    steps=dict.fromkeys(range(1, SCHEMA_VERSION), dict),  # by SQL, below
+)
 
 _FIRST = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -40,6 +40,8 @@ Advance = Callable[[int], None]
 
 POOL = "pool"
 """What candidates from a pool were proposed by."""
+_FORMAT = 1
+"""Of the cache; another one has another name, and is not looked at."""
 _AT_ONCE = 2048  # crystals predicted together
 _SCORED = 8192  # rows corrected together: bounds the memory of the surrogate
 _CLOSER = 20_000  # rows that a round looks at closely, the best by the network alone
@@ -188,7 +190,7 @@ class CrystalPool:
         parts = [
             self.table.sha256,
             self.predictor.version,
-            galena_version(),
+            [_FORMAT, galena_version()],
             self.config.elements.model_dump(mode="json"),
             None if wish is None else wish.model_dump(mode="json"),
         ]

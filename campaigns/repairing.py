@@ -10,6 +10,7 @@ from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger
 from campaigns.ledger_copy import copy_of
 from materials.errors import GalenaError, InputError
+from materials.versioned import NewerFormatError
 from materials.whole import whole
 
 _JOURNAL = "-journal"  # of what SQLite had not finished; it belongs to its file
@@ -33,7 +34,8 @@ def repair(folder: Path) -> Repaired:
     The damaged file is kept beside it.
 
     Raises:
-        InputError: there is no campaign, or neither ledger nor copy is sound.
+        InputError: there is no campaign, neither ledger nor copy is sound, or a newer Galena
+            wrote it.
         BusyError: another process is at it.
     """
     place = CampaignFolder(folder)
@@ -54,6 +56,8 @@ def repair(folder: Path) -> Repaired:
 def _damage(path: Path) -> str | None:
     try:
         ledger = Ledger(path)
+    except NewerFormatError:
+        raise
     except GalenaError as error:
         return str(error)
     try:

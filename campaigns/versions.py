@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
+from materials.versioned import galena_version
+
+__all__ = ["galena_version", "installed"]
+
 
 def installed(distribution: str) -> str:
     """The version of a distribution, or ``not installed``."""
@@ -11,8 +15,3 @@ def installed(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return "not installed"
-
-
-def galena_version() -> str:
-    """Galena's own, or ``not installed`` where it runs from its sources."""
-    return installed("galena-materials")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from materials.errors import InputError
-from materials.schema import PROVENANCE_COLUMNS, check_schema
+from materials.schema import PROVENANCE_COLUMNS, check_schema, check_stamp
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 """What Arrow raises of files that are damaged, or never were Parquet."""
@@ -31,6 +31,7 @@ def file_schema(path: Path) -> pa.Schema:
         raise InputError(f"cannot read {path}: {error}") from error
     except UNREADABLE as error:
         raise InputError(f"{path} is not a Parquet file, or cut short: {error}") from error
+    check_stamp(schema, str(path))
     check_schema(schema, str(path))
     return schema.remove_metadata()
 

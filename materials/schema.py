@@ -16,6 +16,7 @@ numbers and plain lists, and provenance may be missing; what Galena writes is ex
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -25,6 +26,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from materials.errors import InputError, did_you_mean
+from materials.versioned import FORMAT, WRITER, FileFormat
+
+TABLE = FileFormat(
+    what="crystal table", version=1, remedy="write it again from where it came from"
+)
+_STAMP = "galena_table"  # key of the schema's metadata
 
 CRYSTAL_FIELDS = (
     pa.field("material_id", pa.string()),
@@ -86,6 +93,23 @@ _WIDEST = {
     "frac_coords": pa.list_(pa.float64()),
 }
 _TEXT: tuple[str, Callable[[pa.DataType], bool]] = ("text", _is_text)
+
+
+def table_stamp() -> dict[str, str]:
+    """Metadata of a new file: format and writer."""
+    return {_STAMP: json.dumps(TABLE.stamp())}
+
+
+def check_stamp(schema: pa.Schema, name: str) -> None:
+    """Raise :class:`InputError` for a file of a newer format; tables of others have none."""
+    told = (schema.metadata or {}).get(_STAMP.encode())
+    if told is None:
+        return
+    try:
+        stamp = dict(json.loads(told))
+    except (ValueError, TypeError, RecursionError):
+        stamp = {FORMAT: told.decode(errors="replace")}
+    TABLE.check(stamp.get(FORMAT), name, writer=stamp.get(WRITER))
 
 
 def check_schema(schema: pa.Schema, name: str) -> None:

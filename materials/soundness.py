@@ -13,7 +13,8 @@ MOST_SITES = 10_000  # atoms of one crystal; larger ones are handled nowhere in 
 SMALLEST_VOLUME = 0.1  # Å3 per atom; hydrogen at 500 GPa still has 1.2
 LARGEST_VOLUME = 5000.0  # Å3 per atom; the emptiest frameworks have 200
 LONGEST = 2000.0  # Å; neighbour searches on larger cells take all the memory there is
-_MOST_CUBES = 100  # along each axis of the search for overlaps
+_MOST_CUBES = 250_000  # of the search for overlaps
+_MOST_PAIRS = 2_000_000  # 100 MB, where every atom is next to every other
 CLOSEST = 0.5  # Å; the shortest bond, H2, is 0.74
 WIDEST_GAP = 15.0  # Å without an atom between two planes; layers of bulk have 3 to 10
 FARTHEST = 1000.0  # cells; a coordinate farther out has lost the digits that matter
@@ -100,7 +101,7 @@ def overlap_fault(
     ``atomic_numbers`` is ``(n_sites,)``, ``frac_coords`` ``(n_sites, 3)``, ``lattice``
     ``(3, 3)`` in Å, all already found sound.
     """
-    from pymatgen.core import Element, Lattice
+    from pymatgen.core import Lattice
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
     # A cell written with slanting vectors looks thin until they are reduced.
@@ -110,23 +111,52 @@ def overlap_fault(
             f"lattice planes are {_thickness(cell):.2f} Å apart: an atom overlaps its own "
             f"image{_other_unit(abs(float(np.linalg.det(cell))) / len(atomic_numbers))}"
         )
-    points = np.ascontiguousarray(frac_coords @ lattice)
-    # The search keeps a grid of cubes as wide as its radius: a long cell needs large ones.
-    radius = max(CLOSEST, float(np.linalg.norm(cell, axis=1).sum()) / _MOST_CUBES)
+    # The search keeps a grid of cubes as wide as its radius over the box around the cell:
+    # turned to lie along the axes, a long cell needs few, and an empty one large ones.
+    cell = cell[np.argsort(-np.linalg.norm(cell, axis=1))]
+    turn, _ = np.linalg.qr(cell.T)
+    points = np.ascontiguousarray(frac_coords @ lattice @ turn)
+    cell = np.ascontiguousarray(cell @ turn)
+    box = np.abs(cell).sum(axis=0) + 2 * CLOSEST  # Å
+    radius = max(CLOSEST, float(np.cbrt(box.prod() / _MOST_CUBES)))
     periodic = np.ones(3, dtype=np.int64)
-    first, second, _, distance = find_points_in_spheres(
-        points, points, radius, periodic, cell, 1e-8
+    # Atoms heaped up are each other's neighbours: a few at a time, until one is too close.
+    some = max(
+        _MOST_PAIRS // _most_neighbours(points @ np.linalg.inv(cell), cell, radius), 1
     )
-    pairs = np.flatnonzero((first != second) & (distance < CLOSEST))
-    if not len(pairs):
-        return None
-    worst = pairs[np.argmin(distance[pairs])]
+    for start in range(0, len(points), some):
+        centres = np.ascontiguousarray(points[start : start + some])
+        first, second, _, distance = find_points_in_spheres(
+            points, centres, radius, periodic, cell, 1e-8
+        )
+        first = first + start
+        pairs = np.flatnonzero((first != second) & (distance < CLOSEST))
+        if len(pairs):
+            return _told(atomic_numbers, first[pairs], second[pairs], distance[pairs])
+    return None
+
+
+def _most_neighbours(places: FloatArray, cell: FloatArray, radius: float) -> int:
+    """At most so many atoms are within ``radius`` of one: those in its box and around it."""
+    boxes = np.maximum(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0) // radius, 1)
+    inside = (places % 1.0 * boxes).astype(np.int64) % boxes.astype(np.int64)
+    images = np.ceil(radius * np.linalg.norm(np.linalg.inv(cell), axis=0)).clip(1).prod()
+    return int(27 * images * np.unique(inside, axis=0, return_counts=True)[1].max())
+
+
+def _told(
+    atomic_numbers: IntArray, first: IntArray, second: IntArray, distance: FloatArray
+) -> str:
+    """The worst of pairs that are too close, in words."""
+    from pymatgen.core import Element
+
+    worst = int(np.argmin(distance))
     names = [
         f"{Element.from_Z(int(atomic_numbers[i])).symbol} at site {int(i)}"
         for i in sorted((first[worst], second[worst]))
     ]
     # One pair too close is a mistake; everything too close is another unit.
-    crowded = len(np.unique(first[pairs])) > len(atomic_numbers) / 2
+    crowded = len(np.unique(first)) > len(atomic_numbers) / 2
     scaled = crowded and _BONDS[0] < 10 * float(distance[worst]) < _BONDS[1]
     unit = "; are the positions in nm?" if scaled else ""
     return f"{names[0]} and {names[1]} are {distance[worst]:.2f} Å apart{unit}"

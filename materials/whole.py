@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from materials.provenance import file_sha256
+
 _PART = re.compile(r"\.(?P<name>.+)\.\d+\.part")
 
 
@@ -76,6 +78,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file through :func:`whole`; text is UTF-8. Makes no folder."""
     with whole(path) as part:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files hold the same, by size and SHA-256."""
+    same = one.stat().st_size == other.stat().st_size
+    return same and file_sha256(one) == file_sha256(other)
 
 
 def sync_file(path: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from materials.errors import InputError
-from materials.schema import canonical_schema, cast_batch, check_schema
+from materials.schema import canonical_schema, cast_batch, check_schema, table_stamp
 from materials.whole import part_of, sync_file, sync_folder
 
 
@@ -51,7 +51,7 @@ class CrystalTableWriter:
     def _settle(self, schema: pa.Schema) -> pa.Schema:
         check_schema(schema, str(self.path))
         settled = canonical_schema(schema)
-        return settled.with_metadata(self._metadata) if self._metadata else settled
+        return settled.with_metadata({**table_stamp(), **self._metadata})
 
     def __enter__(self) -> Self:
         folder = self.path.parent

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import checked_bytes, file_sha256
+from materials.versioned import FileFormat
 from materials.whole import write_whole
 from models.nets import CrystalNet, NetConfig, build_net
 from models.nets.parts import CommonConfig
@@ -36,7 +37,14 @@ from models.uncertainty.metrics import DoubtMetrics
 from models.weights_file import check_finite, check_fits, read_json
 
 FORMAT = 3
-"""Version of the folder's layout; another one is refused, not guessed at."""
+"""Version of the folder's layout."""
+
+MODEL = FileFormat(
+    what="model",
+    version=FORMAT,
+    unmarked=0,
+    remedy="export the model again from its training",
+)
 
 DOUBT = "doubt.safetensors"
 """File of :class:`models.uncertainty.doubt.Doubt`."""
@@ -176,8 +184,8 @@ def save_bundle(
     }
     doubts = _write(folder / DOUBT, doubt.tensors())
     manifest = dataclasses.replace(manifest, format=FORMAT, members=written, doubt=doubts)
-    text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
-    write_whole(folder / "config.json", text)
+    plain = {**MODEL.stamp(), **dataclasses.asdict(manifest)}
+    write_whole(folder / "config.json", json.dumps(plain, indent=1) + "\n")
     write_whole(folder / "MODEL_CARD.md", card)
     kept = {folder / name for name in (*written, DOUBT)}
     for stale in set(folder.glob("*.safetensors")) - kept:
@@ -193,17 +201,12 @@ def _read_manifest(path: Path) -> Manifest:
             f"{path}: not found; expected a folder with config.json and "
             "*.safetensors, as models.training.export writes it"
         ) from None
-    found = plain.get("format") if isinstance(plain, dict) else None
     if isinstance(plain, dict) and plain.get("kind") == KIND:
         raise InputError(
             f"{path}: a model made from a small table; networks alone are read here. Load it "
             "with models.loading.load_predictor, or use galena predict --model"
         )
-    if found != FORMAT:
-        raise InputError(
-            f"{path}: model format {found}, expected {FORMAT}; export the model again"
-        )
-    return from_plain(Manifest, plain, str(path))
+    return from_plain(Manifest, MODEL.content(plain, path), str(path))
 
 
 def _check(manifest: Manifest, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from models.plain_tensors import read_plain
 
 if TYPE_CHECKING:
     from models.nets import NetConfig
@@ -67,20 +67,13 @@ def check_fits(config: NetConfig, tensors: Mapping[str, Tensor], path: Path) -> 
             raise InputError(f"{path}: '{key:.60}' holds {tensor.dtype}, expected floats")
 
 
-def read_plain(path: Path, *, mmap: bool = False) -> Any:
-    """What ``torch.save`` wrote, as plain tensors and numbers, never as pickled code.
+def read_tensors(path: Path, *, mmap: bool = False) -> Any:
+    """What ``torch.save`` wrote; see :func:`models.plain_tensors.read_plain`.
 
-    Raises :class:`InputError` for what is no such file, and for compressed ones, which
-    torch never writes and which may unpack to any size.
+    Raises :class:`InputError` for whatever is wrong with the file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            packed = [
-                i for i in archive.infolist() if i.compress_type != zipfile.ZIP_STORED
-            ]
-        if packed:
-            raise InputError(f"{path}: '{packed[0].filename:.60}' in it is compressed")
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        return read_plain(path, mmap=mmap)
     except InputError:
         raise
     except Exception as error:  # torch raises anything of a broken file; it is reported

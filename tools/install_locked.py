@@ -89,7 +89,7 @@ def install_torch() -> None:
     done = hashed(cpu)
     if not done.returncode:
         return
-    if REFUSED in done.stderr or not any(words in done.stderr for words in NOT_FOUND):
+    if not any(words in done.stderr for words in NOT_FOUND):
         raise Refused(done.stderr.rstrip() + "\n" + advice(done.stderr, cpu))
     install(LOCKS / "torch.txt")
     if wants_cuda(requires("torch") or []):

@@ -72,6 +72,7 @@ SPELT = {
 READ = {
     # in the file of the licence, as metadata says nothing or not enough
     "alignn": "NIST-PD-fallback",
+    "atheris": "Apache-2.0",
     "axe-playwright-python": "MIT AND MPL-2.0",  # carries axe-core
     "chgnet": "BSD-3-Clause-LBNL",
     "huey": "MIT",

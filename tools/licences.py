@@ -33,7 +33,7 @@ MARK = "<!-- what follows: python tools/licences.py -->\n"
 GROUPS = {
     "What Galena imports": ("torch", "runtime", "sdists"),
     "What builds it": ("build", "uv"),
-    "Tests, notebooks, documentation and extras": ("dev", "docs"),
+    "Tests, notebooks, documentation and extras": ("dev", "docs", "fuzz"),
     "First principles, if you ask for them": ("gpaw",),
     "NVIDIA's libraries, where torch is the registry's on Linux": ("cuda",),
 }

@@ -117,7 +117,7 @@ def partition(uv: str) -> dict[str, Lock]:
     return {
         "build": build,
         "cuda": cuda,
-        "dev": without(dev, base, docs),
+        "dev": without(dev, base, docs, ["pip"]),  # of the environment: pip-audit names it
         "docs": docs,
         "fuzz": resolve(uv, "--no-deps", python=FIRST_PYTHON, requirements="\n".join(FUZZ)),
         "gpaw": resolve(uv, "--no-deps", python=FIRST_PYTHON, requirements="\n".join(GPAW)),

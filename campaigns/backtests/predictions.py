@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from models.loading import AnyPredictor
 
 _TOGETHER = 2048  # rows read and asked about at a time
+_FORMAT = 1
+"""Of the cache; another one has another name, and is not looked at."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def predicted(
     The file's name is a hash of the table, the condition and the model's version; ``tell``
     is told how many rows are done.
     """
-    what = json.dumps([rows.sha256, sorted(rows.where.items()), predictor.version])
+    what = json.dumps([_FORMAT, rows.sha256, sorted(rows.where.items()), predictor.version])
     file = cache / f"predictions-{hashlib.sha256(what.encode()).hexdigest()[:16]}.npz"
     if file.exists():
         return Predicted.load(file)

@@ -16,8 +16,14 @@ from typing import Any
 from campaigns.backtests.replay import Replay
 from campaigns.specs import differences
 from materials.errors import InputError
+from materials.versioned import FileFormat
 from models.plain import from_plain
 
+BACKTEST = FileFormat(
+    what="back-test",
+    version=1,
+    remedy="run it again with another --output",
+)
 _KEY = "backtest"
 _ADVICE = "remove the line, or the file to start over"
 
@@ -38,7 +44,7 @@ class Records:
             with path.open("r+b") as file:
                 file.truncate(whole)
         if whole == 0:
-            self._append({_KEY: header})
+            self._append({_KEY: {**BACKTEST.stamp(), **header}})
 
     @property
     def done(self) -> Mapping[tuple[str, int], Replay]:
@@ -72,7 +78,8 @@ class Records:
         return end
 
     def _check(self, there: Any, header: Any) -> None:
-        found = list(differences(there, header))
+        begun = BACKTEST.upgraded(there, self.path) if isinstance(there, dict) else there
+        found = list(differences(begun, header))
         if found:
             raise InputError(
                 f"{self.path} was begun differently:\n  "

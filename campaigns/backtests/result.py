@@ -13,6 +13,7 @@ import numpy as np
 from campaigns.backtests import metrics
 from campaigns.backtests.metrics import Interval
 from campaigns.backtests.pool import Pool, margins
+from campaigns.backtests.records import BACKTEST
 from campaigns.backtests.replay import Replay
 from campaigns.protocols import FloatArray
 from materials.errors import InputError
@@ -104,7 +105,8 @@ class BacktestResult:
 
     def save(self, path: Path) -> None:
         """Write JSON, complete or not at all."""
-        write_whole(path, json.dumps(self.document(), indent=1, allow_nan=False) + "\n")
+        document = {**BACKTEST.stamp(), **self.document()}
+        write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 def summarise(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from campaigns.backtests.records import BACKTEST
 from materials.errors import InputError
 
 OWN = "galena"
@@ -31,6 +33,8 @@ class _Facts(BaseModel):
 class _Result(BaseModel):
     """What is needed of a ``backtest.json``."""
 
+    format: Any = None
+    galena: Any = None
     name: str
     facts: _Facts
     strategies: list[_Strategy]
@@ -79,7 +83,7 @@ def warning(path: Path, *, model: str | None = None, strategy: str = OWN) -> str
 
 def _read(file: Path) -> _Result:
     try:
-        return _Result.model_validate_json(file.read_bytes())
+        found = _Result.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(
             f"{file}: expected the backtest.json that galena backtest writes: {error}"
@@ -90,3 +94,5 @@ def _read(file: Path) -> _Result:
         raise InputError(
             f"{file}: is no result of galena backtest: {where}: {first['msg']}"
         ) from error
+    BACKTEST.check(found.format, file, writer=found.galena)
+    return found

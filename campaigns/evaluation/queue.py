@@ -20,6 +20,7 @@ from campaigns.evaluation.storage import Address, Note, Patience
 from campaigns.evaluation.wire import Json, candidate_json, verdict_json
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError, did_you_mean
+from materials.versioned import FileFormat
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _SUFFIX = "/evaluations"
-_FORMAT = 1
+QUEUE = FileFormat(
+    what="queue of a campaign",
+    version=1,
+    unmarked=0,
+    remedy="install the campaign's Galena here",
+)
 _ROLL = "roll of "
 GIVEN_BACK = "given back"
 
@@ -95,7 +101,7 @@ class Queue:
                 "specification, or use another database"
             )
         queue.put(
-            format=_FORMAT,
+            **QUEUE.stamp(),
             campaign=terms.campaign,
             spec=terms.spec,
             versions=dict(terms.versions),
@@ -126,11 +132,9 @@ class Queue:
                 "Begin it with: galena campaign run SPEC --storage URL"
             )
         queue = cls._of(storage, name, patience)
-        if (found := queue.facts().get("format")) != _FORMAT:
-            raise InputError(
-                f"{address}: the queue of '{name}' has format {found}, this Galena speaks "
-                f"{_FORMAT}; install the campaign's Galena here"
-            )
+        facts = queue.facts()
+        where = f"{address}: queue of '{name}'"
+        QUEUE.check(facts.get("format"), where, writer=facts.get("galena"))
         longest = min(patience.longest, queue.beat_interval)
         queue.patience = replace(patience, longest=longest)
         return queue

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from threading import Thread
 
 from campaigns.oracles.failures import AttemptFailed, MayPass
 from campaigns.oracles.guard import Attempt, may_pass, one_line
@@ -103,6 +106,9 @@ class Isolated:
 def _serve(pipe: Connection, build: Build) -> None:
     """The child: build, then answer until the other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to deal with
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     try:
         attempt = build()
     except Exception as error:  # noqa: BLE001 - told to the parent
@@ -119,6 +125,12 @@ def _serve(pipe: Connection, build: Build) -> None:
         except BaseException as error:  # noqa: BLE001 - told to the parent
             answer = _Failed(one_line(error), may_pass=may_pass(error))
         pipe.send(answer)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent ends, however that died and whatever it is doing."""
+    wait([parent])
+    os._exit(1)
 
 
 def _ending(process: SpawnProcess) -> str:

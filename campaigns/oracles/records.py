@@ -14,6 +14,13 @@ from pymatgen.core import Element
 
 from campaigns.oracles.specs import OracleConfig
 from materials.errors import InputError
+from materials.versioned import FileFormat
+
+PHASES = FileFormat(
+    what="record of competing phases",
+    version=1,
+    remedy="remove the line and what it held is computed again",
+)
 
 BY_PREDICTOR = "predictor"
 BY_KNOWN_FORMULAS = "known formulas"
@@ -107,7 +114,7 @@ def read_records(path: Path) -> Iterator[SystemRecord]:
         if not line:
             continue
         try:
-            content = json.loads(line)
+            content = PHASES.upgraded(json.loads(line), f"{path}, line {number}")
             phases = tuple(ReferencePhase(**p) for p in content.pop("phases"))
             yield SystemRecord(phases=phases, **content)
         except (ValueError, TypeError, KeyError) as error:
@@ -132,7 +139,7 @@ def _text(path: Path) -> str:
 def append_record(path: Path, record: SystemRecord) -> None:
     """Add one record, in one write, after ending a line that a crash cut short."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(record)) + "\n"
+    line = json.dumps({**PHASES.stamp(), **asdict(record)}) + "\n"
     with path.open("a+b") as file:
         size = file.seek(0, os.SEEK_END)
         if size:

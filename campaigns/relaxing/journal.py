@@ -15,6 +15,13 @@ from typing import Any, BinaryIO, Self
 
 from campaigns.specs import differences
 from materials.errors import InputError
+from materials.versioned import FileFormat
+
+RELAXING = FileFormat(
+    what="relaxation",
+    version=1,
+    remedy="start over with --force, or finish it with the Galena that began it",
+)
 
 
 class Journal:
@@ -42,7 +49,7 @@ class Journal:
             raise
         self._file.truncate(end)
         if end == 0:
-            self._append({"relaxing": self.header})
+            self._append({"relaxing": {**RELAXING.stamp(), **self.header}})
         return self
 
     def __exit__(
@@ -72,7 +79,8 @@ class Journal:
         return end
 
     def _check(self, there: Any) -> None:
-        found = list(differences(there, self.header))
+        begun = RELAXING.upgraded(there, self.path) if isinstance(there, dict) else there
+        found = list(differences(begun, self.header))
         if found:
             raise InputError(
                 f"{self.path} was begun differently:\n  "

@@ -13,7 +13,7 @@ from campaigns.reports.telling import Telling, headed
 from campaigns.view import CampaignView
 from campaigns.words import Words, words
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~>-]")
+_MARKUP = re.compile(r"[\\`*_{}\[\]#|~]")
 """Signs that Markdown would obey: a link, a picture from elsewhere, another cell."""
 
 N_LISTED = 30
@@ -54,7 +54,7 @@ def markdown_summary(view: CampaignView, say: Words | None = None) -> str:
 def _question(tell: Telling) -> list[str]:
     lines = []
     if tell.config.description:
-        lines += [_literal(tell.config.description), ""]
+        lines += [_literal(tell.config.description.strip()), ""]
     for block in question(tell).blocks:
         if isinstance(block, Bullets):
             lines += [f"- {_markdown(item)}" for item in block.items]
@@ -85,7 +85,7 @@ def _shortlist(tell: Telling) -> list[str]:
 
 def _literal(text: str) -> str:
     """Text as it is: on one line, what is HTML or Markdown in it as character references."""
-    line = html.escape(" ".join(text.split()), quote=False)
+    line = html.escape(re.sub(r"\s+", " ", text), quote=False)
     return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", line)
 
 

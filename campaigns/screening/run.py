@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from campaigns.lock import LOCK_FILES, held
 from campaigns.screening.best import best_of_parts
 from campaigns.screening.outputs import whole_file
@@ -18,9 +20,9 @@ from campaigns.screening.shard import NOT_BEST, Counts, Screener, ShardResult
 from campaigns.screening.sources import Source, Task
 from campaigns.screening.spec import ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
-from campaigns.versions import galena_version
 from materials.errors import InputError
-from materials.whole import sync_folder
+from materials.versioned import FileFormat
+from materials.whole import same_bytes, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
 Engine = Callable[[Iterable[Task]], Generator[ShardResult]]
 """Does tasks, somewhere, and gives their results back in any order."""
 
-FORMAT = 1
-"""Version of a screening's folder."""
+SCREENING = FileFormat(
+    what="screening",
+    version=1,
+    remedy="start over with --force, or finish it with the Galena that began it",
+)
 
 _PLACE = {"table"}  # what a specification says that is no part of what is found
 
@@ -82,7 +87,7 @@ def screen(
     alone = path.suffix.lower() == ".parquet"
     folder = work_folder(path)
     with held(folder, "screening", "--output"):
-        store = ShardStore(folder, hidden=spec.best is not None)
+        store = ShardStore(folder, _as_today, hidden=spec.best is not None)
         header = _header(source, spec, model, precision)
         store.begin(header, replaces=path.exists() if alone else False, fresh=fresh)
         n_resumed = len(store.done)
@@ -112,7 +117,8 @@ def screen(
         if alone:
             whole = folder / WHOLE
             _write(whole, files, metadata)
-            if path.exists() and not store.replaces:
+            # It may be this very screening's, killed before it could clear up.
+            if path.exists() and not store.replaces and not same_bytes(path, whole):
                 raise InputError(
                     f"{path}: appeared while this was screened; move it away and run the "
                     "same command again"
@@ -163,11 +169,19 @@ def ray_engine(
     )
 
 
+def _as_today(header: dict[str, Any], where: Path) -> dict[str, Any]:
+    """An older screening's header with the keys that did not exist when it was begun."""
+    found = SCREENING.upgraded(header, where)
+    with suppress(ValidationError, TypeError):  # of other keys: the differences say which
+        spec = ScreenSpec.model_validate(found.get("spec"))
+        found["spec"] = spec.model_dump(mode="json", exclude=_PLACE)
+    return found
+
+
 def _header(source: Source, spec: ScreenSpec, model: str, precision: str) -> dict[str, Any]:
     """What must not change while a screening goes on."""
     return {
-        "format": FORMAT,
-        "galena": galena_version(),
+        **SCREENING.stamp(),
         "model": model,
         "precision": precision,
         "crystals": source.identity(),

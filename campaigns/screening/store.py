@@ -20,6 +20,7 @@ import os
 import re
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,14 @@ WHOLE = "whole.parquet"  # on its way to become the file that was asked for
 _PARTS = re.compile(r"_?part-\d{5,}\.parquet")
 
 
+AsToday = Callable[[dict[str, Any], Path], dict[str, Any]]
+"""Makes an older screening's header, of a manifest, one of today."""
+
+
+def _as_it_is(header: dict[str, Any], where: Path) -> dict[str, Any]:  # noqa: ARG001
+    return header
+
+
 @dataclass(frozen=True)
 class Finished:
     """One line: a shard that is on disk."""
@@ -58,8 +67,11 @@ class Finished:
 class ShardStore:
     """Finished shards in a folder."""
 
-    def __init__(self, folder: Path, *, hidden: bool = False) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, as_today: AsToday = _as_it_is, *, hidden: bool = False
+    ) -> None:
+        """``as_today`` brings an older screening's header up to date, or refuses it."""
+        self.folder, self._as_today = folder, as_today
         self._stem = "_part" if hidden else "part"
         self._done: dict[int, Finished] = {}
 
@@ -84,7 +96,9 @@ class ShardStore:
             self.clear()
         elif begun:
             there = self._read_manifest().get("screening")
-            different = list(differences(there, header))
+            if isinstance(there, dict):
+                there = self._as_today(there, self.folder / MANIFEST)
+            different = list(differences(there, self._as_today(header, self.folder)))
             if different:
                 raise InputError(
                     f"{self.folder} holds another screening:\n  "

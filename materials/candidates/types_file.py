@@ -14,12 +14,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from materials.candidates.structure_types import Occupant, StructureType, build_type
 from materials.errors import InputError
 from materials.provenance import Provenance
 from materials.table import CrystalTable, CrystalTableWriter
+from materials.versioned import FileFormat
 
+TYPES = FileFormat(
+    what="file of structure types", version=1, remedy="write it again with galena generate"
+)
+_STAMP = b"galena_types"
 _ROWS = 4096
 _COLUMNS = ("structure_type", "species", "symmetry")
 
@@ -38,7 +44,8 @@ def write_types(
         for known in types
         for place, occupant in enumerate(known.occupants)
     ]
-    with CrystalTableWriter(path) as writer:
+    about = {_STAMP.decode(): json.dumps(TYPES.stamp())}
+    with CrystalTableWriter(path, metadata=about) as writer:
         for begin in range(0, len(rows), _ROWS):
             some = rows[begin : begin + _ROWS]
             table = CrystalTable.from_structures(
@@ -60,7 +67,7 @@ def write_types(
 def read_types(path: Path) -> tuple[StructureType, ...]:
     """Read the types of a file that :func:`write_types` wrote.
 
-    Raises :class:`InputError` for a file of another kind.
+    Raises :class:`InputError` for a file of another kind, or of a newer format.
     """
     table = CrystalTable.open(path)
     missing = [name for name in _COLUMNS if name not in table.columns]
@@ -69,6 +76,7 @@ def read_types(path: Path) -> tuple[StructureType, ...]:
             f"{path}: no column '{missing[0]}'; expected a file of structure types, such as "
             "galena generate --types writes"
         )
+    _check_stamp(path)
     found: list[StructureType] = []
     waiting: list[Occupant] = []
     label, symmetry = "", ""
@@ -82,6 +90,13 @@ def read_types(path: Path) -> tuple[StructureType, ...]:
     if waiting:
         found.append(_build(path, label, waiting, symmetry))
     return tuple(found)
+
+
+def _check_stamp(path: Path) -> None:
+    """Raise :class:`InputError` for a file of a newer format."""
+    told = (pq.read_schema(path).metadata or {}).get(_STAMP)
+    if told is not None:
+        TYPES.upgraded(json.loads(told), path)
 
 
 def _symmetry(known: StructureType) -> str:

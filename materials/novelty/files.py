@@ -16,12 +16,19 @@ from materials.novelty.comparison import Comparison
 from materials.novelty.fingerprint import N_NEAREST
 from materials.novelty.index import NoveltyIndex, Tell
 from materials.novelty.store import CrystalStore, StoreArrays
+from materials.versioned import WRITER, FileFormat, galena_version
 from materials.whole import write_whole
 
 if TYPE_CHECKING:
     from materials.table import CrystalTable
 
-_FORMAT = "galena-novelty-1"  # to be raised when cells or fingerprints change
+INDEX = FileFormat(
+    what="index of known crystals", version=1, unmarked=0, remedy="remove it"
+)
+"""To be raised when cells or fingerprints change; an older index is made anew."""
+
+_NAME = "galena-novelty-"
+_FORMAT = f"{_NAME}{INDEX.version}"
 
 
 def tables_hash(tables: Sequence[CrystalTable]) -> str:
@@ -44,8 +51,9 @@ def save_index(index: NoveltyIndex, path: Path, *, made_from: str) -> None:
         **_packed("faults", "fault_start", index.faults),
     }
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    about = {"format": _FORMAT, "made_from": made_from, WRITER: galena_version()}
     try:
-        write_whole(path, save(plain, {"format": _FORMAT, "made_from": made_from}))
+        write_whole(path, save(plain, about))
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; choose another place"
@@ -66,8 +74,9 @@ def load_index(
     try:
         with safe_open(path, framework="numpy") as file:
             about = file.metadata() or {}
-            if not about.get("format", "").startswith("galena-novelty"):
+            if not about.get("format", "").startswith(_NAME):
                 raise InputError(f"{path} is no index of known crystals; name another file")
+            _refuse_newer(about, path)
             if (about["format"], about.get("made_from")) != (_FORMAT, made_from):
                 return None
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -79,6 +88,13 @@ def load_index(
     index = NoveltyIndex(store, comparison)
     index.faults += _unpacked(arrays["faults"], arrays["fault_start"])
     return index
+
+
+def _refuse_newer(about: dict[str, str], path: Path) -> None:
+    """An older index may be replaced by one of today, a newer one may not."""
+    number = about["format"].removeprefix(_NAME)
+    if number.isdecimal() and int(number) > INDEX.version:
+        INDEX.check(int(number), path, writer=about.get(WRITER))
 
 
 def open_index(

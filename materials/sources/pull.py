@@ -15,7 +15,7 @@ from materials.sources.duplicates import Known
 from materials.sources.finish import Duplicates, Finished, finish
 from materials.sources.protocol import Page, Record, Source, today
 from materials.sources.query import Query
-from materials.sources.store import PullStore, Rejected, Shard, ShardNote, pull_folder
+from materials.sources.store import PULL, PullStore, Rejected, Shard, ShardNote, pull_folder
 from materials.table import CrystalTable
 
 ROWS_PER_SHARD = 2000
@@ -160,7 +160,7 @@ def pull(
     check_columns([source.columns for source in sources], labels)
     known = [Known(str(file), CrystalTable.open(file)) for file in against]
     header = {
-        "format": 1,
+        **PULL.stamp(),
         "sources": [{"source": source.label, **source.identity()} for source in sources],
         "query": asdict(query),
         "against": [{"table": one.name, "sha256": one.table.sha256} for one in known],

@@ -25,10 +25,16 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from materials.errors import InputError
+from materials.versioned import FileFormat
 from materials.whole import remove_parts, whole_of, write_whole
 from materials.writer import CrystalTableWriter, disk_errors
 
 HEADER = "header.json"
+PULL = FileFormat(
+    what="pull",
+    version=1,
+    remedy="start over with --force, or finish it with the Galena that began it",
+)
 _KEY = b"galena_pull"
 _LOCK = ".lock"
 
@@ -120,7 +126,9 @@ class PullStore:
         if fresh:
             self._clear()
         if file.exists():
-            self._check(_load(file), json.loads(text))
+            self._check(
+                PULL.upgraded(_load(file), file), PULL.upgraded(json.loads(text), file)
+            )
             self._remove_partial()
             self.shards = [Shard(path, _note(path)) for path in self._files()]
             return bool(self.shards)
@@ -196,11 +204,14 @@ def _is_ours(name: str) -> bool:
     return name.startswith("shard-") and name.endswith(".parquet")
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is damaged; start over with --force") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged; start over with --force")
+    return found
 
 
 def _note(path: Path) -> ShardNote:

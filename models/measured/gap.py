@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.provenance import checked_bytes, file_sha256
+from materials.versioned import FileFormat
 from materials.whole import write_whole
 from models.measured.composition import CompositionNet
 from models.measured.formulas import checked_counts, formula_counts
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 FORMAT = 1
+MEASURED = FileFormat(
+    what="measured-gap model",
+    version=FORMAT,
+    unmarked=0,
+    remedy="make it again with tools/make_measured_gap.py",
+)
 """Version of the folder's layout; another one is refused, not guessed at."""
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -225,8 +232,8 @@ class MeasuredGap:
             write_whole(folder / name, data)
         hashes = {name: file_sha256(folder / name) for name in content}
         manifest = dataclasses.replace(self.manifest, format=FORMAT, files=hashes)
-        text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
-        write_whole(folder / "config.json", text)
+        plain = {**MEASURED.stamp(), **dataclasses.asdict(manifest)}
+        write_whole(folder / "config.json", json.dumps(plain, indent=1) + "\n")
         write_whole(folder / "MODEL_CARD.md", card)
         weights = {*folder.glob("*.txt.gz"), *folder.glob("*.safetensors")}
         for stale in weights - {folder / name for name in content}:
@@ -281,10 +288,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(
             f"{path}: not found; expected a folder as tools/make_measured_gap.py writes it"
         ) from None
-    found = plain.get("format") if isinstance(plain, dict) else None
-    if found != FORMAT:
-        raise InputError(f"{path}: format {found}, expected {FORMAT}; make it again")
-    manifest = from_plain(Manifest, plain, str(path))
+    manifest = from_plain(Manifest, MEASURED.content(plain, path), str(path))
     for name in manifest.files:
         if Path(name).name != name:
             raise InputError(f"{path}: '{name}' is no file name")

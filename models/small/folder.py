@@ -27,6 +27,7 @@ from torch import Tensor
 
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.versioned import FileFormat
 from materials.whole import write_whole
 from models.plain import fingerprint, from_plain
 from models.small.compare import Scores
@@ -42,6 +43,12 @@ from models.uncertainty.intervals import Intervals
 from models.weights_file import check_finite, check_fits, read_json
 
 FORMAT = 1
+SMALL = FileFormat(
+    what="model of a small table",
+    version=FORMAT,
+    unmarked=0,
+    remedy="train the model again",
+)
 DOMAIN = "domain.safetensors"
 TRUNK = "trunk.safetensors"
 
@@ -119,8 +126,8 @@ def save_small(
     hashes = {file: file_sha256(folder / file) for file in sorted(content)}
     manifest = dataclasses.replace(manifest, members=hashes)
     write_whole(folder / "MODEL_CARD.md", card)
-    text = json.dumps(dataclasses.asdict(manifest), indent=1) + "\n"
-    write_whole(folder / "config.json", text)
+    plain = {**SMALL.stamp(), **dataclasses.asdict(manifest)}
+    write_whole(folder / "config.json", json.dumps(plain, indent=1) + "\n")
     for stale in {*folder.glob("*.safetensors"), *folder.glob("trees-*.txt")}:
         if stale.name not in hashes:
             stale.unlink()
@@ -196,13 +203,7 @@ def _read_manifest(path: Path) -> SmallManifest:
         plain = read_json(path)
     except (FileNotFoundError, InputError) as error:
         raise InputError(f"{path}: expected the JSON of a model: {error}") from error
-    found = plain.get("format") if isinstance(plain, dict) else None
-    if found != FORMAT:
-        raise InputError(
-            f"{path}: format {found} of a model from a small table, expected {FORMAT}; "
-            "train the model again"
-        )
-    return from_plain(SmallManifest, plain, str(path))
+    return from_plain(SmallManifest, SMALL.content(plain, path), str(path))
 
 
 def _head(place: int) -> str:

@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.versioned import FORMAT, WRITER, NewerFormatError
 from materials.whole import whole
-from models.weights_file import read_plain
+from models.training.record import TRAINING
+from models.weights_file import read_tensors
 
 LAST = "last.pt"
 """Name of the file in a run's folder."""
@@ -42,10 +44,11 @@ class Checkpoint:
         """Write the file, which replaces an earlier one only when complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = dict(vars(self))
+        digest = {_DIGEST: _digest(content)}
         written = (
             BytesIO()
         )  # torch's own writer says of a full disk what nobody understands
-        torch.save({**content, _DIGEST: _digest(content)}, written)
+        torch.save({**TRAINING.stamp(), **content, **digest}, written)
         with whole(path) as unfinished:
             unfinished.write_bytes(written.getbuffer())
             if path.name == LAST and path.exists():
@@ -60,16 +63,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint; expected the {LAST} of a training run")
     try:
-        content = read_plain(path)
+        content = read_tensors(path)
     except InputError as error:
         raise InputError(f"{error}; not a checkpoint of training") from error
-    written = content.pop(_DIGEST, None) if isinstance(content, dict) else None
-    if fault := _fault(content):
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a checkpoint of training: no mapping")
+    written = content.pop(_DIGEST, None)  # those of an older Galena have none
+    upgraded = TRAINING.upgraded(content, path)
+    if fault := _fault(upgraded):
         raise InputError(f"{path}: not a checkpoint of training: {fault}")
-    # Those of an older Galena have no digest.
-    if written is not None and written != _digest(content):
+    own = {key: value for key, value in content.items() if key not in (FORMAT, WRITER)}
+    if written is not None and written != _digest(own):
         raise InputError(f"{path}: damaged: it is not what was written")
-    return Checkpoint(**content)
+    return Checkpoint(**upgraded)
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -109,6 +115,8 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
         return None
     try:
         return read_checkpoint(last)
+    except NewerFormatError:
+        raise
     except InputError as error:
         try:
             found = read_checkpoint(before)

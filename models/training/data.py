@@ -15,7 +15,7 @@ from materials.errors import InputError
 from materials.whole import whole
 from models.graphs.store import GraphStore
 from models.plain import from_plain
-from models.weights_file import read_plain
+from models.weights_file import read_tensors
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -142,7 +142,7 @@ def _write(
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata; never code."""
     if path.suffix == ".pt":
-        plain = read_plain(path, mmap=True)
+        plain = read_tensors(path, mmap=True)
         parts = [plain.get(part) if isinstance(plain, dict) else None for part in _PARTS]
         if not all(isinstance(part, dict) for part in parts):
             raise InputError(f"{path}: expected a cache of graphs: {' and '.join(_PARTS)}")

@@ -24,6 +24,7 @@ from models.denormals import flushed_denormals
 from models.memory import out_of_memory, release
 from models.training.checkpoint import LAST, Checkpoint, newest_checkpoint
 from models.training.data import Batches, LabelledGraphs
+from models.training.record import TRAINING
 from models.training.schedule import Schedule
 
 Log = Callable[[dict[str, float], int], None]
@@ -290,7 +291,7 @@ def _bar(run: Run, *, enabled: bool) -> Iterator[Callable[[int], None]]:
 
 def _keep_config(path: Path, config: Schedule) -> None:
     """Write the config beside the checkpoints, or see that the one there is the same."""
-    text = json.dumps(asdict(config), indent=1) + "\n"
+    text = json.dumps({**TRAINING.stamp(), **asdict(config)}, indent=1) + "\n"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
@@ -299,7 +300,8 @@ def _keep_config(path: Path, config: Schedule) -> None:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: expected JSON: {error}; use another folder") from error
-    if kept != json.loads(text):
+    kept = TRAINING.upgraded(kept if isinstance(kept, dict) else {}, path)
+    if kept != TRAINING.upgraded(json.loads(text), path):
         raise InputError(
             f"{path} differs from the config given: a run resumes with its own; "
             "use that, or another folder"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.versioned import FileFormat
 from materials.whole import write_whole
 from models.graphs.build import CrystalArrays, checked
 from models.graphs.neighbours import GraphConfig
@@ -25,6 +26,13 @@ from models.training.targets import labels as labels_of
 
 if TYPE_CHECKING:
     from materials.table import CrystalRow, CrystalTable
+
+
+GRAPHS = FileFormat(
+    what="cache of graphs",
+    version=1,
+    remedy="it is made anew",
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,12 @@ def prepare(
     cache.parent.mkdir(parents=True, exist_ok=True)
     record.unlink(missing_ok=True)  # no record: a cache half written is never believed
     data.save(cache)
-    plain = {"recipe": asdict(recipe), "skipped": [asdict(row) for row in skipped]}
-    plain["sha256"] = file_sha256(cache)
+    plain = {
+        **GRAPHS.stamp(),
+        "recipe": asdict(recipe),
+        "skipped": [asdict(row) for row in skipped],
+        "sha256": file_sha256(cache),
+    }
     write_whole(record, json.dumps(plain, indent=1))
     return Prepared(data, skipped)
 
@@ -94,12 +106,13 @@ def _cached(cache: Path, record: Path, recipe: Recipe) -> tuple[Skipped, ...] | 
         return None
     try:
         plain = json.loads(record.read_text(encoding="utf-8"))
+        plain = GRAPHS.upgraded(plain, record)
         made_by = from_plain(Recipe, plain["recipe"], str(record))
         skipped = tuple(from_plain(Skipped, row, str(record)) for row in plain["skipped"])
         written = plain.get("sha256")  # those of an older Galena have none
         if written is not None and written != file_sha256(cache):
             return None  # damaged
-    except (ValueError, KeyError, InputError):  # of an older Galena: make it anew
+    except (ValueError, KeyError, TypeError, InputError):  # of another Galena: make it anew
         return None
     return skipped if made_by == recipe else None
 

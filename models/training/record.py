@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from materials.errors import InputError
+from materials.versioned import FileFormat
 from materials.whole import write_whole
+
+TRAINING = FileFormat(
+    what="training",
+    version=1,
+    remedy="train again in another folder",
+)
+"""Of every file in a training's folder: records, configs and checkpoints."""
 
 RECORDS = ("training.json", "comparison.json")
 """Of one network, and of methods compared; both kinds of work end in FOLDER/model."""
@@ -21,7 +29,7 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
     of another kind was begun.
     """
     _refuse_others(path)
-    text = json.dumps(record, indent=1) + "\n"
+    text = json.dumps({**TRAINING.stamp(), **record}, indent=1) + "\n"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
@@ -32,7 +40,7 @@ def keep_record(path: Path, record: Mapping[str, Any]) -> None:
         raise InputError(f"{path}: expected JSON: {error}; give another folder") from error
     if not isinstance(kept, dict):
         raise InputError(f"{path}: no record of a training; give another --folder")
-    wanted = json.loads(text)
+    kept, wanted = (TRAINING.upgraded(each, path) for each in (kept, json.loads(text)))
     different = [key for key, value in wanted.items() if kept.get(key) != value]
     if different:
         raise InputError(

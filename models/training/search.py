@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from materials.errors import InputError, did_you_mean
+from materials.versioned import FORMAT, WRITER
 from models.training.checkpoint import BEFORE, LAST
 from models.training.config import TrainConfig
 from models.training.data import LabelledGraphs
 from models.training.fit import train
 from models.training.loop import TrainingError
+from models.training.record import TRAINING
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -246,7 +248,11 @@ def _study(folder: Path, purpose: str) -> Study:
         load_if_exists=True,
     )
     begun = study.user_attrs.get(_PURPOSE)
+    found = study.user_attrs.get(FORMAT)
+    TRAINING.check(found, folder, writer=study.user_attrs.get(WRITER))
     if begun is None:
+        for key, value in TRAINING.stamp().items():
+            study.set_user_attr(key, value)
         study.set_user_attr(_PURPOSE, purpose)
     elif begun != purpose:
         raise InputError(

@@ -351,3 +351,12 @@ def test_an_alias_that_means_something_else_is_refused_first(
 ) -> None:
     with pytest.raises(InputError, match="neither 'latest' nor a version"):
         register_model(registry.bundle, tracking_uri=registry.uri, alias=alias)
+
+
+@pytest.mark.parametrize("inside", ["../outside", "/etc", "a/../../outside"])
+def test_a_model_that_leads_outside_of_its_folder_is_refused(inside, tmp_path):
+    artifacts = {"artifacts": {"model": {"path": inside}}}
+    told = {"flavors": {"python_function": artifacts}, "metadata": {"galena": {}}}
+    (tmp_path / "MLmodel").write_text(json.dumps(told))
+    with pytest.raises(InputError, match="outside"):
+        read_metadata(tmp_path)

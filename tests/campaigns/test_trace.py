@@ -313,6 +313,7 @@ def first_schema(folder: Path, old: Path) -> None:
     with sqlite3.connect(old) as db:
         db.executescript(
             "DROP TABLE standings; DROP TABLE sources; DROP TABLE confirmations;"
+            "DROP TABLE checks;"
         )
         db.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
         for rowid, content in db.execute("SELECT rowid, content FROM asks").fetchall():

@@ -19,14 +19,10 @@ pytestmark = pytest.mark.skipif(
 
 find_trials()
 KILLED = [
-    ("killed", "campaign"),
     ("killed, a program answers", "campaign"),
-    ("power cut", "campaign"),
     ("killed", "screening"),
-    ("killed, into one file", "screening"),
     ("power cut", "screening"),
     ("killed", "training"),
-    ("power cut", "training"),
 ]
 
 

@@ -120,3 +120,39 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     (tmp_path / "tmp").mkdir()
     assert one(zipped(tmp_path, {"a.vasp": POSCAR})).error is None
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_members_that_share_their_bytes_are_a_bomb(tmp_path):
+    path = zipped(tmp_path, {"a.cif": CIF})
+    content = path.read_bytes()
+    start, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    entry = content[start:end]
+    twice = entry + entry.replace(b"a.cif", b"b.cif")
+    counts = b"\x02\x00\x02\x00" + len(twice).to_bytes(4, "little")
+    tail = content[end : end + 8] + counts + content[end + 16 :]
+    path.write_bytes(content[:start] + twice + tail)
+    assert "overlap at" in one(path).error
+
+
+def test_an_archive_of_too_many_files_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 2)
+    assert len(read(zipped(tmp_path, {"a.cif": CIF, "b.cif": CIF}))) == 2
+    assert "3 files, at most 2" in one(zipped(tmp_path, dict.fromkeys("abc", CIF))).error
+
+
+def test_what_does_not_fit_counts_towards_all_that_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "LARGEST_FILE", 2 * len(CIF))
+    monkeypatch.setattr(archives, "LARGEST_ARCHIVE", 3 * len(CIF))
+    crystals = read(
+        zipped(tmp_path, {"a.cif": CIF, "b.cif": CIF, "c.cif": CIF, "d.cif": CIF})
+    )
+    assert [crystal.error is None for crystal in crystals] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFCHR, stat.S_IFIFO])
+def test_a_device_in_an_archive_is_refused(kind, tmp_path):
+    info = zipfile.ZipInfo("a.cif")
+    info.external_attr = (kind | 0o666) << 16
+    with zipfile.ZipFile(tmp_path / "box.zip", "w") as archive:
+        archive.writestr(info, CIF)
+    assert "device or a pipe" in one(tmp_path / "box.zip").error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import ase.io
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from materials.files import ReadCrystal, read_crystals
-from materials.soundness import MOST_SITES
+from materials.soundness import MOST_SITES, overlap_fault
 from tests.nonsense import NONSENSE, READ, rock_salt
 from tests.strategies import structures
 
@@ -110,3 +112,35 @@ def test_a_large_plain_cif_is_what_pymatgen_makes_of_it(tmp_path, monkeypatch):
     slow = one(tmp_path / "a.cif").structure
     monkeypatch.setattr("materials.cif._PLAIN", 10)
     assert one(tmp_path / "a.cif").structure == slow
+
+
+def test_a_heap_of_atoms_takes_no_memory_of_its_square(tmp_path):
+    heap = Structure(Lattice.cubic(40), ["Si"] * 6000, np.full((6000, 3), 0.5))
+    heap.to(filename=str(tmp_path / "a.json"), fmt="json")
+    tracemalloc.start()
+    try:
+        assert "Si at site 0 and Si at site" in one(tmp_path / "a.json").error
+        assert tracemalloc.get_traced_memory()[1] < 500 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@few
+@given(
+    structure=structures(),
+    scale=st.tuples(*[st.floats(0.02, 3.0)] * 3),
+    slant=st.integers(-3, 3),
+)
+def test_overlaps_are_those_of_all_distances(structure, scale, slant):
+    matrix = structure.lattice.matrix * np.array(scale)[:, None]
+    matrix[2] += slant * matrix[0]
+    squeezed = Structure(Lattice(matrix), structure.species, structure.frac_coords)
+    near = squeezed.get_all_neighbors(0.5)
+    fault = overlap_fault(
+        np.array(squeezed.atomic_numbers), squeezed.frac_coords, squeezed.lattice.matrix
+    )
+    assert (fault is not None) == any(
+        site.index != index or site.nn_distance > 1e-8
+        for index, sites in enumerate(near)
+        for site in sites
+    )

@@ -137,5 +137,5 @@ def test_files_that_are_something_else_are_refused(tmp_path):
     pytest.importorskip("chgnet")
     path = tmp_path / "notes.txt"
     path.write_text("no weights")
-    with pytest.raises(InputError, match=r"notes.txt: cannot be loaded as chgnet"):
+    with pytest.raises(InputError, match=r"notes.txt: is not a file that torch.save writes"):
         load_potential(f"chgnet:{path}", device="cpu")

@@ -99,6 +99,12 @@ def test_problems_name_the_unknown_and_the_forbidden(
     assert "docs/licences.md is not of today" in found
 
 
+def test_every_lock_has_its_licences_on_the_page(tools: dict[str, ModuleType]) -> None:
+    on_page = {lock for locks in tools["licences"].GROUPS.values() for lock in locks}
+    there = {path.stem for path in (ROOT / "tools" / "locks").glob("*.txt")}
+    assert there - on_page == {"torch-cpu"}  # another build of torch
+
+
 def test_page_lists_what_the_locks_have(tools: dict[str, ModuleType]) -> None:
     page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
     for name, version, _ in tools["licences"].locked():

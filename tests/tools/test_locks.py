@@ -100,4 +100,4 @@ def test_whatever_an_installed_library_needs_is_locked() -> None:
                 queue.append(need)
     names = {name for name, _ in seen}
     assert len(names) > 100
-    assert names - set(versions(REGISTRY)) == set()
+    assert names - set(versions(REGISTRY)) == {"pip"} & names  # comes with Python

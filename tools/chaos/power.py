@@ -65,8 +65,10 @@ def _take_back(event: Event) -> None:
         event.one.unlink(missing_ok=True)
     elif event.kind == "gone":
         if not event.one.exists():
+            event.one.parent.mkdir(parents=True, exist_ok=True)  # it may have gone, too
             os.link(event.kept, event.one)
     elif Path(event.two).exists():
+        event.one.parent.mkdir(parents=True, exist_ok=True)
         Path(event.two).replace(event.one)
         if event.kept:
             os.link(event.kept, event.two)

@@ -56,9 +56,11 @@ def crystals(**changes: object) -> pa.Table:
         "material_id": ["a"],
         "formula": ["GaAs"],
         "n_sites": pa.array([2], pa.int32()),
-        "lattice": [[[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]]],
+        "lattice": pa.array(
+            [[0.0, 2.8, 2.8, 2.8, 0.0, 2.8, 2.8, 2.8, 0.0]], pa.list_(pa.float32(), 9)
+        ),
         "atomic_numbers": pa.array([[31, 33]], pa.list_(pa.uint8())),
-        "frac_coords": [[[0.0] * 3, [0.25] * 3]],
+        "frac_coords": pa.array([[0.0] * 3 + [0.25] * 3], pa.list_(pa.float32())),
     }
     return pa.table(columns | changes)
 

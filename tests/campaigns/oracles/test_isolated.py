@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 
 from campaigns.oracles.failures import AttemptFailed, MayPass
@@ -59,3 +63,35 @@ def test_a_potential_is_isolated_where_its_calls_have_a_limit(limit: float | Non
     assert here == (limit is None)
     if isinstance(oracle.attempt, Isolated):
         oracle.attempt.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="it sends signals")
+def test_a_child_at_work_does_not_outlive_a_parent_that_was_killed() -> None:
+    code = (
+        "from dataclasses import replace\n"
+        "from campaigns.oracles.isolated import Isolated\n"
+        "from tests.campaigns.oracles.contract import copper\n"
+        "from tests.campaigns.oracles.isolated_toys import build_moody\n"
+        "if __name__ == '__main__':\n"
+        "    oracle = Isolated(build_moody, None)\n"
+        "    oracle(copper())\n"
+        "    print(oracle._child[0].pid, flush=True)\n"
+        "    oracle(replace(copper(), id='sleep'))\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    child = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(0.3)  # the second call has come to it
+    assert child.is_running()
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs([child], timeout=5.0)
+    for left in alive:
+        left.kill()
+    assert not alive

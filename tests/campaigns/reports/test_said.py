@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gettext
+import html
 import importlib.util
 import re
 from pathlib import Path
@@ -131,3 +132,14 @@ def extraction():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_what_markdown_would_obey_is_text():
+    evil = "[x](javascript:alert(1)) ![y](https://x.example/p.png) <b> | `c` *d*\n# e"
+    view = told_view()
+    view = dataclasses.replace(view, spec=dict(view.spec) | {"description": evil})
+    text = markdown_summary(view)
+    assert "](javascript" not in text
+    assert "![y" not in text
+    assert "<b>" not in text
+    assert html.unescape(text).count("[x](javascript:alert(1)) ![y]") == 1

@@ -92,6 +92,25 @@ def test_a_file_that_appears_meanwhile_is_left_alone(table, model, tmp_path, mon
     assert out.read_bytes() == b"somebody's"
 
 
+def test_a_screening_killed_before_it_cleared_up_ends_the_next_time(
+    table, model, tmp_path, monkeypatch
+):
+    """Its file is there, and so are its shards: nobody else's file appeared."""
+    from campaigns.screening import run
+
+    out = tmp_path / "out.parquet"
+    with monkeypatch.context() as dying:
+        dying.setattr(
+            run.ShardStore, "clear", lambda _: (_ for _ in ()).throw(OSError("x"))
+        )
+        assert screen(table, "-o", out, "--model", model).exit_code != 0
+    found = out.read_bytes()
+    done = screen(table, "-o", out, "--model", model)
+    assert done.exit_code == 0, done.stderr
+    assert out.read_bytes() == found
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.parquet", "t.parquet"]
+
+
 def test_blank_lattices_can_be_kept(table, model, tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -19,6 +19,7 @@ from pathlib import Path
 from tools.chaos.faults.bench import prepared
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.server import Run, Server
+from tools.chaos.subjects.campaign import state
 
 _SPEC = """\
 name: chaos-oracle
@@ -34,6 +35,8 @@ oracle:
   argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]
   time_limit: 2
 """
+_CALLS = 8
+"""Of a campaign on this specification."""
 _PROGRAM = Path(__file__).with_name("answers.py")
 _KINDS = {
     "oracle hanging": ("hang", "hang_ignoring", "hang_in_c"),
@@ -85,13 +88,15 @@ def _met(place: Place, name: str) -> Outcome:
         environment = {
             **run.environment,
             "CHAOS_DEED": deed,
+            "GALENA_ALLOW_COMMANDS": "all",
             "CHAOS_SETUP": "raising" if raised else "",
         }
         arguments = list(run.arguments)
         if not raised:
             arguments[2] = str(_spec(place.folder))
         case = replace(run, arguments=arguments, environment=environment)
-        trouble, n_lost, n_twice = _judged(given.server, case, 12 if raised else 8)
+        expected = len(state(given.whole)["verdicts"]) if raised else _CALLS
+        trouble, n_lost, n_twice = _judged(given.server, case, expected)
         lost, twice = lost + n_lost, twice + n_twice
         survived += not trouble
         if trouble:

@@ -1,0 +1,1 @@
+"""Golden numbers: what shipped models, hull and burdens say of a hundred crystals."""
