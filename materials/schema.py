@@ -107,7 +107,7 @@ def check_stamp(schema: pa.Schema, name: str) -> None:
         return
     try:
         stamp = dict(json.loads(told))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         stamp = {FORMAT: told.decode(errors="replace")}
     TABLE.check(stamp.get(FORMAT), name, writer=stamp.get(WRITER))
 
