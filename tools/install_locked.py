@@ -56,7 +56,7 @@ def hashed(path: Path) -> subprocess.CompletedProcess[str]:
     """Let pip install a lock: wheels alone, unless it is one of those that are built."""
     how = ("--no-build-isolation", "--use-pep517") if path.stem in BUILT else ()
     wheels = () if path.stem in BUILT else ("--only-binary", ":all:")
-    return pip("--require-hashes", *how, *wheels, "-r", str(path))
+    return pip("--require-hashes", *how, *wheels, "-r", str(shown(path)))
 
 
 def install(path: Path) -> None:
@@ -66,9 +66,14 @@ def install(path: Path) -> None:
         raise Refused(done.stderr.rstrip() + "\n" + advice(done.stderr, path))
 
 
+def shown(path: Path) -> Path:
+    """The path as people know it, from the root of the checkout, where pip runs."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def advice(stderr: str, path: Path) -> str:
     """Return what to do about a failure of pip; nothing where its own words suffice."""
-    lock = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    lock = shown(path)
     if UNHASHED in stderr:
         return f"{lock} has a pin without a hash: make locks"
     if REFUSED in stderr:

@@ -85,6 +85,7 @@ READ = {
     "uvloop": "MIT OR Apache-2.0",
     # in the metadata of the registry: not installed on Linux without CUDA
     "appnope": "BSD-2-Clause",
+    "colorama": "BSD-3-Clause",
     "cuda-bindings": "Apache-2.0",
     "cuda-pathfinder": "Apache-2.0",
     "cuda-toolkit": "LicenseRef-NVIDIA-Proprietary",  # metadata says none; names the others

@@ -116,6 +116,8 @@ def _key(found: Bom) -> str:
 
 
 def _library(found: Bom, known: dict[str, Row]) -> Bom:
+    # the purl leads to a library's pages; checking each of their addresses takes half a minute
+    found = {key: value for key, value in found.items() if key != "externalReferences"}
     row = known.get(_key(found))
     if row is None:
         return {**found, "scope": "excluded"}
