@@ -64,7 +64,7 @@ lint: $(VENV)/.dev ## style, types and layering
 	@echo "mypy";              $(BIN)/mypy
 	@echo "import-linter";     $(BIN)/lint-imports
 
-audit: $(VENV)/.audit ## unsafe code, and known vulnerabilities of dependencies
+audit: $(VENV)/.dev ## unsafe code, and known vulnerabilities of dependencies
 	@echo "bandit";    $(BIN)/bandit -q -c pyproject.toml -r materials models campaigns tools
 	@$(BIN)/python tools/audit.py
 
@@ -121,12 +121,6 @@ $(VENV)/.docs: $(VENV)/.runtime
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "[dev] installing the tools for tests and linting"
 	@$(INSTALL) docs dev
-	@touch $@
-
-$(VENV)/.audit: $(VENV)/.dev
-	@echo "[audit] installing bandit and pip-audit"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \
-		bandit==1.9.4 pip-audit==2.10.1
 	@touch $@
 
 licences: $(VENV)/.dev ## look that every dependency's licence goes with ours, write docs/licences.md
