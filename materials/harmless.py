@@ -59,11 +59,16 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         column = made.iloc[:, place]
         if column.dtype == object or str(column.dtype) in ("string", "str", "category"):
             texts = column.astype(object).map(
-                lambda v: cell(v) if isinstance(v, str) else v
+                lambda v: _in_row(v) if isinstance(v, str) else v
             )
             made.isetitem(place, texts)
     made.columns = [cell(str(name)) for name in made.columns]
     return made
+
+
+def _in_row(text: str) -> str:
+    """A cell without carriage returns: pandas leaves them bare, and they begin a row."""
+    return cell(re.sub("\r\n?", "\n", text))
 
 
 def _picture(code: int) -> str:
