@@ -52,7 +52,8 @@ class _OnDisk(Protocol):
     def path(self) -> Path: ...
 
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 L = TypeVar("L", bound=_OnDisk)
 
 

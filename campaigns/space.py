@@ -76,6 +76,8 @@ class Space:
 
     @cached_property
     def _shared(self) -> dict[str, BaseDistribution]:
+        from optuna.distributions import CategoricalDistribution
+
         from campaigns.searchers import Choices
 
         most = max(self.n_species.values())
@@ -84,7 +86,9 @@ class Space:
             names.append(VOLUME)
         whole = self.distributions(dict.fromkeys(names, ""))
         return {
-            name: Choices(each.choices) if name != VOLUME else each
+            name: Choices(each.choices)
+            if isinstance(each, CategoricalDistribution)
+            else each
             for name, each in whole.items()
         }
 

@@ -94,9 +94,8 @@ class LearnedSuccess:
         there = there[there > 1e-6]  # the same states twice are no distance
         unit = float(np.median(there)) if len(there) else 1.0
         trend = OFFSET + SLOPE * np.outer(slope, slope)
-        some = slice(None)
-        if len(told) > CHOOSING:
-            some = np.linspace(0, len(told) - 1, CHOOSING).astype(np.int64)
+        n = min(len(told), CHOOSING)
+        some = np.linspace(0, len(told) - 1, n).round().astype(np.int64)
         near, drift = apart[some][:, some], trend[some][:, some]
         found = []
         for length, variance in product(LENGTHS, VARIANCES):

@@ -170,13 +170,17 @@ def _check_sites(content: dict[str, Any]) -> int:
     return len(names)
 
 
+def _letters(symbol: str) -> str:
+    """What a symbol begins with: the ``Zn`` of ``Zn2+``."""
+    found = re.match(r"[A-Za-z]*", symbol)
+    return found.group().capitalize() if found else ""
+
+
 def _check_element(symbol: str, column: str) -> None:
     """Refuse unknown elements: pymatgen reads 'Nq' as N."""
     from pymatgen.core import Element
 
-    letters = re.match(r"[A-Za-z]*", symbol)
-    name = letters.group().capitalize() if letters else ""
-    if not Element.is_valid_symbol(name):
+    if not Element.is_valid_symbol(_letters(symbol)):
         raise InputError(f"unknown element '{symbol:.20}' in {column}")
     if symbol.startswith("O-H"):
         raise InputError(
@@ -269,14 +273,16 @@ def _plain_structure(parser: Any, content: dict[str, Any]) -> Structure:
     column = "_atom_site_type_symbol"
     symbols = _column(content, column if column in content else "_atom_site_label") or []
     places = [_column(content, f"_atom_site_fract_{axis}") or [] for axis in "xyz"]
-    coords = [[_number(text) for text in place] for place in zip(*places, strict=True)]
+    coords = [
+        [_number(text) or 0.0 for text in place] for place in zip(*places, strict=True)
+    ]
     for occupancy in _column(content, "_atom_site_occupancy") or ():
         if occupancy not in _BLANK and _number(occupancy) != 1.0:
             raise InputError(
                 f"an occupancy of {occupancy:.20} in a cell of {len(symbols)} sites; Galena "
                 "needs ordered crystals"
             )
-    species = [re.match(r"[A-Za-z]*", symbol)[0].capitalize() for symbol in symbols]
+    species = [_letters(symbol) for symbol in symbols]
     data = next(iter(parser._cif.data.values()))
     structure = Structure(parser.get_lattice(data), species, coords)
     return structure.get_sorted_structure()

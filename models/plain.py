@@ -26,9 +26,10 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
     """
     from pydantic import ValidationError
 
-    adapter = _adapter(kind)
+    key: Any = kind  # types are hashable, which mypy does not know
+    adapter = _adapter(key)
     try:
-        value = adapter.validate_python(plain)
+        value: T = adapter.validate_python(plain)
     except ValidationError as error:
         raise InputError(f"{where}: {_first(error, plain)}") from error
     except InputError as error:  # by the dataclass itself, of values that make no sense
@@ -46,7 +47,7 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Built once for each dataclass: it takes longer than all that is done with it."""
     from pydantic import TypeAdapter
 

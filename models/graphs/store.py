@@ -55,9 +55,7 @@ class GraphStore:
         kinds = {"reach": torch.float32, "vector": torch.float32}
         kinds |= {"atom_start": torch.int64, "edge_start": torch.int64}
         for name, tensor in t.items():
-            if not isinstance(tensor, Tensor) or tensor.dtype != kinds.get(
-                name, torch.int16
-            ):
+            if tensor.dtype != kinds.get(name, torch.int16):
                 raise ValueError(f"graph store: {name} is of another type")
             if tensor.shape[1:] != ((3,) if name == "vector" else ()) or not tensor.ndim:
                 raise ValueError(f"graph store: {name} has shape {tuple(tensor.shape)}")

@@ -143,10 +143,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata; never code."""
     if path.suffix == ".pt":
         plain = read_plain(path, mmap=True)
-        parts = [plain.get(part) if isinstance(plain, dict) else None for part in _PARTS]
-        if not all(isinstance(part, dict) for part in parts):
+        found = [plain.get(part) if isinstance(plain, dict) else None for part in _PARTS]
+        tensors, metadata = found
+        if not isinstance(tensors, dict) or not isinstance(metadata, dict):
             raise InputError(f"{path}: expected a cache of graphs: {' and '.join(_PARTS)}")
-        return parts[0], parts[1]
+        if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+            raise InputError(f"{path}: expected tensors in a cache of graphs")
+        return tensors, metadata
     from safetensors import SafetensorError, safe_open
 
     try:
