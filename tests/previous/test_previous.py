@@ -214,6 +214,6 @@ def test_answers_come_back_to_an_older_campaign(previous: Path) -> None:
     row[header.index("band_gap [eV]")] = "1.23"
     filled = previous / "filled.csv"
     filled.write_text(f"{text[0]}\n{','.join(row)}\n", encoding="utf-8")
-    steps.cli("campaign", "answers", str(filled), "--folder", str(previous / "pool"))
+    steps.cli("campaign", "answers", str(previous / "pool"), str(filled))
     found = open_view(previous / "pool").confirmations
     assert found[found["candidate_id"] == row[0]]["band_gap"].tolist() == [1.23]
