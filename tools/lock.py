@@ -100,9 +100,11 @@ def without(lock: Lock, *others: Collection[str]) -> Lock:
 
 
 def widened(lock: Lock, other: Lock) -> Lock:
-    """Return the entries, where another set needs one on more systems with that one's marker."""
+    """Return the entries, each with the marker of a set that needs it on more systems."""
     return {
-        name: other[name] if name in other and _marker(entry) != _marker(other[name]) else entry
+        name: other[name]
+        if name in other and _marker(entry) != _marker(other[name])
+        else entry
         for name, entry in lock.items()
     }
 
