@@ -124,5 +124,7 @@ def _busy(folder: Path, what: str) -> str:
     if "pid" in who and "host" in who:
         name = f"process {who['pid']} on {who['host']}"
         if "since" in who:
-            name += f" since {who['since']} (kill {who['pid']})"
+            name += f" since {who['since']}"
+        if who["host"] == socket.gethostname():
+            name += f" (kill {who['pid']})"
     return f"{folder}: this {what} is being run by {name}; wait for it or stop it"

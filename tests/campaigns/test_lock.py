@@ -89,3 +89,14 @@ def test_without_locks_another_machine_is_believed(tmp_path: Path) -> None:
         held(tmp_path / "a", "campaign", "--folder"),
     ):
         pass
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_a_process_of_another_machine_is_not_ours_to_kill(tmp_path: Path) -> None:
+    say(tmp_path / "a", pid=os.getppid(), host="elsewhere", since="now")
+    with (
+        pytest.raises(BusyError) as error,
+        held(tmp_path / "a", "campaign", "--folder"),
+    ):
+        pass
+    assert "(kill" not in str(error.value)
