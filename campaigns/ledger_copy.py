@@ -2,22 +2,36 @@
 
 After each commit what is new goes into a second SQLite file beside the first; what it costs
 depends on what is new, not on how long the campaign is. A copy that cannot be kept costs the
-campaign nothing: it is made up for at the next commit.
+campaign nothing: it is made up for at the next commit. One that is not of this ledger as it was
+earlier may be the better of the two: it is put aside, never written over.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from campaigns.ledger_checks import PARTS
+from campaigns.ledger_checks import PARTS, damage, teach
 from campaigns.ledger_tables import statements_since
 from materials.whole import whole
 
 COPY = "ledger.copy.sqlite"
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PATIENCE = 5.0  # s for another process that writes the copy
+_JOURNAL = "-journal"  # of what SQLite had not finished; it belongs to its file
+_MORE = """
+SELECT 1 FROM main.checks c LEFT JOIN ledger.checks l ON l.part = c.part AND l.id = c.id
+WHERE (l.n IS NULL OR l.n < c.n) AND
+    (SELECT value FROM main.meta WHERE key = 'campaign_id')
+    = (SELECT value FROM ledger.meta WHERE key = 'campaign_id')
+LIMIT 1
+"""
+"""A row of the copy that the ledger has not, or only as it was before."""
+_CAMPAIGN = """
+SELECT value FROM meta m JOIN checks c ON c.part = 'meta' AND c.id = m.rowid
+WHERE key = 'campaign_id' AND c.crc = galena_checksum(m.key, m.value)
+"""
 
 
 def copy_of(ledger: Path) -> Path:
@@ -39,22 +53,82 @@ def back_up(db: sqlite3.Connection, ledger: Path, version: int) -> None:
 
 def bring_up_to_date(db: sqlite3.Connection, copy: Path) -> None:
     """Write into the copy what the ledger ``db`` has and it has not; never raises for it."""
+    with suppress(OSError):
+        try:
+            if not _follow(db, copy):
+                put_aside(copy, "other")
+                _follow(db, copy)
+        except sqlite3.DatabaseError as error:
+            # Locked or a full disk may pass; what is no database any more never will. The
+            # broken one may also be the ledger: then the copy is what there is left.
+            if getattr(error, "sqlite_errorcode", None) in _BROKEN and not _is_whole(copy):
+                copy.unlink(missing_ok=True)
+
+
+def put_aside(path: Path, what: str) -> Path:
+    """Give a ledger or its copy another name, ``ledger.WHAT-N.sqlite``, and say which."""
+    number = 1
+    while (kept := path.with_name(f"ledger.{what}-{number}.sqlite")).exists():
+        number += 1
+    journal = path.with_name(path.name + _JOURNAL)
+    if journal.exists():
+        journal.replace(kept.with_name(kept.name + _JOURNAL))
+    path.replace(kept)
+    return kept
+
+
+def is_ahead(copy: Path, ledger: Path) -> bool:
+    """Whether the copy is of the same campaign, sound, and has what the ledger has not."""
+    if not copy.exists():
+        return False
     try:
-        _follow(db, copy)
-    except sqlite3.DatabaseError as error:
-        # Locked or a full disk may pass; what is no database any more never will.
-        if getattr(error, "sqlite_errorcode", None) in _BROKEN:
-            copy.unlink(missing_ok=True)
+        with closing(sqlite3.connect(copy, timeout=_PATIENCE)) as db:
+            db.execute("ATTACH ? AS ledger", (str(ledger),))
+            more = db.execute(_MORE).fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    return more is not None and _is_sound(copy)
 
 
-def _follow(db: sqlite3.Connection, copy: Path) -> None:
+def campaign_of(path: Path) -> str | None:
+    """The id of a ledger's campaign, also of a damaged one, if that row is what was written."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as db:
+            teach(db)
+            found = db.execute(_CAMPAIGN).fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return None if found is None else str(found[0])
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether it is a database still."""
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as db:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE)) as db:
+            teach(db)
+            return damage(db) is None
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _follow(db: sqlite3.Connection, copy: Path) -> bool:
+    """Whether the copy was of this ledger, or empty; it is as it was if not."""
     with closing(sqlite3.connect(copy, timeout=_PATIENCE, isolation_level=None)) as other:
         other.execute("PRAGMA synchronous = NORMAL")
         other.execute("BEGIN IMMEDIATE")
         last = _last(other)
         if last is not None and not _is_of(last, db):
-            _empty(other)
-            last = None
+            return False
         if last is None:
             for statement in statements_since(0):
                 other.execute(statement)
@@ -66,6 +140,7 @@ def _follow(db: sqlite3.Connection, copy: Path) -> None:
             _copy_rows(db, other, part, columns, [c[2] for c in checks if c[1] == part])
         other.executemany("INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?)", checks)
         other.execute("COMMIT")
+    return True
 
 
 def _last(other: sqlite3.Connection) -> tuple[int, str, int, int] | None:
@@ -89,11 +164,6 @@ def _is_of(last: tuple[int, str, int, int], db: sqlite3.Connection) -> bool:
         "SELECT n FROM main.checks WHERE part = ? AND id = ?", (part, number)
     ).fetchone()
     return later is not None and later[0] > n
-
-
-def _empty(other: sqlite3.Connection) -> None:
-    for part in [*reversed(PARTS), "checks"]:
-        other.execute(f"DROP TABLE IF EXISTS {part}")
 
 
 def _copy_rows(
