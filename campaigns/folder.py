@@ -80,6 +80,7 @@ class CampaignFolder:
         ledger = Ledger(self.ledger)
         try:
             ledger.check()
+            ledger.check_writable()
             return self._with_spec(ledger, config)
         except BaseException:
             ledger.close()

@@ -42,8 +42,8 @@ def intact(path: Path) -> Iterator[None]:
         ) from error
     except _TRIPPED as error:
         raise LedgerError(
-            f"{path}: holds what Galena did not write ({type(error).__name__}); restore it "
-            "from a copy of yours, or see galena campaign repair"
+            f"{path}: holds what Galena did not write ({type(error).__name__})",
+            remedy="Restore it from a copy of yours, or see galena campaign repair",
         ) from error
 
 

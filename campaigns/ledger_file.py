@@ -12,14 +12,15 @@ from typing import Any
 
 from campaigns.intact import intact
 from campaigns.ledger_checks import begin, damage, teach, watch
-from campaigns.ledger_copy import back_up, bring_up_to_date, copy_of
+from campaigns.ledger_copy import back_up, bring_up_to_date, copy_of, is_ahead
 from campaigns.ledger_tables import (
     CHECKED_SINCE,
     LEDGER,
     SCHEMA_VERSION,
     statements_since,
+    tables_since,
 )
-from campaigns.packing import LedgerError
+from campaigns.packing import LedgerAwayError, LedgerError
 from materials.errors import InputError
 from materials.opening import check_regular
 from materials.versioned import NewerFormatError, galena_version
@@ -28,6 +29,15 @@ PATIENCE = 60.0
 """s that another program may keep the file locked."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is broken; the last, of tables and texts that are none."""
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_AWAY = (
+    *_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+)
+"""What it says where the file may be sound."""
 
 
 class LedgerFile:
@@ -36,7 +46,10 @@ class LedgerFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._watched = False
+        self._outdated: LedgerError | None = None  # why it was not brought up to date
         check_regular(path)
+        if not path.exists() and copy_of(path).exists():
+            raise LedgerError(f"{path}: missing or empty", remedy=self._rescue())
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
             # FULL leaves open whether a commit outlives a power cut: its journal may be back.
@@ -50,9 +63,8 @@ class LedgerFile:
             with intact(path):
                 self._check()
         except sqlite3.DatabaseError as error:
-            raise LedgerError(
-                f"{path}: cannot be used as a campaign ledger: {error}. {self._advice(error)}"
-            ) from error
+            what = f"{path}: cannot be used as a campaign ledger: {error}"
+            raise self._error(what, error) from error
 
     def check(self) -> None:
         """Read all of it, and see that it is what was written.
@@ -64,12 +76,40 @@ class LedgerFile:
             return  # of an older Galena, where nothing can be written: no checksums
         with self._reading():
             if found := damage(self._db):
-                raise LedgerError(f"{self.path}: damaged: {found}. {self._rescue()}")
+                raise self._damaged(found)
+
+    def check_writable(self) -> None:
+        """See, before anything is done, that it may be gone on with.
+
+        Raises:
+            LedgerError: it is of an older format and could not be brought up to date, or its
+                copy is further along; nothing was changed.
+        """
+        self._check_current()
+        if self.is_behind():
+            copy = copy_of(self.path).name
+            raise LedgerError(
+                f"{self.path}: its copy ({copy}) goes further: to go on from the copy, "
+                f"galena campaign repair {self.path.parent}; to go on from here, move {copy} "
+                "elsewhere. Nothing was changed"
+            )
+
+    def is_behind(self) -> bool:
+        """Whether the copy is of this campaign, sound, and has what is not here."""
+        copy = copy_of(self.path)
+        return self._watched and copy != self.path and is_ahead(copy, self.path)
+
+    def _damaged(self, found: str) -> LedgerError:
+        return LedgerError(f"{self.path}: damaged: {found}", remedy=self._rescue())
+
+    def _error(self, what: str, error: sqlite3.DatabaseError) -> LedgerError:
+        kind = LedgerAwayError if _code(error) in _AWAY else LedgerError
+        return kind(what, remedy=self._advice(error))
 
     def _advice(self, error: sqlite3.DatabaseError) -> str:
         """What to do about an error of SQLite."""
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        code = _code(error)
+        if code in _LOCKED:
             return (
                 f"Another program has kept it locked for {PATIENCE:g} s: close that and run "
                 "the same command again"
@@ -92,9 +132,7 @@ class LedgerFile:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise LedgerError(
-                f"{self.path}: cannot be read: {error}. {self._advice(error)}"
-            ) from error
+            raise self._error(f"{self.path}: cannot be read: {error}", error) from error
 
     def _rows(
         self, query: str, values: Sequence[Any] | dict[str, Any] = ()
@@ -110,7 +148,7 @@ class LedgerFile:
         }
         if not tables:
             if copy_of(self.path).exists():
-                raise LedgerError(f"{self.path}: missing or empty. {self._rescue()}")
+                raise LedgerError(f"{self.path}: missing or empty", remedy=self._rescue())
             with self._transaction():
                 for statement in statements_since(0):
                     self._db.execute(statement)
@@ -128,6 +166,10 @@ class LedgerFile:
             raise  # not damaged: nothing may take its place
         except InputError as error:
             raise LedgerError(str(error)) from error
+        if later := tables & tables_since(found):
+            raise self._damaged(
+                f"it says format {found}, which had no table '{min(later)}'"
+            )
         if found == SCHEMA_VERSION or self._brought_up_to_date(found):
             self._watch()
 
@@ -139,7 +181,7 @@ class LedgerFile:
         """Make room for what older ledgers did not keep; whether the file has it.
 
         The old one is kept beside it. Where nothing can be written, the room is made in
-        memory: it can still be read.
+        memory: it can still be read, and nothing else.
         """
         try:
             back_up(self._db, self.path, found)
@@ -151,14 +193,34 @@ class LedgerFile:
                 self._put("written_by", galena_version())
                 if found < CHECKED_SINCE:
                     begin(self._db)
-        except (LedgerError, OSError, sqlite3.OperationalError):
+        except (LedgerError, OSError, sqlite3.OperationalError) as error:
+            self._outdated = self._why_outdated(found, error)
             for statement in statements_since(self.get("schema_version")):
                 self._db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
             return False
         return True
 
+    def _check_current(self) -> None:
+        if self._outdated is not None:
+            raise type(self._outdated)(str(self._outdated))
+
+    def _why_outdated(self, found: int, error: Exception) -> LedgerError:
+        what = (
+            f"{self.path}: of format {found}, and could not be brought up to date; nothing "
+            "was changed"
+        )
+        if isinstance(error, sqlite3.DatabaseError):
+            return self._error(f"{what}: {error}", error)
+        if isinstance(error, LedgerError):
+            why = str(error).removeprefix(f"{self.path}: ")
+            return type(error)(f"{what}: {why}")
+        return LedgerAwayError(
+            f"{what}: {error}", remedy="Mend that and run the same command again"
+        )
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._check_current()
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
@@ -171,10 +233,10 @@ class LedgerFile:
                     self._db.execute("ROLLBACK")
             if not isinstance(error, sqlite3.DatabaseError):
                 raise
-            raise LedgerError(
-                f"{self.path}: cannot be written: {error}. Nothing committed before is lost. "
-                f"{self._advice(error)}"
-            ) from error
+            what = (
+                f"{self.path}: cannot be written: {error}. Nothing committed before is lost"
+            )
+            raise self._error(what, error) from error
         self.keep_copy()
 
     def keep_copy(self) -> None:
@@ -205,3 +267,7 @@ class LedgerFile:
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (key, json.dumps(value)),
         )
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF

@@ -65,6 +65,11 @@ _ADDED = {1: _FIRST, 2: _STANDINGS, 3: _CONFIRMATIONS, CHECKED_SINCE: _CHECKS}
 """What each version brought."""
 
 
+def tables_since(version: int) -> set[str]:
+    """The tables that a ledger of that version has not."""
+    return {statement.split()[2] for statement in statements_since(version)}
+
+
 def statements_since(version: int) -> list[str]:
     """What makes a ledger of that version one of today; version 0 holds nothing."""
     return [

@@ -17,6 +17,15 @@ from materials.errors import GalenaError
 class LedgerError(GalenaError):
     """The ledger is missing, damaged, or belongs to another campaign."""
 
+    def __init__(self, what: str, *, remedy: str = "") -> None:
+        super().__init__(f"{what}. {remedy}" if remedy else what)
+        self.what = what
+        """Without what to do about it."""
+
+
+class LedgerAwayError(LedgerError):
+    """The ledger cannot be used now: locked, no space, not ours. Nothing says it is damaged."""
+
 
 def pack_verdict(verdict: Verdict) -> str:
     """A verdict as JSON."""
