@@ -6,14 +6,15 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from campaigns.config import CampaignConfig
 from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger
-from campaigns.ledger_copy import copy_of
+from campaigns.ledger_copy import campaign_of, copy_of, put_aside
+from campaigns.packing import LedgerAwayError, LedgerError
+from campaigns.specs import differences
 from materials.errors import GalenaError, InputError
 from materials.versioned import NewerFormatError
 from materials.whole import whole
-
-_JOURNAL = "-journal"  # of what SQLite had not finished; it belongs to its file
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class Repaired:
 def repair(folder: Path) -> Repaired:
     """See whether the ledger in ``folder`` is sound, and put its copy in its place if not.
 
-    The damaged file is kept beside it.
+    Likewise if it lacks what its copy has, as an older ledger that was put back does. The file
+    that was there is kept beside it.
 
     Raises:
-        InputError: there is no campaign, neither ledger nor copy is sound, or a newer Galena
-            wrote it.
+        InputError: there is no campaign, neither ledger nor copy is sound, the copy is of
+            another campaign, or a newer Galena wrote it.
+        LedgerAwayError: it is locked, or the disk is full.
         BusyError: another process is at it.
     """
     place = CampaignFolder(folder)
@@ -44,7 +47,7 @@ def repair(folder: Path) -> Repaired:
         damage = _damage(place.ledger)
         kept = None
         if damage is not None:
-            kept = _put_copy(place.ledger, damage)
+            kept = _put_copy(place, damage)
         ledger = Ledger(place.ledger)
         try:
             ledger.keep_copy()
@@ -54,23 +57,36 @@ def repair(folder: Path) -> Repaired:
 
 
 def _damage(path: Path) -> str | None:
+    if not path.exists():
+        return f"{path}: missing"
     try:
         ledger = Ledger(path)
-    except NewerFormatError:
+    except (NewerFormatError, LedgerAwayError):
         raise
     except GalenaError as error:
-        return str(error)
+        return _told(error)
     try:
         ledger.check()
+        if ledger.is_behind():
+            return f"{path}: lacks what its copy ({copy_of(path).name}) has"
+        ledger.check_writable()
+    except LedgerAwayError:
+        raise
     except GalenaError as error:
-        return str(error)
+        return _told(error)
     finally:
         ledger.close()
     return None
 
 
-def _put_copy(ledger: Path, damage: str) -> Path | None:
+def _told(error: GalenaError) -> str:
+    """Without the advice to repair it: that is being done."""
+    return error.what if isinstance(error, LedgerError) else str(error)
+
+
+def _put_copy(place: CampaignFolder, damage: str) -> Path | None:
     """Put the copy where the ledger was; where the damaged one is now, if there was one."""
+    ledger = place.ledger
     copy = copy_of(ledger)
     if not copy.exists():
         raise InputError(
@@ -81,19 +97,40 @@ def _put_copy(ledger: Path, damage: str) -> Path | None:
             f"{damage}; its copy is damaged too: {worse}. Restore it from a copy of yours, or "
             "start in a new folder"
         )
+    _check_same(place, damage)
     with whole(ledger) as part:
         shutil.copyfile(copy, part)
-        return _put_aside(ledger)
+        return put_aside(ledger, "damaged") if ledger.exists() else None
 
 
-def _put_aside(ledger: Path) -> Path | None:
-    if not ledger.exists():
-        return None
-    number = 1
-    while (kept := ledger.with_name(f"ledger.damaged-{number}.sqlite")).exists():
-        number += 1
-    journal = ledger.with_name(ledger.name + _JOURNAL)
-    if journal.exists():
-        journal.replace(kept.with_name(kept.name + _JOURNAL))
-    ledger.replace(kept)
-    return kept
+def _check_same(place: CampaignFolder, damage: str) -> None:
+    """Raise where what is left says that the copy is of another campaign."""
+    copy = copy_of(place.ledger)
+    ours, its = campaign_of(place.ledger), campaign_of(copy)
+    if ours is not None and its is not None:
+        if ours == its:
+            return
+        raise InputError(
+            f"{damage}; its copy ({copy.name}) is of another campaign: {its}, not {ours}. "
+            "Nothing was changed: restore the ledger or its copy from one of yours"
+        )
+    if other := _other_spec(place, copy):
+        raise InputError(
+            f"{damage}; its copy ({copy.name}) is of a campaign with another specification "
+            f"than {place.spec.name}: {other}. Nothing was changed: restore the ledger or its "
+            f"copy from one of yours, or, if the copy is right, move {place.spec.name} "
+            "elsewhere and repair again"
+        )
+
+
+def _other_spec(place: CampaignFolder, copy: Path) -> str | None:
+    """The first field in which the copy differs from the specification in the folder."""
+    ledger = Ledger(copy)
+    try:
+        begun = CampaignConfig.model_validate(ledger.get("spec")).model_dump(mode="json")
+        now = CampaignConfig.load(place.spec).model_dump(mode="json")
+    except (GalenaError, OSError, ValueError):
+        return None  # one of them is missing or cannot be read, and says nothing
+    finally:
+        ledger.close()
+    return next(differences(begun | {"model": now["model"]}, now), None)
