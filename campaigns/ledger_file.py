@@ -101,7 +101,9 @@ class LedgerFile:
     ) -> Iterator[Any]:
         """The rows of a query, as they are asked for."""
         with self._reading():
-            yield from self._db.execute(query, values)
+            # Not "yield from", which would close what is left unread after the file itself.
+            for row in self._db.execute(query, values):  # noqa: UP028
+                yield row
 
     def _check(self) -> None:
         tables = {
