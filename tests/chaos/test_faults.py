@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from campaigns.ledger import Ledger
-from tools.chaos.command import find_trials, run
+from tools.chaos.crew import How, run
 from tools.chaos.faults.bench import Bench, Fault
+from tools.chaos.listed import find_trials
 from tools.chaos.record import TRIALS, Place, Scale
 from tools.chaos.shim import library
 
@@ -35,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_nothing_is_lost(name: str, root: Path) -> None:
     if name in SHIM and library() is None:
         pytest.skip("no C compiler here")
-    outcome = run(TRIALS[name, "campaign"], root, seed=1, scale=Scale.QUICK)
+    outcome = run(TRIALS[name, "campaign"], How(root=root, seed=1, scale=Scale.QUICK))
     assert outcome.good, outcome.note
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.chaos.command import find_trials, run
+from tools.chaos.crew import How, run
 from tools.chaos.kills.campaign import program
+from tools.chaos.listed import find_trials
 from tools.chaos.record import TRIALS, Outcome, Scale, Trial, failed
 from tools.chaos.subjects.screening import ScreeningSubject
 
@@ -29,7 +30,7 @@ KILLED = [
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", KILLED)
 def test_nothing_is_lost_or_there_twice(tmp_path, name):
-    found = run(TRIALS[name], tmp_path, seed=1, scale=Scale.QUICK)
+    found = run(TRIALS[name], How(root=tmp_path, seed=1, scale=Scale.QUICK))
     assert found.good, found.note
     assert found.times >= 1
 

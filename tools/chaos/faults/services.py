@@ -64,7 +64,7 @@ def _verdicts(folder: Path) -> int:
         return 0
 
 
-@trial("MLflow gone", "campaign")
+@trial("MLflow gone", "campaign", waits=True)
 def mlflow_gone(place: Place) -> Outcome:
     """Ten minutes; the campaign ends long before, and MLflow is brought up to date later."""
     from tests.campaigns.mlflow_servers import MlflowServer, running
@@ -116,7 +116,7 @@ def _in_mlflow(uri: str) -> dict[str, int]:
     return found
 
 
-@trial("PostgreSQL gone", "campaign")
+@trial("PostgreSQL gone", "campaign", waits=True)
 def postgresql_gone(place: Place) -> Outcome:
     """A minute, in the middle of a round; a worker and the campaign both wait."""
     from tests.postgres import server
