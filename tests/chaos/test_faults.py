@@ -77,4 +77,4 @@ def test_a_run_with_bad_manners_would_be_seen(root: Path) -> None:
 def test_there_are_faults_of_every_kind() -> None:
     of_ours = {n for (n, _), t in TRIALS.items() if "kill" not in n and "power" not in n}
     assert len(of_ours) >= 25
-    assert {subject for _, subject in TRIALS} == {"campaign", "screening", "training"}
+    assert {"campaign", "screening", "training"} <= {subject for _, subject in TRIALS}

@@ -14,7 +14,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-Subject = Literal["campaign", "screening", "training"]
+Subject = Literal["campaign", "screening", "training", "data pull"]
 
 
 class Scale(Enum):

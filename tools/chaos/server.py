@@ -159,6 +159,7 @@ def serve() -> None:
     """Fork for every line that comes, and tell how it ended."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    _load(_HEAVY)
     for line in sys.stdin:
         asked = json.loads(line)
         began = time.monotonic()
@@ -175,6 +176,13 @@ def serve() -> None:
             _load(names.read_text(encoding="utf-8").split())
         if others := _threads():
             raise RuntimeError(f"threads that a fork might find half done: {others}")
+
+
+_HEAVY = (
+    *("torch", "pandas", "pyarrow.parquet", "pymatgen.core", "optuna", "sqlalchemy"),
+    *("materials.files", "models.inference", "campaigns.loop", "campaigns.publishing"),
+)
+"""What nearly every run needs; the rest is loaded once the first run has shown it."""
 
 
 def _threads() -> list[str]:

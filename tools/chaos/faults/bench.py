@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from tools.chaos.faults.what import SUBJECTS
+from tools.chaos.faults.what import EVERY
 from tools.chaos.killing import Difference, Subject
 from tools.chaos.record import Outcome, Place, Scale
 from tools.chaos.record import Subject as Name
@@ -104,7 +104,7 @@ def prepared(place: Place, name: Name) -> Prepared:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         server = helper()
-        subject = SUBJECTS[name](folder)
+        subject = EVERY[name](folder)
         lean = place.scale is Scale.QUICK
         _to_the_end(server, run_of(subject, folder / "first", lean=lean))
         whole, count = folder / "whole", folder / "count"
