@@ -23,6 +23,9 @@ class PullSubject:
     def from_a_server(cls, _: Path) -> PullSubject:
         return cls(Database())
 
+    def begin(self, folder: Path) -> None:
+        """It begins with nothing."""
+
     def arguments(self, folder: Path) -> list[str]:
         what = [f"optimade:{self.database.url}", "--functional", "PBE"]
         pace = ["--rate", "1000", "--page-size", "20"]
