@@ -223,10 +223,11 @@ class Bench:
         compare: Compare | None = None,
     ) -> None:
         """Run to the end without the fault, and compare as the subject does, or otherwise."""
-        ended = self.given.server(run)
+        over = self.subject.done(folder)
+        code = 0 if over else self.given.server(run).code
         found = Difference()
-        if ended.code not in _DONE:
-            bad, what = True, f"{what}: then ended with {ended.code}: {_last(run)}"
+        if code not in _DONE:
+            bad, what = True, f"{what}: then ended with {code}: {_last(run)}"
         else:
             compared = compare or partial(self.subject.compare, kills=1)
             found = compared(self.given.whole, folder)
