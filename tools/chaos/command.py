@@ -15,6 +15,7 @@ from rich.console import Console
 from tools.chaos.crew import How, all_of
 from tools.chaos.listed import find_trials
 from tools.chaos.record import TRIALS, Outcome, Scale, Trial, document, save, show, told
+from tools.chaos.shim import library
 
 HELP = """\
 Kill a campaign, a screening and a training at random, and let them meet full disks, locked
@@ -44,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not chosen:
         Console(stderr=True).print(f"no trial has '{given.only}' in its name: see --list")
         return 2
+    if library() is None and (without := [one for one in chosen if one.shim]):
+        print(f"without a C compiler (cc) {len(without)} trials are left out")
+        chosen = [one for one in chosen if not one.shim]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     root = given.folder.absolute()
     scale = Scale.QUICK if given.quick else Scale.FULL

@@ -71,6 +71,8 @@ class Trial:
     run: Callable[[Place], Outcome]
     waits: bool = False
     """Whether most of its time is waiting, so that it is done beside the others."""
+    shim: bool = False
+    """Whether it needs the shim, and so a C compiler."""
 
 
 TRIALS: dict[tuple[str, Subject], Trial] = {}
@@ -78,14 +80,16 @@ TRIALS: dict[tuple[str, Subject], Trial] = {}
 
 
 def trial(
-    name: str, subject: Subject, *, waits: bool = False
+    name: str, subject: Subject, *, waits: bool = False, shim: bool = False
 ) -> Callable[[Callable[[Place], Outcome]], Callable[[Place], Outcome]]:
     """Put a function on the list of trials."""
 
     def listed(run: Callable[[Place], Outcome]) -> Callable[[Place], Outcome]:
         if (name, subject) in TRIALS:
             raise ValueError(f"there is a trial '{name}' of a {subject} already")
-        TRIALS[name, subject] = Trial(name=name, subject=subject, run=run, waits=waits)
+        TRIALS[name, subject] = Trial(
+            name=name, subject=subject, run=run, waits=waits, shim=shim
+        )
         return run
 
     return listed
