@@ -28,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return tmp_path_factory.mktemp("faults")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", QUICK + SHIM)
 def test_nothing_is_lost(name: str, root: Path) -> None:
     if name in SHIM and library() is None:
@@ -37,7 +37,7 @@ def test_nothing_is_lost(name: str, root: Path) -> None:
     assert outcome.good, outcome.note
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_verdict_that_was_tampered_with_would_be_seen(root: Path) -> None:
     def tamper(folder: Path) -> None:
         path = folder / "campaign" / "ledger.sqlite"
@@ -55,7 +55,7 @@ def test_a_verdict_that_was_tampered_with_would_be_seen(root: Path) -> None:
     assert outcome.lost >= 1
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_a_run_with_bad_manners_would_be_seen(root: Path) -> None:
     def break_it(folder: Path) -> None:
         db = sqlite3.connect(folder / "campaign" / "ledger.sqlite")

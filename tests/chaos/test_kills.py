@@ -27,7 +27,7 @@ KILLED = [
 ]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", KILLED)
 def test_nothing_is_lost_or_there_twice(tmp_path, name):
     found = run(TRIALS[name], How(root=tmp_path, seed=1, scale=Scale.QUICK))
