@@ -28,7 +28,7 @@ _KINDS: dict[str, tuple[Deed, int]] = {
 
 def _met(place: Place, name: str, subject: Name) -> Outcome:
     deed, times = _KINDS[name]
-    cases = 2 if place.scale is Scale.QUICK else 8
+    cases = 2 if place.scale is Scale.QUICK else 6
     bench = Bench.of(place, subject)
     for _ in range(cases):
         at = bench.draw.randint(1, max(1, bench.writes))

@@ -10,10 +10,10 @@ from tools.chaos.subjects.afterwards import AfterwardsSubject
 @trial("killed, writing a report", "campaign")
 def report(place: Place) -> Outcome:
     """The same tables, crystals and pages, whenever it was killed."""
-    return killed(place, AfterwardsSubject.reporting, kills=10, quick=2)
+    return killed(place, AfterwardsSubject.reporting, kills=8, quick=2)
 
 
 @trial("killed, syncing MLflow", "campaign")
 def sync(place: Place) -> Outcome:
     """No run of MLflow is there twice, and none is missing."""
-    return killed(place, AfterwardsSubject.syncing, kills=10, quick=2)
+    return killed(place, AfterwardsSubject.syncing, kills=8, quick=2)
