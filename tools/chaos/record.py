@@ -115,7 +115,7 @@ def grid(outcomes: Iterable[Outcome]) -> Table:
     table = Table(header_style="bold", show_footer=True)
     sums = [sum(getattr(o, name) for o in outcomes) for name in _COUNTS]
     kinds = len({outcome.fault for outcome in outcomes})
-    table.add_column("fault", f"{kinds} kinds")
+    table.add_column("fault", f"kinds: {kinds}")
     table.add_column("subject")
     for title, total in zip(_COUNTS.values(), sums, strict=True):
         table.add_column(title, f"{total:,}", justify="right")
