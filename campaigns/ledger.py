@@ -322,7 +322,7 @@ class Ledger:
             "OR json_extract(content, '$.formula') = :name"
         )
         rows = self._rows(
-            f"SELECT * FROM asks {condition} ORDER BY round, position",  # noqa: S608
+            f"SELECT * FROM asks {condition} ORDER BY round, position",  # noqa: S608  # nosec B608
             {"name": named},
         )
         for number, position, content in rows:

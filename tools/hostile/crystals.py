@@ -8,7 +8,7 @@ import io
 import json
 import lzma
 import os
-import pickle
+import pickle  # nosec B403
 import stat
 import struct
 import tarfile
