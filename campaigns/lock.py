@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from materials.errors import GalenaError, InputError
+from materials.whole import replaced
 
 LOCK_FILES = (".lock", ".holder")
 """What a held folder has besides its own files."""
@@ -42,7 +43,8 @@ def held(folder: Path, what: str, option: str) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder, what)
-        (folder / LOCK_FILES[1]).write_text(json.dumps(_ourselves()))
+        with replaced(folder / LOCK_FILES[1]) as part:  # a link there is not followed
+            part.write_text(json.dumps(_ourselves()))
     except OSError as error:
         raise InputError(
             f"{folder}: the {what} folder cannot be written: {error.strerror}; "
