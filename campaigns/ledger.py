@@ -30,6 +30,7 @@ from campaigns.ledger_tables import (
 )
 from campaigns.packing import (
     LedgerError,
+    check_formula,
     pack_proposed,
     pack_verdict,
     unpack_proposed,
@@ -331,6 +332,7 @@ class Ledger:
         for number, position, content in rows:
             fields = json.loads(content)
             passed = tuple(tuple(entry) for entry in fields.pop("passed", ()))
+            check_formula(fields.get("formula", ""))
             yield number, position, Ask(**fields, passed=passed)
 
     def trials(self) -> Sequence[Trial]:
