@@ -181,6 +181,11 @@ ITEMS = (
         ),
     ),
     Item(
+        "campaign folder, formulas that are none",
+        campaign(evil_formula, "report", "given"),
+        "is no formula",
+    ),
+    Item(
         "campaign folder, endless view", campaign(endless_view, "status", "given"), "view"
     ),
     Item("campaign folder, trigger", campaign(trigger, "report", "given"), "trigger"),
