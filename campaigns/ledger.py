@@ -332,7 +332,8 @@ class Ledger:
         for number, position, content in rows:
             fields = json.loads(content)
             passed = tuple(tuple(entry) for entry in fields.pop("passed", ()))
-            check_formula(fields.get("formula", ""))
+            if fields.get("formula"):  # some are turned down before they have one
+                check_formula(fields["formula"])
             yield number, position, Ask(**fields, passed=passed)
 
     def trials(self) -> Sequence[Trial]:
