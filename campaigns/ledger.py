@@ -126,9 +126,14 @@ class Ledger:
     def _rows(
         self, query: str, values: Sequence[Any] | dict[str, Any] = ()
     ) -> Iterator[Any]:
-        """The rows of a query, as they are asked for."""
+        """The rows of a query, as they are asked for.
+
+        Not ``yield from``: what is left half read would close its cursor when it is thrown
+        away, and raise where the ledger is closed already.
+        """
         with self._reading():
-            yield from self._db.execute(query, values)
+            for row in self._db.execute(query, values):  # noqa: UP028
+                yield row
 
     def _check(self) -> None:
         found = dict(self._db.execute("SELECT name, type FROM sqlite_master"))
