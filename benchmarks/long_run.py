@@ -69,7 +69,7 @@ class Seen:
     study: float
     report: float
     mlflow: float
-    processor: float  # s of the process so far, when the report was written
+    processor: float  # s of the process so far, when the round was closed
     load: float  # average of a minute: what else wanted the processors
     rss: int  # bytes
     uss: int  # bytes
@@ -139,7 +139,7 @@ def watch(spec: Path, place: Path, rounds: int) -> list[Seen]:
     )
     try:
         with record.open("a", encoding="utf-8") as file:
-            for row in rounds_of(process, place / "runs", start):
+            for row in rounds_of(psutil.Process(process.pid), place / "runs", start):
                 if row.round > (before[-1].round if before else 0):
                     file.write(json.dumps(asdict(row)) + "\n")
                     file.flush()
@@ -156,21 +156,22 @@ def _read(record: Path) -> list[Seen]:
     return [Seen(**json.loads(line)) for line in record.read_text().splitlines()]
 
 
-def rounds_of(process: subprocess.Popen[bytes], runs: Path, start: int) -> Iterator[Seen]:
+def rounds_of(process: psutil.Process, runs: Path, start: int) -> Iterator[Seen]:
     """Each round when the next is proposed or the process ends.
 
-    Memory, handles and files are those of the moment when its report is written.
+    Memory, handles and files are those of the moment when it is closed.
     """
-    watched = psutil.Process(process.pid)
     clock = _Clock(runs)
     measured: dict[int, dict[str, Any]] = {}
     latest = 0
-    while process.poll() is None:
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         time.sleep(WATCHED)
         clock.look()
         number = max(clock.closed, default=0)
-        if number > latest and clock.reported(number) is not None:
-            measured[number], latest = _process(watched) | _disk(runs), number
+        if number > latest and number in clock.proposed:
+            with suppress(psutil.NoSuchProcess):
+                measured[number] = _process(process) | _disk(runs)
+            latest = number
         for over in sorted(set(measured) & set(clock.ended)):
             yield Seen(round=over, start=start, **clock.parts(over), **measured.pop(over))
     for last, figures in measured.items():
@@ -187,12 +188,15 @@ class _Clock:
         self.spent: dict[int, float] = {}
         self.proposed: dict[int, float] = {}
         self.closed: dict[int, float] = {}
-        self.written: dict[int, tuple[float, float]] = {}
+        self.study: dict[int, float] = {}
+        self.report: dict[int, float] = {}
         self.ended: dict[int, float] = {}
 
     def look(self) -> None:
         """See what is new."""
         now, state = time.time(), _state(self.folder / "ledger.sqlite")
+        if self.closed and max(self.closed) + 1 not in state:
+            self._look_at_files(max(self.closed))
         for number, (spent, is_closed) in sorted(state.items()):
             if number not in self.proposed:
                 self.spent[number], self.proposed[number] = spent, now
@@ -200,28 +204,27 @@ class _Clock:
             if is_closed:
                 self.closed.setdefault(number, now)
 
-    def reported(self, number: int) -> float | None:
-        """When the round's report was written; None before."""
-        files = self.folder / "optuna.sqlite", self.folder / "report" / "report.html"
-        if not all(file.exists() for file in files):
-            return None
-        study, report = (file.stat().st_mtime for file in files)
-        if not self.closed[number] - WATCHED <= study <= report:
-            return None
-        self.written[number] = study, report
-        return report
+    def _look_at_files(self, number: int) -> None:
+        """What was written after a round; a report only where it is shown."""
+        names = {"optuna.sqlite": self.study, "report/report.html": self.report}
+        for name, found in names.items():
+            with suppress(FileNotFoundError):
+                written = (self.folder / name).stat().st_mtime
+                if written > self.closed[number] - WATCHED:
+                    found[number] = written
 
     def parts(self, number: int) -> dict[str, float]:
-        """How long each took, s."""
-        study, report = self.written[number]
-        end = self.ended[number]
+        """How long each took, s; report and MLflow nothing where it was not shown."""
+        closed, end = self.closed[number], self.ended[number]
+        study = self.study.get(number, closed)
+        report = self.report.get(number)
         return {
             "seconds": end - self.ended.get(number - 1, self.began),
             "propose": self.spent[number],
-            "judge": self.closed[number] - self.proposed[number],
-            "study": study - self.closed[number],
-            "report": report - study,
-            "mlflow": end - report,
+            "judge": max(0.0, closed - self.proposed[number]),
+            "study": max(0.0, study - closed),
+            "report": 0.0 if report is None else report - study,
+            "mlflow": 0.0 if report is None else end - report,
         }
 
 

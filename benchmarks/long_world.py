@@ -83,7 +83,6 @@ def write_formulas(path: Path) -> None:
         "".join(f"{s}{n}" for s, n in sorted(zip(symbols, shape, strict=True)))
         for shape in shapes
         for symbols in permutations((*METALS, *NONMETALS), len(shape))
-        if any(s in NONMETALS for s in symbols)
     }
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)

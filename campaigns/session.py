@@ -17,7 +17,7 @@ from campaigns.ledger import Ledger
 from campaigns.machinery import Equip, Machinery, Where, machinery_of
 from campaigns.oracles.build import Equipment
 from campaigns.progress import Silent, Watcher
-from campaigns.space import write_study
+from campaigns.study_file import StudyFile
 from campaigns.tracking.store import model_store
 from materials.errors import GalenaError, InputError
 
@@ -34,6 +34,7 @@ class Session:
     ledger: Ledger
     machinery: Machinery
     watcher: Watcher
+    study: StudyFile
 
     def write_study(self) -> None:
         """Bring Optuna's file to the state of the ledger; the campaign does not need it.
@@ -42,7 +43,7 @@ class Session:
         """
         problem = self._try_study()
         if problem is not None and not _may_pass(problem):
-            self.place.study.unlink(missing_ok=True)
+            self.study.remove()
             problem = self._try_study()
         if problem is not None:
             reason = " ".join(str(problem).split("\n", 1)[0].split())
@@ -64,8 +65,7 @@ class Session:
         # As it was when a round closed, so that one made anew is the same.
         closed = {number for number, _, is_closed in self.ledger.rounds() if is_closed}
         history = [entry for entry in self.ledger.trials() if entry[0] in closed]
-        write_study(
-            self.place.study,
+        self.study.write(
             self.config.name,
             self.machinery.proposer.space,
             history,
@@ -120,7 +120,8 @@ def at_work(
             )
             with loaded if machinery is None else nullcontext(machinery) as running:
                 _same_versions(ledger, running.versions, folder)
-                yield Session(config, place, ledger, running, watcher)
+                study = StudyFile(place.study)
+                yield Session(config, place, ledger, running, watcher, study)
         finally:
             ledger.close()
 

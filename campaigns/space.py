@@ -2,9 +2,8 @@
 
 Each round rebuilds an in-memory study from what is committed, asks with a seed made from the
 campaign's seed and the round, and tells predicted scores as it goes, so that the sampler learns
-within the round. What the round decided goes to the ledger; :func:`write_study` then brings the
-study's SQLite file up to date with the proposals that were scored, by the oracle where it was
-asked. The file is for people and dashboards; a half-written one is completed from the ledger.
+within the round. What the round decided goes to the ledger; :mod:`campaigns.study_file` then
+shows it to people.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from campaigns.config import SamplerKind
 from campaigns.records import VOLUME, Ask
@@ -22,7 +20,6 @@ from campaigns.searchers import founding, learning_sampler, worth_keeping, worth
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.distributions import BaseDistribution
-    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 Values = tuple[float, ...]  # what the sampler is told of a proposal, larger is better
@@ -111,8 +108,10 @@ def new_study(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    wanted = [entry for entry in history if _is_trial(entry[2])]
-    found = [_frozen(entry, known, {}, space.shared(entry[2].params)) for entry in wanted]
+    wanted = [entry for entry in history if is_trial(entry[2])]
+    found = [
+        frozen_trial(entry, known, {}, space.shared(entry[2].params)) for entry in wanted
+    ]
     trials = worth_telling(found)
     sampler = learning_sampler(kind, seed=seed, before=trials)
     founders = founding(sampler)
@@ -135,68 +134,12 @@ def bounded(study: Study, kind: SamplerKind) -> Study:
     return smaller
 
 
-def write_study(
-    path: Path,
-    name: str,
-    space: Space,
-    history: Sequence[Entry],
-    scores: Mapping[str, float | None],
-    *,
-    judged_in: Mapping[str, int] | None = None,
-) -> None:
-    """Append to the SQLite study all scored proposals it does not hold yet.
-
-    ``judged_in`` is the round of each verdict: one of a later round than the proposal's is not
-    taken, whenever the file is written.
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    known = {name: None if s is None else (s,) for name, s in scores.items()}
-    try:
-        study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
-        )
-        for entry in _missing(storage, study, [e for e in history if _is_trial(e[2])]):
-            distributions = space.distributions(entry[2].params)
-            study.add_trial(_frozen(entry, known, judged_in or {}, distributions))
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def _missing(
-    storage: RDBStorage, study: Study, history: Sequence[Entry]
-) -> Sequence[Entry]:
-    """Proposals that the file does not hold yet.
-
-    They are written in order, so that the last one tells how far it came; all are read only
-    where it does not fit, for that takes seconds where there are thousands.
-    """
-    from sqlalchemy import text
-
-    with storage.engine.connect() as db:
-        query = text("SELECT COUNT(*), MAX(trial_id) FROM trials WHERE study_id = :study")
-        n, last = db.execute(query, {"study": study._study_id}).one()
-    if n == 0:
-        return history
-    if n <= len(history) and _place(storage.get_trial(last)) == history[n - 1][:2]:
-        return history[n:]
-    held = {_place(trial) for trial in study.get_trials(deepcopy=False)}
-    return [entry for entry in history if entry[:2] not in held]
-
-
-def _place(trial: FrozenTrial) -> tuple[Any, Any]:
-    return trial.user_attrs.get("round"), trial.user_attrs.get("position")
-
-
-def _is_trial(ask: Ask) -> bool:
+def is_trial(ask: Ask) -> bool:
     """Whether the sampler asked, not a generator, and learns of the answer."""
     return ask.state == "scored" and "generator" not in ask.params
 
 
-def _frozen(
+def frozen_trial(
     entry: Entry,
     known: Mapping[str, Values | None],
     judged_in: Mapping[str, int],

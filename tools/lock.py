@@ -99,6 +99,20 @@ def without(lock: Lock, *others: Collection[str]) -> Lock:
     }
 
 
+def widened(lock: Lock, other: Lock) -> Lock:
+    """Return the entries, each with the marker of a set that needs it on more systems."""
+    return {
+        name: other[name]
+        if name in other and _marker(entry) != _marker(other[name])
+        else entry
+        for name, entry in lock.items()
+    }
+
+
+def _marker(entry: str) -> str:
+    return entry.splitlines()[0].rstrip(" \\").partition(" ; ")[2]
+
+
 def only(lock: Lock, names: Collection[str]) -> Lock:
     """Return the entries of these names."""
     return {name: lock[name] for name in names if name in lock}
@@ -110,6 +124,7 @@ def partition(uv: str) -> dict[str, Lock]:
     base = resolve(uv, "pyproject.toml", python=FIRST_PYTHON, requirements=builders)
     docs = resolve(uv, "pyproject.toml", "--extra", "docs", python=FIRST_PYTHON_DEV)
     dev = resolve(uv, "pyproject.toml", "--extra", "dev", python=FIRST_PYTHON_DEV)
+    base = widened(base, dev)  # all of it is among what dev needs
     build = resolve(uv, python=FIRST_PYTHON, requirements=builders)
     torch, sdists = only(base, ["torch"]), only(base, SDISTS)
     cuda = {name: entry for name, entry in base.items() if CUDA.fullmatch(name)}

@@ -16,7 +16,7 @@ from typing import Any
 from campaigns.backtests.replay import Replay
 from campaigns.specs import differences
 from materials.errors import InputError
-from materials.versioned import FileFormat
+from materials.versioned import WRITER, FileFormat
 from models.plain import from_plain
 
 BACKTEST = FileFormat(
@@ -78,7 +78,11 @@ class Records:
         return end
 
     def _check(self, there: Any, header: Any) -> None:
-        begun = BACKTEST.upgraded(there, self.path) if isinstance(there, dict) else there
+        begun = there
+        if isinstance(there, dict):
+            begun = BACKTEST.upgraded(there, self.path)
+            if WRITER in header:  # another version of Galena may find other crystals
+                begun[WRITER] = there.get(WRITER)
         found = list(differences(begun, header))
         if found:
             raise InputError(

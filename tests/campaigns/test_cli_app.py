@@ -22,6 +22,7 @@ COMMANDS = (
     ("campaign", "new"),
     ("campaign", "run"),
     ("campaign", "status"),
+    ("campaign", "repair"),
     ("campaign", "report"),
     ("campaign", "answers"),
     ("campaign", "work"),

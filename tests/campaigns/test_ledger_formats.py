@@ -108,7 +108,7 @@ def test_where_nothing_can_be_copied_it_can_be_read(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("campaigns.ledger.back_up", full)
+    monkeypatch.setattr("campaigns.ledger_file.back_up", full)
     ledger = Ledger(older)
     assert ledger.judged() == {"a"}
     assert ledger.confirmations() == []

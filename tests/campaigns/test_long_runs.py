@@ -17,7 +17,6 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
 import campaigns.packing
-import campaigns.space
 from campaigns.ledger import Ledger
 from campaigns.loop import run_campaign
 from campaigns.pace import FREE, SHARE, Pace
@@ -25,6 +24,7 @@ from campaigns.packing import load_structure, pack_proposed, unpack_proposed
 from campaigns.progress import Silent
 from campaigns.results import read_view, verdict_table
 from campaigns.searchers import Choices, worth_telling
+from campaigns.study_file import StudyFile
 from tests.campaigns.fakes import toy_config, toy_machinery
 
 ROUNDS, EARLY = 30, 10
@@ -119,9 +119,9 @@ def test_the_study_is_written_on_without_being_read(
     history = ledger.trials()
     ledger.close()
     path = folder / "again.sqlite"
-    campaigns.space.write_study(path, "toy", space, history[:-3], {})
+    StudyFile(path).write("toy", space, history[:-3], {})
     monkeypatch.setattr(optuna.Study, "get_trials", None)  # all of them
-    campaigns.space.write_study(path, "toy", space, history, {})
+    StudyFile(path).write("toy", space, history, {})
     monkeypatch.undo()
     found = optuna.load_study(study_name="toy", storage=f"sqlite:///{path}").trials
     assert [(t.user_attrs["round"], t.user_attrs["position"]) for t in found] == [
@@ -138,8 +138,8 @@ def test_a_study_with_a_gap_is_completed(meter: Meter, folder: Path) -> None:
     history = ledger.trials()
     ledger.close()
     path = folder / "gap.sqlite"
-    campaigns.space.write_study(path, "toy", space, [*history[:2], *history[4:6]], {})
-    campaigns.space.write_study(path, "toy", space, history[:6], {})
+    StudyFile(path).write("toy", space, [*history[:2], *history[4:6]], {})
+    StudyFile(path).write("toy", space, history[:6], {})
     found = optuna.load_study(study_name="toy", storage=f"sqlite:///{path}").trials
     places = {(t.user_attrs["round"], t.user_attrs["position"]) for t in found}
     assert len(found) == 6

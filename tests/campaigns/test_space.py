@@ -27,7 +27,8 @@ from campaigns.searchers import (
     random_sampler,
     worth_keeping,
 )
-from campaigns.space import Space, bounded, new_study, write_study
+from campaigns.space import Space, bounded, new_study
+from campaigns.study_file import StudyFile
 from campaigns.vetting import Draft, Vetting, Volumes, decorated
 from materials.errors import InputError, MissingExtraError
 from materials.screens.duplicates import DuplicateIndex
@@ -277,7 +278,7 @@ def test_asks_written_before_there_was_a_volume_are_read(tmp_path: Path) -> None
     history = [
         (1, 0, Ask({"prototype": "a", "species_0": "Zn", "species_1": "S"}, "scored", -1.0))
     ]
-    write_study(tmp_path / "s.sqlite", "s", SPACE, history, {})
+    StudyFile(tmp_path / "s.sqlite").write("s", SPACE, history, {})
     study = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 's.sqlite'}")
     assert study.trials[0].state == TrialState.COMPLETE
 

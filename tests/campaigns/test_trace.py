@@ -343,7 +343,7 @@ def test_a_ledger_of_the_first_schema_that_cannot_be_written_is_read(
     before = old.read_bytes()
     connect = sqlite3.connect
     monkeypatch.setattr(
-        "campaigns.ledger.sqlite3.connect",
+        "campaigns.ledger_file.sqlite3.connect",
         lambda path, **kw: connect(f"file:{path}?mode=ro", uri=True, **kw),
     )
     assert len(open_view(tmp_path).traces) == len(open_view(folder).traces)

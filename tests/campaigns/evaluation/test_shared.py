@@ -253,10 +253,12 @@ def test_a_worker_with_other_versions_is_refused():
 
 
 def test_the_recipe_is_what_the_campaign_put_on_record(url, recipe):
+    spec = toy_config().dump()
     with shared(recipe, url) as evaluator:
-        found = recipe_of(evaluator.queue.facts(), "potential", store="sqlite:///m.db")
+        facts = evaluator.queue.facts() | {"spec": spec}
+        found = recipe_of(facts, "potential", store="sqlite:///m.db")
     assert found == OracleRecipe(
-        spec="name: toy", oracle="potential", store="sqlite:///m.db", versions={}
+        spec=spec, oracle="potential", store="sqlite:///m.db", versions={}
     )
 
 
