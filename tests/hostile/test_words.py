@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from selenium.common.exceptions import NoAlertPresentException
 
 from campaigns.campaign import Campaign
+from campaigns.oracles.inbox.found import Problem
 from campaigns.reports import write_report
 from campaigns.reports.markdown import markdown_summary
 from campaigns.results import open_view
+from campaigns.shown import Told
 from campaigns.words import words
 from tests.campaigns.mlflow_pages import chromium
 from tests.campaigns.reports.pages import Page
 from tests.campaigns.reports.test_print import streams
-from tools.hostile.folders import evil_words
+from tools.hostile.folders import EVIL, evil_words
 from tools.hostile.item import Place
 from tools.hostile.run import POLICY, computes
 
@@ -99,5 +102,10 @@ def test_a_notebook_shows_them_as_text(folder):
         tags = Page(html).tags
         assert not {"script", "img", "a", "iframe"} & {tag for tag, _ in tags}
         assert not [key for _, found in tags for key in found if key.startswith("on")]
-    for text in (repr(campaign), repr(campaign.explain())):
+    problem = Problem(0, EVIL, EVIL, EVIL)
+    taken = SimpleNamespace(
+        taken=(), again=(), still_open=0, unused=(EVIL,), problems=(problem,)
+    )
+    told = Told(taken, [], words("en"))
+    for text in (repr(campaign), repr(campaign.explain()), repr(told)):
         assert not any(sign in text for sign in "\x1b\x9b\u202e\r")
