@@ -19,6 +19,7 @@ from campaigns.publishing import publisher
 from campaigns.words import words
 from tests.campaigns.fakes import toy_config, toy_machinery
 from tests.materials.sources.loopback import Answer, serving
+from tools.hostile.folders import finished
 
 MARK = "c4n4ry"
 KEY = MARK.ljust(32, "0")  # as long as a key of the Materials Project
@@ -108,8 +109,9 @@ def test_nothing_that_a_campaign_writes_or_says_holds_a_secret(begun):
     ],
     ids=lambda command: " ".join(command[:2]) if isinstance(command, tuple) else None,
 )
-def test_no_failing_request_tells_its_secret(command, begun, tmp_path, monkeypatch, caplog):
-    (tmp_path / "toy").symlink_to(begun[0] / "toy")
+def test_no_failing_request_tells_its_secret(command, tmp_path, monkeypatch, caplog):
+    (tmp_path / "toy").mkdir()
+    finished(tmp_path / "toy")
     monkeypatch.chdir(tmp_path)
     # A server that tells the key to whoever is refused.
     with serving(lambda asked: Answer({"message": str(asked.headers)}, 403)) as server:
@@ -120,4 +122,4 @@ def test_no_failing_request_tells_its_secret(command, begun, tmp_path, monkeypat
     if done.exc_info is not None:
         said += "".join(traceback.format_exception(*done.exc_info))
     assert MARK not in said
-    assert holding(begun[0]) == []
+    assert holding(tmp_path) == []
