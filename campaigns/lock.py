@@ -39,6 +39,7 @@ def held(folder: Path, what: str, option: str) -> Iterator[None]:
         BusyError: someone else holds the folder; says who.
         InputError: the folder cannot be made or written.
     """
+    ours = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder, what)
@@ -53,6 +54,9 @@ def held(folder: Path, what: str, option: str) -> Iterator[None]:
     finally:
         with suppress(OSError):  # the folder may be gone, or read-only by now
             (folder / LOCK_FILES[1]).unlink(missing_ok=True)
+            if ours and [path.name for path in folder.iterdir()] == [LOCK_FILES[0]]:
+                (folder / LOCK_FILES[0]).unlink()  # refused before anything was written
+                folder.rmdir()
         if lock is not None:
             lock.release()
 

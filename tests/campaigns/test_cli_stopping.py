@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import time, signal
 from campaigns.cli.stopping import stopping
-if {ignored}:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# Whoever runs the tests may have it ignored, as nohup does.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if {ignored} else signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with stopping():
     try:
         print("ready", flush=True)

@@ -24,9 +24,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, width: int, tell: Any) -> list[str]:
     screen = io.StringIO()
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr(show, "console", lambda: Console(file=screen, width=width))
-    monkeypatch.setattr(
-        show, "Console", lambda **given: Console(**{"file": screen} | given)
-    )
+    monkeypatch.setattr(show, "_Screen", lambda **given: Console(file=screen, **given))
     tell()
     return screen.getvalue().splitlines()
 
