@@ -83,6 +83,8 @@ def is_ahead(copy: Path, ledger: Path) -> bool:
         return False
     try:
         with closing(sqlite3.connect(copy, timeout=_PATIENCE)) as db:
+            if _computes(db):
+                return False
             db.execute("ATTACH ? AS ledger", (str(ledger),))
             more = db.execute(_MORE).fetchone()
     except sqlite3.DatabaseError:
@@ -96,11 +98,19 @@ def campaign_of(path: Path) -> str | None:
         return None
     try:
         with closing(sqlite3.connect(path, timeout=_PATIENCE)) as db:
+            if _computes(db):
+                return None
             teach(db)
             found = db.execute(_CAMPAIGN).fetchone()
     except sqlite3.DatabaseError:
         return None
     return None if found is None else str(found[0])
+
+
+def _computes(db: sqlite3.Connection) -> bool:
+    """Whether it has more than tables: what views and triggers do may have no end."""
+    more = "SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') LIMIT 1"
+    return db.execute(more).fetchone() is not None
 
 
 def _is_whole(path: Path) -> bool:
@@ -126,6 +136,8 @@ def _follow(db: sqlite3.Connection, copy: Path) -> bool:
     with closing(sqlite3.connect(copy, timeout=_PATIENCE, isolation_level=None)) as other:
         other.execute("PRAGMA synchronous = NORMAL")
         other.execute("BEGIN IMMEDIATE")
+        if _computes(other):
+            return False
         last = _last(other)
         if last is not None and not _is_of(last, db):
             return False
@@ -177,7 +189,7 @@ def _copy_rows(
     marks = ", ".join("?" for _ in columns)
     for number in ids:
         row = db.execute(
-            f"SELECT {names} FROM main.{part} WHERE rowid = ?",  # noqa: S608
+            f"SELECT {names} FROM main.{part} WHERE rowid = ?",  # noqa: S608  # nosec B608
             (number,),
         ).fetchone()
         other.execute(

@@ -97,6 +97,22 @@ def test_a_copy_that_goes_further_is_put_aside_by_a_commit(tmp_path: Path) -> No
     assert facts(tmp_path / "ledger.other-1.sqlite") == 5
 
 
+def test_a_copy_that_computes_is_asked_nothing(tmp_path: Path) -> None:
+    path = begun(tmp_path, facts=2)
+    ledger = Ledger(path)
+    execute(
+        copy_of(path),
+        "ALTER TABLE checks RENAME TO former",
+        "CREATE VIEW checks AS WITH RECURSIVE a (b) AS (SELECT 1 UNION ALL SELECT b FROM a) "
+        "SELECT b AS n, b AS part, b AS id, 0 AS crc FROM a",
+    )
+    assert not ledger.is_behind()
+    ledger.put("fact 2", 2)
+    ledger.close()
+    assert facts(copy_of(path)) == 3
+    assert facts(tmp_path / "ledger.other-1.sqlite") == 2
+
+
 def test_a_copy_that_lies_behind_is_no_reason_to_repair(tmp_path: Path) -> None:
     path = begun(tmp_path, facts=2)
     shutil.copy(copy_of(path), tmp_path / "kept")
