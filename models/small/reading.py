@@ -197,7 +197,7 @@ def _frame(path: Path, targets: Sequence[str]) -> pd.DataFrame:
         raise
     except Exception as error:
         reason = "expected a list of rows, each an object of columns"
-        if isinstance(error, ValueError) and str(error):
+        if isinstance(error, ValueError) and str(error) and "DataFrame" not in str(error):
             reason = brief(str(error).partition("\n")[0])
         raise InputError(f"{path}: cannot be read as a table: {reason}") from error
     if frame.empty:
