@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from campaigns.yaml_text import load_yaml
 from materials.errors import InputError, did_you_mean
@@ -22,6 +24,7 @@ _REASONS = {
 }
 """Why a file cannot be read, for people."""
 
+_POWER = re.compile(r"[+-]?\d{1,9}(\.\d{0,9})?[eE]\+?\d{1,2}", re.ASCII)
 _MOST_LINES = 20  # of what is wrong with one specification
 _LONGEST_VALUE = 60  # characters of a value in a message
 _LONGEST_LINE = 600
@@ -47,6 +50,30 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, content: Any) -> Any:
+        """A key with nothing behind it is not given; ``1e3`` is a count, too."""
+        if not isinstance(content, dict):
+            return content
+        found = {}
+        for key, value in content.items():
+            field = cls.model_fields.get(key) if isinstance(key, str) else None
+            kinds = [] if field is None else _options(field.annotation)
+            if value is None and field is not None and not {None, NoneType, Any} & {*kinds}:
+                continue
+            whole = int in kinds and not {str, float} & {*kinds}
+            found[key] = _whole(value) if whole and isinstance(value, str) else value
+        return found
+
+
+def _whole(text: str) -> int | str:
+    """``1e3``, which YAML takes for a text, as the whole number that it is."""
+    if not _POWER.fullmatch(text):
+        return text
+    value = Decimal(text)
+    return int(value) if value == value.to_integral_value() else text
 
 
 def read_text(path: Path) -> str:

@@ -160,7 +160,7 @@ def _all_texts(values: Sequence[Any]) -> bool:
 
 def _is_number(text: str) -> bool:
     try:
-        read_number(text.split(" ")[0], "", comma_is_decimal=False)
+        read_number(text.split(" ")[0], "", sign=".")
     except NotANumber:
         return False
     return True

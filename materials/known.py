@@ -7,7 +7,6 @@ canonical form, the one :func:`reduced_formula` returns.
 
 from __future__ import annotations
 
-import csv
 import lzma
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from materials.errors import InputError, did_you_mean
 from materials.formula_text import brief, composition_of
+from materials.spreadsheets import read_sheet
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, IStructure
@@ -129,16 +129,10 @@ def formula_entries(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _csv_entries(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            column = _formula_column(path, reader.fieldnames or ())
-            for row, record in enumerate(reader):
-                yield f"row {row}", record[column] or ""
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    sheet = read_sheet(path)
+    place = sheet.headings.index(_formula_column(path, sheet.headings))
+    for row, (_, cells) in enumerate(sheet.rows):
+        yield f"row {row}", cells[place]
 
 
 def _formula_column(path: Path, present: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,12 @@ from campaigns.oracles.answers import ANSWERS
 from campaigns.oracles.failures import AttemptFailed
 from campaigns.protocols import Candidate, Verdict
 from materials.errors import InputError, did_you_mean
+from materials.formula_text import brief
 from materials.known import reduced_formula
+from materials.numerals import Sign, decimal_sign, number
 from materials.parquet import UNREADABLE, sound_text
 from materials.provenance import file_sha256
+from materials.spreadsheets import check_once, read_text_frame
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,34 +167,62 @@ class Lookup:
         return Structure(Lattice(lattice), numbers, sites)
 
 
-def _read(path: Path, wanted: Any) -> pa.Table:
+def _read(path: Path, wanted: Collection[str]) -> pa.Table:
     """The columns of use, of a Parquet or CSV file."""
-    import pyarrow as pa
-    import pyarrow.csv as pc
-    import pyarrow.parquet as pq
-
     suffix = path.suffix.lower()
     if suffix not in (".parquet", ".csv"):
         raise InputError(f"{path}: a lookup table is a .parquet or a .csv file")
     try:
-        if suffix == ".csv":
-            texts = pc.ConvertOptions(column_types={ID: pa.string(), FORMULA: pa.string()})
-            table = pc.read_csv(path, convert_options=texts)
-        else:
-            names = pq.read_schema(path).names
-            used = {ID, FORMULA, *_CRYSTAL, *wanted}
-            table = pq.read_table(path, columns=[name for name in names if name in used])
-        there = table.column_names
+        table = _csv(path, wanted) if suffix == ".csv" else _parquet(path, wanted)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except UNREADABLE as error:
         raise InputError(f"{path} cannot be read as {suffix[1:]}: {error}") from error
+    there = table.column_names
     if not {ID, FORMULA} & set(there):
         raise InputError(
             f"{path}: neither '{ID}' nor '{FORMULA}' is among its columns, so no candidate "
             f"can be found in it.{did_you_mean(ID, there)}"
         )
     return table
+
+
+def _parquet(path: Path, wanted: Collection[str]) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    names = pq.read_schema(path).names
+    used = {ID, FORMULA, *_CRYSTAL, *wanted}
+    check_once(path, (name for name in names if name in used))
+    return pq.read_table(path, columns=[name for name in names if name in used])
+
+
+def _csv(path: Path, wanted: Collection[str]) -> pa.Table:
+    """Texts, and numbers where they are wanted; it knows no crystals."""
+    import pyarrow as pa
+
+    frame, separator = read_text_frame(path)
+    asked = [name for name in wanted if name in frame]
+    sign = decimal_sign(separator, (cell for name in asked for cell in frame[name]))
+    columns: dict[str, Any] = {}
+    for name in frame.columns:
+        if name in asked:
+            cells: Any = [_number(path, name, cell, sign) for cell in frame[name]]
+            columns[name] = pa.array(cells, pa.float64())
+        elif name in (ID, FORMULA):
+            columns[name] = pa.array([cell or None for cell in frame[name]], pa.string())
+        elif name not in _CRYSTAL:
+            columns[name] = pa.nulls(len(frame))  # for its name alone
+    return pa.table(columns)
+
+
+def _number(path: Path, column: str, cell: str, sign: Sign) -> float:
+    """A cell's number; raises :class:`InputError` that names the column and the cell."""
+    try:
+        return number(cell, sign)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: column '{column}' does not hold numbers: '{brief(cell)}': {error}"
+        ) from error
 
 
 def _numbers(path: Path, table: pa.Table, column: str) -> Any:

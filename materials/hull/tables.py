@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,8 @@ from materials.errors import InputError, did_you_mean
 from materials.formula_text import brief
 from materials.hull.phases import Phase, atomic_fractions
 from materials.known import FORMULA_COLUMNS
+from materials.numerals import Sign, decimal_sign, number
+from materials.spreadsheets import check_once, read_sheet
 
 ENERGY = "energy_per_atom"
 STD = "energy_per_atom_std"
@@ -118,17 +119,33 @@ def _rows(path: Path) -> Iterator[Row]:
                 return iter(_json_rows(path, json.loads(path.read_text("utf-8-sig"))))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a {suffix[1:].upper()} file: {error}") from error
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from error
 
 
 def _csv_rows(path: Path) -> list[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        _check_columns(path, reader.fieldnames or ())
-        return [(f"row {i}", row) for i, row in enumerate(reader, start=1)]
+    sheet = read_sheet(path)
+    _check_columns(path, sheet.headings)
+    energies = [place for place, name in enumerate(sheet.headings) if name in (ENERGY, STD)]
+    sign = decimal_sign(
+        sheet.separator, (cells[place] for _, cells in sheet.rows for place in energies)
+    )
+    found: list[Row] = []
+    for i, (_, cells) in enumerate(sheet.rows, start=1):
+        row: dict[str, Any] = dict(zip(sheet.headings, map(str.strip, cells), strict=True))
+        row.update((name, _known(row[name], sign)) for name in (ENERGY, STD) if name in row)
+        found.append((f"row {i}", row))
+    return found
+
+
+def _known(cell: str, sign: Sign) -> float | str:
+    """A cell's number; of what is none a text that none can be read from."""
+    try:
+        return number(cell, sign) if cell else cell
+    except ValueError:
+        return f"{cell} (its point may part thousands)" if sign == "," else cell
 
 
 def _parquet_rows(path: Path) -> list[Row]:
@@ -147,13 +164,13 @@ def _parquet_rows(path: Path) -> list[Row]:
 
 def _lines(path: Path) -> list[Any]:
     found = []
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
+    for place, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
         if not line.strip():
             continue
         try:
             found.append(json.loads(line))
         except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON: {error.msg}") from error
+            raise InputError(f"{path}, line {place}: not JSON: {error.msg}") from error
     return found
 
 
@@ -169,6 +186,7 @@ def _json_rows(path: Path, content: Any) -> list[Row]:
 
 def _check_columns(path: Path, present: Iterable[str]) -> None:
     names = list(present)
+    check_once(path, names)
     if not any(name in names for name in FORMULA_COLUMNS):
         raise InputError(
             f"{path}: no column 'formula', only {', '.join(names) or 'nothing'}."

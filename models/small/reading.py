@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError, did_you_mean
 from materials.formula_text import brief, composition_of
+from materials.numerals import Sign, decimal_sign, number
+from materials.spreadsheets import check_once, read_text_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +74,7 @@ def read_table(path: Path, targets: Sequence[str], folder: Path) -> Crystals | C
 
     if _is_crystal_table(path):
         return _crystal_table(path, targets)
-    frame = _frame(path)
+    frame = _frame(path, targets)
     columns = {name: _numbers(frame, name, path.name) for name in targets}
     names = _names(frame)
     sha256 = file_sha256(path)
@@ -153,10 +155,9 @@ def _crystal_table(path: Path, targets: Sequence[str]) -> Crystals:
     import pyarrow as pa
 
     from materials.table import CrystalTable
-    from models.training.targets import TARGETS
 
     table = CrystalTable.open(path)
-    wanted = [TARGETS[name].column if name in TARGETS else name for name in targets]
+    wanted = list(map(_column, targets))
     check_columns(wanted, table.columns, path.name)
     for name in wanted:
         kind = table.schema.field(name).type
@@ -168,12 +169,12 @@ def _crystal_table(path: Path, targets: Sequence[str]) -> Crystals:
     return Crystals(path, path.name, table.sha256, ())
 
 
-def _frame(path: Path) -> pd.DataFrame:
+def _frame(path: Path, targets: Sequence[str]) -> pd.DataFrame:
     """Any other table; raises :class:`InputError` if it is none."""
     import pandas as pd
 
     readers: dict[str, Callable[[], pd.DataFrame]] = {
-        ".csv": lambda: pd.read_csv(path, low_memory=False),
+        ".csv": lambda: _csv_frame(path, targets),
         ".json": lambda: pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))),
         ".jsonl": lambda: pd.read_json(path, lines=True, precise_float=True),
         ".parquet": lambda: pd.read_parquet(path),
@@ -192,6 +193,8 @@ def _frame(path: Path) -> pd.DataFrame:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except InputError:
+        raise
     except Exception as error:
         reason = "expected a list of rows, each an object of columns"
         if isinstance(error, ValueError) and str(error) and "DataFrame" not in str(error):
@@ -199,16 +202,44 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: cannot be read as a table: {reason}") from error
     if frame.empty:
         raise InputError(f"{path}: the table has no rows")
+    check_once(path, map(str, frame.columns))
     return frame.set_axis([str(name) for name in frame.columns], axis="columns")
+
+
+def _csv_frame(path: Path, targets: Sequence[str]) -> pd.DataFrame:
+    """Numbers in the columns of targets, text where they are none; elsewhere text alone, so
+    that ``NaN`` stays a formula and ``007`` an id. A blank is None.
+    """
+    frame, separator = read_text_frame(path)
+    wanted = [name for name in map(_column, targets) if name in frame]
+    sign = decimal_sign(separator, (cell for name in wanted for cell in frame[name]))
+    frame = frame.astype(object).where(frame != "", None)
+    for name in wanted:
+        frame[name] = [None if cell is None else _value(cell, sign) for cell in frame[name]]
+    return frame
+
+
+def _column(target: str) -> str:
+    """The column that a target is read from, or follows from."""
+    from models.training.targets import TARGETS
+
+    return TARGETS[target].column if target in TARGETS else target
+
+
+def _value(cell: str, sign: Sign) -> float | str:
+    if cell.lower() in ("true", "false"):
+        return float(cell.lower() == "true")
+    try:
+        return number(cell, sign)
+    except ValueError as error:
+        return f"{cell} ({error})" if sign == "," and "." in cell else cell
 
 
 def _numbers(frame: pd.DataFrame, name: str, table: str) -> NDArray[np.float64]:
     """A target's column, or the column it follows from; a blank is NaN, text is an error."""
     import pandas as pd
 
-    from models.training.targets import TARGETS
-
-    column = TARGETS[name].column if name in TARGETS else name
+    column = _column(name)
     check_columns([column], list(frame.columns), table)
     given = frame[column]
     found = pd.to_numeric(given, errors="coerce")

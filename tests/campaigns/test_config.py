@@ -99,3 +99,23 @@ def test_words_that_yaml_once_took_for_truths_are_words() -> None:
     assert config.better_than is not None
     assert config.better_than.on == ("toxicity",)
     assert parse(config.dump()) == config
+
+
+def test_a_key_with_nothing_behind_it_is_not_given() -> None:
+    plain = parse(GOOD)
+    assert parse(GOOD + "description:\nsearch:\nrounds:\nseed:\n") == plain
+    with pytest.raises(InputError, match="targets: required, but not given"):
+        parse("name: x\nelements: {allowed: [Zn, S, Sn]}\ntargets:\n")
+    with pytest.raises(InputError, match="roundz: unknown key"):
+        parse(GOOD + "roundz:\n")
+
+
+@pytest.mark.parametrize("asks", ["1000", "1000.0", "1e3", "1.0e+3", "'1000'"])
+def test_a_count_may_be_written_as_any_whole_number(asks: str) -> None:
+    assert parse(GOOD + f"search: {{asks: {asks}}}\n").search.asks == 1000
+
+
+@pytest.mark.parametrize("asks", ["1.5", "1.5e0", "1e-3", "1e99", "0x10", "1:30", "many"])
+def test_what_is_no_count_is_refused(asks: str) -> None:
+    with pytest.raises(InputError, match=r"search\.asks"):
+        parse(GOOD + f"search: {{asks: {asks}}}\n")

@@ -146,7 +146,7 @@ def test_a_csv_without_formulas_is_refused(tmp_path):
         KnownFormulas.load([path])
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\0\0", b"formula\nGaAs\xff\n"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\0\0", b"PK\3\4formula\0\nGaAs\n"])
 def test_a_csv_that_is_none_is_refused(tmp_path, content):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)

@@ -19,6 +19,7 @@ from campaigns.oracles.inbox.tables import Table, parse_table, read_file
 from campaigns.oracles.sanity import RANGES
 from campaigns.oracles.specs import Quantity
 from materials.errors import did_you_mean
+from materials.numerals import Sign
 
 _BESIDE = ("formula", "structure", "note")
 
@@ -55,6 +56,9 @@ def parse_answers(
     bad = [Problem(row, "", text, "expected an object") for row, text in table.odd]
     if table.fault:
         bad.append(Problem(0, "", "", table.fault))
+    if table.unclosed:
+        reason = "a quote begins in it and never ends; it and what follows were not read"
+        bad.append(Problem(table.unclosed, "", "", reason))
     if not table.headings:
         return Answers((), (*bad, *([] if bad else [_nothing()])))
     names = [split_heading(heading) for heading in table.headings]
@@ -141,7 +145,7 @@ def _row(
     problems: list[Problem] = []
     for column, text in filled:
         try:
-            value = _value(column, text, table.comma_is_decimal)
+            value = _value(column, text, table.sign)
         except NotANumber as error:
             problems.append(Problem(row, column.quantity.name, text, str(error)))
         else:
@@ -153,13 +157,11 @@ def _text(texts: Sequence[str], place: int) -> str:
     return texts[place].strip() if place < len(texts) else ""
 
 
-def _value(column: _Column, text: str, comma_is_decimal: bool) -> float:
+def _value(column: _Column, text: str, sign: Sign) -> float:
     if column.fault:
         raise NotANumber(column.fault)
     quantity = column.quantity
-    value = read_number(
-        text, quantity.unit, comma_is_decimal=comma_is_decimal, factor=column.factor
-    )
+    value = read_number(text, quantity.unit, sign=sign, factor=column.factor)
     least, largest = RANGES.get(quantity.name, (-math.inf, math.inf))
     low = least if quantity.min is None else quantity.min
     high = largest if quantity.max is None else quantity.max

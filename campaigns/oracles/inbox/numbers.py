@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
+
+from materials.numerals import LONGEST, Sign, tidy, with_point
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _PLAIN = re.compile(r"([+-]?[\d.,'\s]*\d[\d.,]*(?:[eE][+-]?\d{1,3})?)\s*(.*)", re.DOTALL)
-_GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})+")
 _HEADER = re.compile(r"(.*?)\s*(?:\[(.*)\]|\((.*)\)|/\s+(.*)|\s/(.*)|,\s*in\s+(.*))?\s*")
 _FACTORS = {
     "eV": {"eV": 1.0, "meV": 1e-3},
@@ -25,8 +27,8 @@ _SPELLINGS = {
 """Other ways to write a unit; no small and large letters mixed up, for MeV is not meV."""
 
 
-_LONGEST = 120
-"""Characters of a heading or a number; what is longer is neither, and slow to look through."""
+_LOST = {"Ω": "?O"}
+"""What Windows writes for characters that its code pages lack; for others a ``?``."""
 
 
 class NotANumber(ValueError):
@@ -39,7 +41,7 @@ def split_heading(text: str) -> tuple[str, str | None]:
     ``Band gap (meV)``, ``band_gap [meV]`` and ``band gap / meV`` are the same.
     """
     words = " ".join(text.split())
-    found = _HEADER.fullmatch(words) if len(words) <= _LONGEST else None
+    found = _HEADER.fullmatch(words) if len(words) <= LONGEST else None
     if found is None:
         return "", None
     unit = next((part for part in found.groups()[1:] if part is not None), None)
@@ -53,27 +55,32 @@ def factor_to(unit: str, written: str | None) -> float:
     """
     if written is None or not written or _same(written, unit):
         return 1.0
-    for known, factor in _FACTORS.get(unit, {}).items():
+    factors = _FACTORS.get(unit, {unit: 1.0})
+    for known, factor in factors.items():
         if _same(written, known):
             return factor
+    fitting = [factor for known, factor in factors.items() if _garbled(written, known)]
+    if len(fitting) == 1:
+        return fitting[0]
     raise NotANumber(f"the unit '{written:.60}' was found, expected {unit or 'no unit'}")
 
 
-def read_number(
-    text: str, unit: str, *, comma_is_decimal: bool, factor: float = 1.0
-) -> float:
+def read_number(text: str, unit: str, *, sign: Sign, factor: float = 1.0) -> float:
     """A number in ``unit``; it may be written with a unit behind it, and else is multiplied
-    with ``factor``, its heading's.
+    with ``factor``, its heading's. ``sign`` is the file's decimal sign.
 
-    A comma is the decimal sign where it must be (``0,52``, ``1.234,5``, ``12,5``) or where
-    the file's columns are not separated by commas; ``1,234`` alone is refused, since it may
-    mean a thousand. Raises :class:`NotANumber`.
+    ``0,52``, ``1.234,5``, ``12,5``, ``1 234.5`` and ``3.3 × 10^8`` are read as they must be;
+    ``1,234`` and ``1.234`` alone are refused where they may mean a thousand. Raises
+    :class:`NotANumber`.
     """
-    cell = text.strip().replace("−", "-").replace("\u00a0", " ").replace("\u202f", " ")
-    found = _PLAIN.fullmatch(cell) if len(cell) <= _LONGEST else None
+    cell = tidy(text)
+    found = _PLAIN.fullmatch(cell) if len(cell) <= LONGEST else None
     if found is None:
         raise NotANumber(_expected(unit))
-    digits = _with_point(found[1].strip(), comma_is_decimal)
+    try:
+        digits = with_point(found[1].strip(), sign)
+    except ValueError as error:
+        raise NotANumber(str(error)) from None
     if not _NUMBER.fullmatch(digits):
         raise NotANumber(_expected(unit))
     written = found[2].strip()
@@ -83,31 +90,22 @@ def read_number(
     return value
 
 
-def _with_point(digits: str, comma_is_decimal: bool) -> str:
-    """The digits with a point as the decimal sign and nothing between thousands."""
-    sign = max(digits.rfind(","), digits.rfind("."))
-    if "," in digits and "." in digits:  # the last of the two is the decimal sign
-        whole, rest = digits[:sign], digits[sign + 1 :]
-        if not _GROUPED.fullmatch(whole) or digits[sign] in whole:
-            raise NotANumber("its points and commas make no number")
-        return re.sub(r"[,.' ]", "", whole) + "." + rest
-    if "," in digits:
-        unclear = _GROUPED.fullmatch(digits) and not re.match(r"[+-]?0", digits)
-        if digits.count(",") == 1 and (comma_is_decimal or not unclear):
-            return digits.replace(",", ".")
-        raise NotANumber(
-            "the comma may be a decimal sign or stand between thousands; write a point, or "
-            "no comma"
-        )
-    return digits
-
-
 def _same(one: str, other: str) -> bool:
     return _plain(one) == _plain(other)
 
 
+def _garbled(written: str, unit: str) -> bool:
+    """Whether it is the unit, less the characters that a code page lacks."""
+    one, other = _plain(written), _plain(unit)
+    return len(one) == len(other) and all(
+        mine == right or (not right.isascii() and mine in _LOST.get(right, "?"))
+        for mine, right in zip(one, other, strict=True)
+    )
+
+
 def _plain(unit: str) -> str:
-    short = re.sub(r"[\s·]+", "", unit).replace("\u212b", "Å")
+    short = re.sub(r"[\s·⋅]+", "", unicodedata.normalize("NFKC", unit))
+    short = re.sub("ohms?", "Ω", short, flags=re.IGNORECASE)
     for name, spellings in _SPELLINGS.items():
         if short in spellings:
             return name

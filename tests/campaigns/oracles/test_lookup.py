@@ -126,6 +126,7 @@ def test_a_table_of_compositions_answers_exactly_where_it_knows_one_value(
         ("name,gap\nSi,1\n", "neither 'material_id' nor 'formula'"),
         ("formula,gap\nSi,large\n", "column 'gap' does not hold numbers"),
         ("formula,gap\nSi,1,2\n", "cannot be read as csv"),
+        ("formula,gap,gap\nSi,1,2\n", "the column 'gap' is given 2 times"),
     ],
 )
 def test_a_table_of_no_use_is_refused_before_anything_is_asked(
@@ -139,3 +140,21 @@ def test_a_table_of_no_use_is_refused_before_anything_is_asked(
     for missing in (tmp_path / "no.csv", tmp_path / "t.xlsx"):
         with pytest.raises(InputError):
             lookup(missing)
+
+
+def test_a_column_twice_in_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    twice = pa.table([["ZnS"], [1.0], [2.0]], names=["formula", "gap", "gap"])
+    pq.write_table(twice, path)
+    with pytest.raises(InputError, match="'gap' is given 2 times"):
+        lookup(path)
+
+
+@pytest.mark.parametrize("gap", ["2,50", "2.5", "2.500"])
+def test_a_table_as_a_spreadsheet_writes_it(gap: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    text = f"formula; gap;note\r\nS8Zn8;{gap};größer\r\nMgO;7.75;\r\n"
+    path.write_bytes(
+        (text if "." in gap else text.replace("7.75", "7,75")).encode("cp1252")
+    )
+    assert lookup(path)(candidate(ZINCBLENDE)).band_gap == 2.5

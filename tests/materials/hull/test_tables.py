@@ -105,7 +105,9 @@ def test_a_negative_deviation_is_refused(tmp_path):
         ("t.jsonl", '{"formula": "Zn"}\n{', r"t\.jsonl, line 2: not JSON"),
         ("t.parquet", "no", "not a Parquet file"),
         ("t.xlsx", "", r"read from \.csv"),
-        ("t.csv", b"\xff\xfe\xff", "not a CSV file"),
+        ("t.csv", b"\xff\xfe\xff", "no column 'formula'"),
+        ("t.csv", 'formula,energy_per_atom\nZn,"1\n', "not a CSV file.* in row 2"),
+        ("t.csv", "formula,energy_per_atom,formula\n", "'formula' is given 2 times"),
     ],
 )
 def test_files_that_are_no_tables_say_what_is_wrong(name, content, message, tmp_path):

@@ -182,3 +182,36 @@ def test_a_foreign_file_is_not_replaced_by_the_table_as_read(tmp_path):
     with pytest.raises(InputError, match="in the way"):
         read_table(path, ["y"], tmp_path / "run")
     assert made.path.read_text() == "something else"
+
+
+def test_formulas_and_ids_that_look_like_numbers_stay_as_they_are(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id, formula, y\n007,NaN,1.5\n1e3,GaAs,True\nNA,Si,n/a\n")
+    found = read_table(path, ["y"], tmp_path)
+    assert isinstance(found, Compositions)
+    assert found.names == ("007", "1e3", "NA")
+    assert found.counts[0, 7] == found.counts[0, 11] == 1
+    np.testing.assert_equal(found.columns["y"], [1.5, 1.0, np.nan])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "formula,y\nGaAs,1.4,,\nSi,1.125,,\n",
+        "formula;y;\nGaAs;1,4;\nSi;1,125;\n",
+        "sep=\t\nformula\ty\nGaAs\t1.4\nSi\t1.125\n",
+    ],
+)
+def test_a_table_as_a_spreadsheet_writes_it(text, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    found = read_table(path, ["y"], tmp_path)
+    assert found.names == ("row-1", "row-2")
+    np.testing.assert_equal(found.columns["y"], [1.4, 1.125])
+
+
+def test_a_column_given_twice_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("formula,y,y\nGaAs,1.4,1.5\n")
+    with pytest.raises(InputError, match="'y' is given 2 times"):
+        read_table(path, ["y"], tmp_path)

@@ -126,6 +126,8 @@ def test_what_was_written_is_read_however_it_was_written(
         if column not in known[name]:
             return ""
         value = known[name][column] * (1000.0 if milli and column == "band_gap" else 1.0)
+        if separator == ";" and not comma:  # 1.125 alone may be a thousand there
+            return f"{value:.16e}"
         return repr(value).replace(".", ",") if comma else repr(value)
 
     text = io.StringIO()
@@ -223,6 +225,65 @@ def test_thousands_are_read_where_they_are_clear() -> None:
     text = "candidate_id;resistivity\nGaAs-1;1.234,5\nZnS-2;12.345.678,25\nMgO-3;1,234\n"
     found = {a.candidate_id: a.values["resistivity"] for a in read(text).good}
     assert found == {"GaAs-1": 1234.5, "ZnS-2": 12345678.25, "MgO-3": 1.234}
+
+
+def test_a_point_is_refused_where_the_file_has_decimal_commas() -> None:
+    """German programs write 1234 so; where points are the decimal signs, it is 1.234."""
+    head = "candidate_id;band_gap;resistivity\n"
+    answers = read(head + "GaAs-1;1,42;1.234\n")
+    assert [dict(a.values) for a in answers.good] == [{"band_gap": 1.42}]
+    assert "the point may be a decimal sign" in answers.bad[0].reason
+    (answer,) = read(head + "GaAs-1;1.42;1.234\n").good
+    assert answer.values == {"band_gap": 1.42, "resistivity": 1.234}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("3.3 × 10^8", 3.3e8),
+        ("3.3x10^-8", 3.3e-8),
+        ("3.3·10⁸ Ω cm", 3.3e8),
+        ("3.3 × 10⁻⁸", 3.3e-8),
+        ("1 234.5", 1234.5),
+        ("1\u202f234.5", 1234.5),
+        ("1\u2009234\u2009567 Ω cm", 1234567.0),
+        ("1'234.5", 1234.5),
+        ("2.5 ohm cm", 2.5),
+        ("2.5 \u2126 cm", 2.5),
+    ],
+)
+def test_powers_of_ten_and_spaces_between_thousands(cell: str, value: float) -> None:
+    (answer,) = read(f"candidate_id,resistivity\nGaAs-1,{cell}\n").good
+    assert answer.values == {"resistivity": pytest.approx(value)}
+
+
+@pytest.mark.parametrize(
+    "unit", ["? cm", "O cm", "\u2126 cm", "\u2126·cm", "Ohm cm", "ohm cm"]
+)
+def test_our_own_heading_is_known_again_whatever_code_page_it_went_through(
+    unit: str,
+) -> None:
+    (answer,) = read(f"candidate_id,resistivity [{unit}]\nGaAs-1,3\n").good
+    assert answer.values == {"resistivity": 3.0}
+    assert read("candidate_id,resistivity [? m]\nGaAs-1,3\n").good == ()
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_a_line_that_tells_excel_the_separator_is_no_heading(separator: str) -> None:
+    rows = [["candidate_id", "band_gap"], ["GaAs-1", "1.5"], ["nobody", "2"]]
+    text = "\r\n".join([f"sep={separator}", *map(separator.join, rows)])
+    answers = read(text)
+    assert [a.values["band_gap"] for a in answers.good] == [1.5]
+    assert [p.row for p in answers.bad] == [3]
+
+
+def test_a_quote_that_never_ends_is_named_with_its_row() -> None:
+    text = 'candidate_id,band_gap,note\nGaAs-1,1.5,\nZnS-2,3.6,"5 inch\nMgO-3,7.8,\n'
+    answers = read(text)
+    assert [a.candidate_id for a in answers.good] == ["GaAs-1"]
+    (problem,) = answers.bad
+    assert problem.row == 3
+    assert "a quote begins in it and never ends" in problem.reason
 
 
 def test_a_heading_with_a_strange_unit_spoils_its_column_alone() -> None:
