@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from campaigns.shown import styled, table_html
 from campaigns.trace import Trace, in_words
 from campaigns.words import Words
+from materials.harmless import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ class Explanation:
         first, *others = self._told()
         if not others:
             return self._text(first)
-        lines = [f"{trace.candidate_id}: {trace.fate}" for trace in others]
+        lines = [one_line(f"{trace.candidate_id}: {trace.fate}") for trace in others]
         hint = self.say("One of these whole: explain(candidate_id).")
         return "\n".join([self._text(first), "", *lines, *self._more(), hint])
 
@@ -101,12 +102,16 @@ class Explanation:
 
     def _text(self, trace: Trace) -> str:
         rows = [
-            [str(s.round or ""), _MARKS[s.outcome.value], s.stage, s.value, s.threshold]
+            [
+                str(s.round or ""),
+                _MARKS[s.outcome.value],
+                *map(one_line, (s.stage, s.value, s.threshold)),
+            ]
             for s in trace.steps
         ]
         heads = [*self._heads()[:5]]
         widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(3)]
-        lines = [f"{trace.candidate_id}: {trace.fate}"]
+        lines = [one_line(f"{trace.candidate_id}: {trace.fate}")]
         for row in [heads, *rows]:
             first = "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=False))
             wanted = f"  [{row[4]}]" if row[4] else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -54,8 +55,10 @@ class CampaignFolder:
 
         Raises:
             BusyError: someone else holds the folder; says who.
-            InputError: the folder cannot be made or written, or holds something else.
+            InputError: the folder cannot be made or written, or holds something else, or a
+                link that leads out of it.
         """
+        self._refuse_links()
         if self.path.is_dir() and not (
             self.ledger.exists() or copy_of(self.ledger).exists()
         ):
@@ -120,8 +123,9 @@ class CampaignFolder:
         """Look before :meth:`hold`, which makes the folder, where a campaign must be there.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or something in the folder leads out of it.
         """
+        self._refuse_links()
         if not self.ledger.exists() and not copy_of(self.ledger).exists():
             raise InputError(
                 f"{self.path}: no campaign here (ledger.sqlite is missing); "
@@ -144,6 +148,21 @@ class CampaignFolder:
             return str(ledger.get("campaign_id"))
         finally:
             ledger.close()
+
+    def _refuse_links(self) -> None:
+        """A folder may come from anybody: what is written into it must stay in it.
+
+        Whoever writes a report, or a database, would follow a link to any place of this user.
+        """
+        inside = Path(os.path.realpath(self.path))
+        for place, folders, files in os.walk(self.path):
+            for path in (Path(place, name) for name in (*folders, *files)):
+                whither = Path(os.path.realpath(path))  # of a ring of links, itself
+                if path.is_symlink() and not whither.is_relative_to(inside):
+                    raise InputError(
+                        f"{path}: is a link that leads out of the campaign's folder; "
+                        "remove it, or put what it leads to in its place"
+                    )
 
     def _refuse_foreign(self) -> None:
         """Do not start inside a folder that holds something else."""

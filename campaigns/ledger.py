@@ -18,6 +18,7 @@ import numpy as np
 from campaigns.ledger_file import LedgerFile
 from campaigns.packing import (
     LedgerError,
+    check_formula,
     pack_proposed,
     pack_verdict,
     unpack_proposed,
@@ -131,12 +132,14 @@ class Ledger(LedgerFile):
             "OR json_extract(content, '$.formula') = :name"
         )
         rows = self._rows(
-            f"SELECT * FROM asks {condition} ORDER BY round, position",  # noqa: S608
+            f"SELECT * FROM asks {condition} ORDER BY round, position",  # noqa: S608  # nosec B608
             {"name": named},
         )
         for number, position, content in rows:
             fields = json.loads(content)
             passed = tuple(tuple(entry) for entry in fields.pop("passed", ()))
+            if fields.get("formula"):  # some are turned down before they have one
+                check_formula(fields["formula"])
             yield number, position, Ask(**fields, passed=passed)
 
     def trials(self) -> Sequence[Trial]:

@@ -54,7 +54,7 @@ def watch(db: sqlite3.Connection) -> None:
         row = ", ".join(f"NEW.{name}" for name in columns)
         for event in ("INSERT", "UPDATE"):
             db.execute(  # of names written above alone
-                f"CREATE TEMP TRIGGER galena_{event}_{part} AFTER {event} ON main.{part} "  # noqa: S608
+                f"CREATE TEMP TRIGGER galena_{event}_{part} AFTER {event} ON main.{part} "  # noqa: S608  # nosec B608
                 # Not INSERT OR REPLACE: within a trigger the outer statement's word counts.
                 f"BEGIN DELETE FROM checks WHERE part = '{part}' AND id = NEW.rowid; "
                 "INSERT INTO checks (part, id, crc) "
@@ -66,7 +66,7 @@ def begin(db: sqlite3.Connection) -> None:
     """Take down checksums of all rows, within a transaction: the ledger had none."""
     for part, columns in PARTS.items():
         db.execute(
-            f"INSERT INTO checks (part, id, crc) SELECT '{part}', rowid, "  # noqa: S608
+            f"INSERT INTO checks (part, id, crc) SELECT '{part}', rowid, "  # noqa: S608  # nosec B608
             f"galena_checksum({', '.join(columns)}) FROM main.{part}"
         )
 
@@ -83,13 +83,13 @@ def damage(db: sqlite3.Connection) -> str | None:
     for part, columns in PARTS.items():
         row = ", ".join(f"t.{name}" for name in columns)
         bad = db.execute(
-            f"SELECT t.rowid FROM main.{part} t LEFT JOIN main.checks c "  # noqa: S608
+            f"SELECT t.rowid FROM main.{part} t LEFT JOIN main.checks c "  # noqa: S608  # nosec B608
             f"ON c.part = '{part}' AND c.id = t.rowid "
             f"WHERE c.crc IS NOT galena_checksum({row}) LIMIT 1"
         ).fetchone()
         if bad is not None:
             return f"row {bad[0]} of its table '{part}' is not what was written"
-        (n,) = db.execute(f"SELECT count(*) FROM main.{part}").fetchone()  # noqa: S608
+        (n,) = db.execute(f"SELECT count(*) FROM main.{part}").fetchone()  # noqa: S608  # nosec B608
         (known,) = db.execute(
             "SELECT count(*) FROM main.checks WHERE part = ?", (part,)
         ).fetchone()

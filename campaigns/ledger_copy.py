@@ -107,7 +107,7 @@ def _copy_rows(
     marks = ", ".join("?" for _ in columns)
     for number in ids:
         row = db.execute(
-            f"SELECT {names} FROM main.{part} WHERE rowid = ?",  # noqa: S608
+            f"SELECT {names} FROM main.{part} WHERE rowid = ?",  # noqa: S608  # nosec B608
             (number,),
         ).fetchone()
         other.execute(

@@ -99,16 +99,24 @@ class LedgerFile:
     def _rows(
         self, query: str, values: Sequence[Any] | dict[str, Any] = ()
     ) -> Iterator[Any]:
-        """The rows of a query, as they are asked for."""
+        """The rows of a query, as they are asked for.
+
+        Not ``yield from``: what is left half read would close its cursor when it is thrown
+        away, and raise where the ledger is closed already.
+        """
         with self._reading():
-            yield from self._db.execute(query, values)
+            for row in self._db.execute(query, values):  # noqa: UP028
+                yield row
 
     def _check(self) -> None:
-        tables = {
-            row[0]
-            for row in self._db.execute("SELECT name FROM sqlite_master WHERE type='table'")
-        }
-        if not tables:
+        found = dict(self._db.execute("SELECT name, type FROM sqlite_master"))
+        for name, kind in found.items():
+            if kind not in {"table", "index"}:  # they compute, for ever if somebody likes
+                raise LedgerError(
+                    f"{self.path}: holds the {kind} {name!r:.60}, which no ledger has; "
+                    f"{self._rescue()}"
+                )
+        if "table" not in found.values():
             if copy_of(self.path).exists():
                 raise LedgerError(f"{self.path}: missing or empty. {self._rescue()}")
             with self._transaction():
@@ -121,14 +129,14 @@ class LedgerFile:
             self._watch()
             return
         try:
-            found = LEDGER.check(
+            version = LEDGER.check(
                 self.get("schema_version"), self.path, writer=self.get("written_by")
             )
         except NewerFormatError:
             raise  # not damaged: nothing may take its place
         except InputError as error:
             raise LedgerError(str(error)) from error
-        if found == SCHEMA_VERSION or self._brought_up_to_date(found):
+        if version == SCHEMA_VERSION or self._brought_up_to_date(version):
             self._watch()
 
     def _watch(self) -> None:

@@ -43,7 +43,7 @@ def held(folder: Path, what: str, option: str) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder, what)
-        (folder / LOCK_FILES[1]).write_text(json.dumps(_ourselves()))
+        _sign(folder / LOCK_FILES[1])
     except OSError as error:
         raise InputError(
             f"{folder}: the {what} folder cannot be written: {error.strerror}; "
@@ -91,6 +91,13 @@ def _by_file(folder: Path, what: str) -> None:
         )
     if _is_alive(there.get("pid")):
         raise BusyError(_busy(folder, what))
+
+
+def _sign(path: Path) -> None:
+    """Write down who we are; a link there is not followed: the folder may be a stranger's."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8") as file:
+        file.write(json.dumps(_ourselves()))
 
 
 def _ourselves() -> dict[str, Any]:

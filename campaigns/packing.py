@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from pymatgen.core import Structure
 
 from campaigns.protocols import SAMPLER, Candidate, Verdict
 from campaigns.records import Proposed
-from materials.errors import GalenaError
+from materials.errors import GalenaError, InputError
+from materials.formula_text import brief, composition_of
+from materials.harmless import one_line
 
 
 class LedgerError(GalenaError):
@@ -51,6 +54,23 @@ def pack_proposed(p: Proposed) -> str:
     )
 
 
+@lru_cache(maxsize=1 << 14)
+def check_formula(formula: str) -> str:
+    """A formula, which pictures and tables take apart; a stranger's may be anything.
+
+    Raises:
+        LedgerError: it is none.
+    """
+    try:
+        composition_of(formula)
+    except InputError as error:
+        raise LedgerError(
+            f"'{one_line(brief(formula))}' in it is no formula ({one_line(error)}); Galena did "
+            "not write this"
+        ) from error
+    return formula
+
+
 class KeptCandidate(Candidate):
     """A candidate whose crystal is built when it is asked for.
 
@@ -69,7 +89,7 @@ class KeptCandidate(Candidate):
         kept = cls.__new__(cls)
         kept.__dict__.update(
             id=content["id"],
-            formula=content["formula"],
+            formula=check_formula(content["formula"]),
             prototype=content["prototype"],
             elements=tuple(content["elements"]),
             generator=content.get("generator", SAMPLER),

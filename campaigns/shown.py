@@ -19,6 +19,7 @@ from campaigns.config import CampaignConfig
 from campaigns.oracles.inbox.found import Problem
 from campaigns.view import CampaignView
 from campaigns.words import Words
+from materials.harmless import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,7 +236,7 @@ class Told:
         if self.unused:
             columns = ", ".join(self.unused)
             lines.append(say("columns that nobody asked for: {columns}", columns=columns))
-        return "\n".join(lines)
+        return "\n".join(map(one_line, lines))
 
     __repr__ = __str__
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import stat
 import tempfile
@@ -24,6 +25,7 @@ from materials.errors import InputError
 
 LARGEST_ARCHIVE = 8192 * MEBIBYTE  # bytes unpacked, all members together
 MOST_MEMBERS = 200_000  # files; more crystals belong into a table
+LARGEST_LIST = 32 * MEBIBYTE  # bytes of an archive's list of its files
 _LOCAL_HEADER = 30  # bytes before each member's name
 _CHUNK = 1 << 20
 
@@ -65,6 +67,33 @@ def uncompressed(path: Path) -> Iterator[Path]:
         yield target
 
 
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive for reading, unless the list of its files is of no sane length.
+
+    Python reads that list whole before anything can be said of it: a minute for a million
+    files.
+
+    Raises:
+        InputError: the list is longer than :data:`LARGEST_LIST`.
+        zipfile.BadZipFile: it is no zip archive.
+    """
+    with _Listed(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+        yield archive
+
+
+class _Listed(io.BufferedReader):
+    """A zip archive, of which nothing but a list of too many files is asked for at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > LARGEST_LIST:
+            raise InputError(
+                f"the list of its files has {size // MEBIBYTE} MiB, at most "
+                f"{LARGEST_LIST // MEBIBYTE} MiB are read; put so many crystals into a table"
+            )
+        return super().read(size)
+
+
 def zip_members(path: Path) -> Iterator[Member]:
     """Unpack a zip archive's files one at a time, sorted by name, hidden files left out.
 
@@ -74,7 +103,7 @@ def zip_members(path: Path) -> Iterator[Member]:
     """
     left = LARGEST_ARCHIVE
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             _check_members(archive.infolist())
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
                 if info.filename.endswith("/") or _is_hidden(info.filename):

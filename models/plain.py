@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from materials.errors import InputError, did_you_mean
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+
+_MOST_JSON = 16 * 2**20  # bytes; the manifest of a large ensemble has 60 kB
 
 
 def from_plain(kind: type[T], plain: Any, where: str) -> T:
@@ -100,3 +103,20 @@ def _keys(plain: Any, prefix: str = "") -> set[str]:
         return set()
     names = {f"{prefix}{key}" for key in plain}
     return names.union(*(_keys(value, f"{prefix}{key}.") for key, value in plain.items()))
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises :class:`FileNotFoundError` as it is, and :class:`InputError` for anything else
+    that is wrong: no JSON, nested without end, larger than any manifest.
+    """
+    try:
+        if path.stat().st_size > _MOST_JSON:
+            raise InputError(f"{path}: {path.stat().st_size:,} bytes are no model's config")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{path}: expected JSON: {reason:.200}") from error

@@ -11,9 +11,10 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError  # raised by torch's restricted reader
+from pickle import UnpicklingError  # raised by torch's restricted reader  # nosec B403
 from typing import Any
 
+from materials.archives import open_zip
 from materials.errors import InputError
 
 
@@ -50,8 +51,10 @@ def read_plain(path: Path, allowed: Sequence[Any] = (), *, mmap: bool = False) -
 def _check(path: Path) -> None:
     """Refuse pickles outside of a zip, and zips that unpack to more than they are."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             members = archive.infolist()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except zipfile.BadZipFile as error:
         raise InputError(
             f"{path}: is not a file that torch.save writes: bare pickles can run code and "

@@ -25,7 +25,7 @@ from materials.versioned import FileFormat
 from materials.whole import write_whole
 from models.nets import CrystalNet, NetConfig, build_net
 from models.nets.parts import CommonConfig
-from models.plain import fingerprint, from_plain
+from models.plain import fingerprint, from_plain, read_json
 from models.small.kind import KIND
 from models.training.config import TrainConfig
 from models.training.data import DataSource
@@ -34,7 +34,7 @@ from models.uncertainty.doubt import Doubt
 from models.uncertainty.errors import n_features
 from models.uncertainty.intervals import Intervals
 from models.uncertainty.metrics import DoubtMetrics
-from models.weights_file import check_finite, check_fits, read_json
+from models.weights_file import check_finite, check_fits
 
 FORMAT = 3
 """Version of the folder's layout."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,25 +13,6 @@ from materials.errors import InputError
 
 if TYPE_CHECKING:
     from models.nets import NetConfig
-
-_MOST_JSON = 16 * 2**20  # bytes; the manifest of a large ensemble has 60 kB
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds.
-
-    Raises :class:`FileNotFoundError` as it is, and :class:`InputError` for anything else
-    that is wrong: no JSON, nested without end, larger than any manifest.
-    """
-    try:
-        if path.stat().st_size > _MOST_JSON:
-            raise InputError(f"{path}: {path.stat().st_size:,} bytes are no model's config")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{path}: expected JSON: {reason:.200}") from error
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:

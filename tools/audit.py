@@ -1,7 +1,8 @@
 """Known vulnerabilities of the pinned dependencies, as PyPI tells of them: ``make audit``.
 
-Ends with 1 if there is any. Where PyPI's advisories cannot be asked, it says so, and how many
-packages were not looked up; nothing is claimed then.
+Ends with 1 if there is any. Says how many packages were not looked up, and where that is all
+of them, that nothing is known; it ends with 0 then, so that a machine without a network can
+check the rest.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 _COMMAND = ("-m", "pip_audit", "--vulnerability-service", "pypi", "--format", "json")
+OUT_OF_REACH = (
+    "pip-audit: PyPI's advisories were out of reach and not one package was looked up: "
+    "nothing is known of their vulnerabilities"
+)
 _AS_PINNED = ("--no-deps", "--disable-pip", "--progress-spinner", "off")
 
 
@@ -28,7 +33,7 @@ def main() -> int:
     try:
         found = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        print(f"pip-audit: not run: {' '.join(done.stderr.split())[-300:]}")
+        print(f"{OUT_OF_REACH} ({' '.join(done.stderr.split())[-300:]})")
         return 0
     print("\n".join(summary(found)))
     return int(any(package.get("vulns") for package in found))
@@ -44,10 +49,12 @@ def summary(found: Sequence[Mapping[str, Any]]) -> list[str]:
                 f"{package['name']} {package['version']}: {each['id']}, fixed: {fixed}"
             )
     skipped = sum("skip_reason" in package for package in found)
+    if skipped == len(found):
+        return [OUT_OF_REACH]
     lines.append(f"pip-audit: {len(found) - skipped} of {len(found)} packages looked up")
     if skipped:
         lines.append(
-            f"{skipped} not: PyPI's advisories do not know them, or are out of reach"
+            f"{skipped} not: PyPI's advisories do not know them, or were out of reach"
         )
     return lines
 

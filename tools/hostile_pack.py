@@ -18,7 +18,7 @@ from rich.table import Table
 
 from tools.hostile import ITEMS
 from tools.hostile.item import Place
-from tools.hostile.run import Result, in_process_of_its_own, try_item
+from tools.hostile.run import Result, in_process_of_its_own, prepare, try_item
 
 
 def main() -> int:
@@ -29,6 +29,7 @@ def main() -> int:
     folder: Path = options.folder.absolute()
     if folder.exists():
         parser.error(f"{folder} is there already: give a new folder")
+    prepare()
     results = []
     for number, item in enumerate(ITEMS, start=1):
         if options.only in item.name:
@@ -47,16 +48,18 @@ def main() -> int:
 
 def table(results: list[Result]) -> Table:
     grid = Table(box=None, pad_edge=False)
-    for title in ("item", "command", "outcome", "s", "MiB", "what was said"):
-        grid.add_column(title, justify="right" if title in {"s", "MiB"} else "left")
+    for title in ("item", "command", "outcome", "s", "CPU s", "MiB", "what was said"):
+        right = title in {"s", "CPU s", "MiB"}
+        grid.add_column(title, justify="right" if right else "left", no_wrap=True)
     for each in results:
         grid.add_row(
             each.item.name,
             each.command,
             each.outcome,
             f"{each.ended.seconds:.1f}",
+            f"{each.ended.busy:.1f}",
             f"{each.ended.mebibytes:.0f}",
-            each.reason[:110],
+            each.said[:110],
         )
     return grid
 

@@ -78,7 +78,10 @@ def predicted(
     what = json.dumps([_FORMAT, rows.sha256, sorted(rows.where.items()), predictor.version])
     file = cache / f"predictions-{hashlib.sha256(what.encode()).hexdigest()[:16]}.npz"
     if file.exists():
-        return Predicted.load(file)
+        try:
+            return Predicted.load(file)
+        except Exception:  # noqa: BLE001 - a damaged archive raises anything
+            tell(0)  # asked again
     found = _ask(rows, predictor, tell)
     found.save(file)
     return found

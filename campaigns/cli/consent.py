@@ -27,18 +27,20 @@ def settle(
 ) -> None:
     """Put consent on record where it is given: by the option, or by an answer here.
 
-    Where nobody can be asked nothing happens; what starts the programs refuses then.
+    Where it is not given nothing is loaded and no folder is made.
 
     Raises:
+        NotAllowedError: it is not given, or nobody can be asked.
         InputError: consent cannot be written down.
     """
-    from campaigns.consent import allow, programs_of
+    from campaigns.consent import allow, check_allowed, programs_of
 
     waiting = [each for each in programs_of(config, oracle) if not each.is_allowed]
     if not waiting:
         return
     if not allowed:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            check_allowed(config, oracle)
             return
         out = show.side_console()
         for program in waiting:
@@ -48,5 +50,6 @@ def settle(
             out.print(f"{title}\n  {program.line}", soft_wrap=True, highlight=False)
         question = say("Look at it, and at the files it names. Allow it from now on?")
         if not typer.confirm(question, default=False, err=True):
+            check_allowed(config, oracle)
             return
     allow(waiting)

@@ -63,7 +63,7 @@ def ui(
         return
     command = ui_command(store, port, host=host)
     chosen = command[command.index("--port") + 1]
-    at = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    at = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # nosec B104
     page = first_page(
         store, f"http://{f'[{at}]' if ':' in at else at}:{chosen}", EXPERIMENT
     )
@@ -78,4 +78,4 @@ def ui(
     if open_page:
         open_when_ready(page)
     # MLflow takes the place of this process, so that signals reach it and no server is left.
-    os.execve(command[0], command, ui_environment(store))  # noqa: S606
+    os.execve(command[0], command, ui_environment(store))  # noqa: S606  # nosec B606

@@ -37,7 +37,7 @@ def render(report: Report) -> str:
     environment.tests["of"] = _is_of
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     template = environment.get_template("template.html")
-    return template.render(report=report, style=Markup(style))  # noqa: S704 - our own file
+    return template.render(report=report, style=Markup(style))  # noqa: S704 - our own file  # nosec B704
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -59,13 +59,13 @@ def _span_html(span: Span) -> Markup:
     html = escape(span.text)
     for mark, (opening, closing) in _TAGS.items():
         if mark in span.marks:
-            html = Markup(opening) + html + Markup(closing)  # noqa: S704 - our own tags
+            html = Markup(opening) + html + Markup(closing)  # noqa: S704 - our own tags  # nosec B704
     if Mark.LINK in span.marks:
         is_file = span.target.startswith("data:")
         name = f"{span.text}.cif" if is_file else ""
         shape = '<a href="{}" download="{}">{}</a>' if is_file else '<a href="{}">{}</a>'
         parts = (span.target, name, html) if is_file else (span.target, html)
-        html = Markup(shape).format(*parts)  # noqa: S704 - the parts are escaped
+        html = Markup(shape).format(*parts)  # noqa: S704 - the parts are escaped  # nosec B704
     return html
 
 

@@ -65,7 +65,7 @@ def _follow_column(
     connection: sqlite3.Connection, table: str, column: str, root: str, beside: Path
 ) -> int:
     rows = connection.execute(
-        f"SELECT rowid, {column} FROM {table} WHERE {column} LIKE ? || '/%'",  # noqa: S608
+        f"SELECT rowid, {column} FROM {table} WHERE {column} LIKE ? || '/%'",  # noqa: S608  # nosec B608
         (root,),
     ).fetchall()
     there = [
@@ -75,7 +75,7 @@ def _follow_column(
         and (beside / unquote(place.removeprefix(root).lstrip("/"))).exists()
     ]
     connection.executemany(
-        f"UPDATE {table} SET {column} = ? WHERE rowid = ?",  # noqa: S608
+        f"UPDATE {table} SET {column} = ? WHERE rowid = ?",  # noqa: S608  # nosec B608
         there,
     )
     return len(there)

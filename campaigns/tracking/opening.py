@@ -23,7 +23,7 @@ def open_page(
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
-            urllib.request.urlopen(page, timeout=2).close()  # noqa: S310
+            urllib.request.urlopen(page, timeout=2).close()  # noqa: S310  # nosec B310
         except urllib.error.HTTPError:
             return browser(page)  # it asks for a password, say
         except OSError:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from materials.errors import SourceError
+from materials.archives import open_zip
+from materials.errors import InputError, SourceError
 
 
 def listed(path: Path, *, skip: int = 0) -> Iterator[Mapping[str, Any]]:
@@ -62,7 +63,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
     try:
         if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 inner = [name for name in archive.namelist() if name.endswith(".json")]
                 if len(inner) != 1:
                     raise ValueError(f"holds {len(inner)} JSON files, expected one")
@@ -74,7 +75,10 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as file:
                 yield file
-    except (ijson.JSONError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+    except (
+        *(ijson.JSONError, zipfile.BadZipFile, InputError),
+        *(EOFError, OSError, ValueError),
+    ) as error:
         raise SourceError(
             f"{path} is damaged or not what was expected ({error}); remove it to have it "
             "downloaded again"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.errors import InputError
-from materials.formula_text import brief, composition_of
+from materials.formula_text import LARGEST, LONGEST, brief, composition_of
 from materials.known import reduced_formula
 
 if TYPE_CHECKING:
@@ -67,14 +67,15 @@ def _of_text(text: str) -> dict[str, float]:
     """Read plain formulas at once; brackets, charges and faults are left to pymatgen."""
     text = text.strip()
     known = atomic_numbers()
-    if _PLAIN.fullmatch(text):
+    if len(text) <= LONGEST and _PLAIN.fullmatch(text):
         amounts: dict[str, float] = {}
         for symbol, amount in _PART.findall(text):
             if symbol not in known:
                 break
             amounts[symbol] = amounts.get(symbol, 0.0) + float(amount or 1.0)
         else:
-            return amounts
+            if max(amounts.values()) <= LARGEST:
+                return amounts
     try:
         composition = composition_of(text)
     except InputError as error:

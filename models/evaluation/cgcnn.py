@@ -148,7 +148,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     and nothing else. Raises :class:`InputError` for a file that needs more.
     """
     import _codecs
-    from pickle import UnpicklingError  # what torch raises for anything else
+    from pickle import UnpicklingError  # what torch raises for anything else  # nosec B403
 
     import torch
 

@@ -30,10 +30,9 @@ from materials.whole import write_whole
 from models.measured.composition import CompositionNet
 from models.measured.formulas import checked_counts, formula_counts
 from models.measured.hurdle import Hurdle, Parts, Width
-from models.plain import from_plain
+from models.plain import from_plain, read_json
 from models.uncertainty.calibration import Calibration
 from models.uncertainty.intervals import Intervals
-from models.weights_file import read_json
 
 if TYPE_CHECKING:
     from models.inference import Predictions

@@ -29,7 +29,7 @@ from materials.errors import InputError
 from materials.provenance import file_sha256
 from materials.versioned import FileFormat
 from materials.whole import write_whole
-from models.plain import fingerprint, from_plain
+from models.plain import fingerprint, from_plain, read_json
 from models.small.compare import Scores
 from models.small.contenders import Name
 from models.small.domain import Domain
@@ -40,7 +40,7 @@ from models.training.config import TrainConfig
 from models.training.data import DataSource
 from models.uncertainty.calibration import Calibration
 from models.uncertainty.intervals import Intervals
-from models.weights_file import check_finite, check_fits, read_json
+from models.weights_file import check_finite, check_fits
 
 FORMAT = 1
 SMALL = FileFormat(

@@ -194,7 +194,7 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:
         reason = "expected a list of rows, each an object of columns"
-        if isinstance(error, ValueError) and str(error):
+        if isinstance(error, ValueError) and str(error) and "DataFrame" not in str(error):
             reason = brief(str(error).partition("\n")[0])
         raise InputError(f"{path}: cannot be read as a table: {reason}") from error
     if frame.empty:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from torch import Tensor
 from materials.errors import InputError
 from materials.whole import whole
 from models.graphs.store import GraphStore
-from models.plain import from_plain
 from models.plain_tensors import read_plain
 
 if TYPE_CHECKING:
@@ -112,13 +111,19 @@ class LabelledGraphs:
             return cls(
                 store,
                 targets,
-                tuple(from_plain(list[str], json.loads(names), "targets")),
-                from_plain(DataSource, json.loads(source), "source") if source else None,
+                _names(json.loads(names)),
+                DataSource(**json.loads(source)) if source else None,
             )
         except (ValueError, TypeError, RecursionError, InputError) as error:
             raise InputError(
                 f"{path}: of another version; build it again: {error}"
             ) from error
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise InputError("targets: expected a list of names")
+    return tuple(found)
 
 
 _PARTS = ("tensors", "metadata")

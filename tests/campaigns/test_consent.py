@@ -160,7 +160,8 @@ def test_a_worker_starts_nothing_that_only_the_database_names():
     assert recipe_of(facts, "remote").oracle == "remote"
 
 
-def test_the_command_line_names_the_program_and_how_to_allow_it(tmp_path):
+def test_the_command_line_names_the_program_and_how_to_allow_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("campaigns.cli.campaign._run", lambda *_: pytest.fail("was begun"))
     spec = tmp_path / "given.yaml"
     made = tmp_path / "made"
     content = BASE | {
@@ -172,6 +173,7 @@ def test_the_command_line_names_the_program_and_how_to_allow_it(tmp_path):
     assert f"touch {made}" in done.output
     assert "--allow-commands" in done.output
     assert not made.exists()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_option_keeps_consent(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from campaigns.lock import BusyError, held
+from materials.errors import InputError
 
 HOLDER = ".holder"
 
@@ -35,6 +36,21 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         raise NotImplementedError("no flock here")
 
     monkeypatch.setattr(FileLock, "acquire", acquire)
+
+
+@pytest.mark.parametrize("name", [HOLDER, ".lock"])
+def test_no_link_in_a_folder_is_written_through(name: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / name).symlink_to(mine)
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        held(folder, "screening", "--output"),
+    ):
+        pass
+    assert mine.read_text() == "mine"
 
 
 def test_it_says_who_is_there_since_when_and_how_to_stop_it(tmp_path: Path) -> None:

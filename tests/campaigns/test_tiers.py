@@ -101,8 +101,8 @@ def test_a_further_oracle_turns_hits_down_and_its_gap_counts(tmp_path: Path) -> 
     assert "gap 4.00 eV; gap_qp 2.5" in gone.steps[-1].value
 
 
-class Stopped(BaseException):
-    """As hard as Ctrl-C."""
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C; other ways for an oracle to end are its failure."""
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])

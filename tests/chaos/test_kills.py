@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.chaos.command import find_trials, run
+from tools.chaos.crew import How, all_of, run
 from tools.chaos.kills.campaign import program
+from tools.chaos.listed import find_trials
 from tools.chaos.record import TRIALS, Outcome, Scale, Trial, failed
 from tools.chaos.subjects.screening import ScreeningSubject
 
@@ -26,10 +27,10 @@ KILLED = [
 ]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", KILLED)
 def test_nothing_is_lost_or_there_twice(tmp_path, name):
-    found = run(TRIALS[name], tmp_path, seed=1, scale=Scale.QUICK)
+    found = run(TRIALS[name], How(root=tmp_path, seed=1, scale=Scale.QUICK))
     assert found.good, found.note
     assert found.times >= 1
 
@@ -47,6 +48,17 @@ def test_a_trial_that_did_nothing_or_failed_is_not_good():
     assert not nothing.good
     one = Trial(name="x", subject="campaign", run=program)
     assert not failed(one, RuntimeError("no"), 1.0).good
+
+
+def test_a_trial_that_its_process_cannot_do_is_not_good(tmp_path):
+    one = Trial(name="there is none", subject="campaign", run=program)
+    other = Trial(name="nor of this", subject="campaign", run=program, waits=True)
+    heard: list[Outcome] = []
+    how = How(root=tmp_path, seed=1, scale=Scale.QUICK)
+    found = all_of([one, other], how, jobs=2, heard=heard.append)
+    assert [outcome.fault for outcome in found] == ["there is none", "nor of this"]
+    assert len(heard) == 2
+    assert not any(outcome.good for outcome in found)
 
 
 def test_a_lost_row_and_a_second_one_are_seen(tmp_path):

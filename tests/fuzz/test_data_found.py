@@ -179,7 +179,7 @@ def test_a_text_survives_being_written(text):
 
 
 def test_a_thousand_slips_are_told_briefly():
-    keys = "\n".join(f"key{n}: {'x' * 500}" for n in range(1000))
+    keys = "\n".join(f"key{n}: {'x' * 200}" for n in range(1000))
     told = refusal(CampaignConfig, SPEC + keys)
     assert "and 980 more" in told
     assert len(told) < 20_000
@@ -211,7 +211,7 @@ def test_answers_said_many_times_take_no_longer_than_many_answers():
 
 
 @pytest.mark.parametrize(
-    "text", ["Zn" + "9" * 400, "(" * 99 + "Zn" + ")" * 99, "H" * 3000, "ZnO1e9"]
+    "text", ["Zn" + "9" * 400, "(" * 99 + "Zn" + ")" * 99, "H" * 3000, "ZnO1e10"]
 )
 def test_a_formula_that_is_none_is_refused_in_a_line(text):
     with pytest.raises(InputError, match="is not a chemical formula") as caught:

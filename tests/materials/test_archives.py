@@ -140,6 +140,15 @@ def test_an_archive_of_too_many_files_is_refused_at_once(tmp_path, monkeypatch):
     assert "3 files, at most 2" in one(zipped(tmp_path, dict.fromkeys("abc", CIF))).error
 
 
+def test_a_list_too_long_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = zipped(tmp_path, dict.fromkeys("abcd", CIF))
+    monkeypatch.setattr(archives, "LARGEST_LIST", 4 * 47)
+    assert len(read(path)) == 4
+    monkeypatch.setattr(archives, "LARGEST_LIST", 4 * 47 - 1)
+    monkeypatch.setattr(zipfile.ZipInfo, "__init__", lambda *_: pytest.fail("was listed"))
+    assert "the list of its files has" in one(path).error
+
+
 def test_what_does_not_fit_counts_towards_all_that_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "LARGEST_FILE", 2 * len(CIF))
     monkeypatch.setattr(archives, "LARGEST_ARCHIVE", 3 * len(CIF))

@@ -86,11 +86,11 @@ def test_a_smaller_model_leaves_no_old_members(folder):
         (lambda c: gap(c, "intervals").update(edges=[0.2, 0.1]), "intervals"),
         (
             lambda c: c["train"]["net"]["graph"].update(n_nearest=0),
-            "n_nearest of at least 1",
+            "n_nearest of 1 to 1000",
         ),
         (
             lambda c: c["train"]["net"].update(n_blocks=-1),
-            "n_blocks: -1; expected at least 1",
+            "n_blocks: -1; expected 1 to 512",
         ),
         (lambda c: c["train"]["scaling"]["unit"].update(band_gap=-1.0), "a unit above 0"),
         (lambda c: c.update(elements=[500]), "expected 1 to 118"),

@@ -78,7 +78,7 @@ def test_a_checkpoint_with_code_in_it_is_refused_and_not_run(tmp_path):
     pytest.importorskip("sevenn")
     trace, file = tmp_path / "trace", tmp_path / "bad.pth"
     torch.save({"config": Harmful(trace), "model_state_dict": {}}, file)
-    with pytest.raises(InputError, match="cannot be loaded as sevennet"):
+    with pytest.raises(InputError, match="which could run code"):
         load_potential(f"sevennet:{file}", device="cpu")
     assert not trace.exists()
     torch.load(file, weights_only=False)  # the file is harmful

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
-import pkgutil
-import re
 import shutil
 import time
-import traceback
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from tools.chaos.record import (
-    TRIALS,
-    Outcome,
-    Place,
-    Scale,
-    Trial,
-    document,
-    failed,
-    save,
-    show,
-)
+from tools.chaos.crew import How, all_of
+from tools.chaos.listed import find_trials
+from tools.chaos.record import TRIALS, Outcome, Scale, Trial, document, save, show, told
+from tools.chaos.shim import library
 
 HELP = """\
 Kill a campaign, a screening and a training at random, and let them meet full disks, locked
@@ -56,49 +45,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not chosen:
         Console(stderr=True).print(f"no trial has '{given.only}' in its name: see --list")
         return 2
+    if library() is None and (without := [one for one in chosen if one.shim]):
+        print(f"without a C compiler (cc) {len(without)} trials are left out")
+        chosen = [one for one in chosen if not one.shim]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    root = given.folder.absolute()
     scale = Scale.QUICK if given.quick else Scale.FULL
-    outcomes = [
-        run(one, given.folder, seed=given.seed, scale=scale, keep=given.keep)
-        for one in chosen
-    ]
-    show(outcomes)
-    found = document(outcomes, seed=given.seed)
-    save(found, given.folder / "chaos.json")
+    how = How(root=root, seed=given.seed, scale=scale, keep=given.keep)
+    progress = Progress(len(chosen))
+    outcomes = all_of(chosen, how, jobs=given.jobs, heard=progress)
+    show(outcomes, minutes=progress.minutes)
+    found = document(outcomes, seed=given.seed, minutes=progress.minutes)
+    save(found, root / "chaos.json")
     if given.json is not None:
         save(found, given.json)
-    return 0 if all(outcome.good for outcome in outcomes) else 1
+    good = all(outcome.good for outcome in outcomes)
+    if good and not given.keep:
+        for folder in root.glob("undisturbed-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0 if good else 1
 
 
-def find_trials() -> None:
-    """Import every module that may have some."""
-    for package in ("tools.chaos.kills", "tools.chaos.faults"):
-        there = importlib.import_module(package)
-        for module in sorted(m.name for m in pkgutil.iter_modules(there.__path__)):
-            importlib.import_module(f"{package}.{module}")
+@dataclass
+class Progress:
+    """Says what came of each trial as it ends."""
 
+    total: int
+    ended: int = 0
+    began: float = field(default_factory=time.monotonic)
 
-def run(one: Trial, root: Path, *, seed: int, scale: Scale, keep: bool = False) -> Outcome:
-    """One trial in a fresh folder, which is kept where something went wrong."""
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{one.subject} {one.name}".lower())
-    folder = root.absolute() / slug
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    print(f"{one.name} ({one.subject})", flush=True)
-    began = time.monotonic()
+    @property
+    def minutes(self) -> float:
+        """Since the beginning."""
+        return (time.monotonic() - self.began) / 60
 
-    def tell(line: str) -> None:
-        print(f"  {time.monotonic() - began:7.1f} s  {line}", flush=True)
-
-    try:
-        outcome = one.run(Place(folder=folder, seed=seed, scale=scale, tell=tell))
-        outcome = replace(outcome, fault=one.name, subject=one.subject)
-    except Exception as error:  # noqa: BLE001 - the other trials are still to be made
-        traceback.print_exc()
-        outcome = failed(one, error, time.monotonic() - began)
-    if outcome.good and not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    return outcome
+    def __call__(self, outcome: Outcome) -> None:
+        self.ended += 1
+        print(
+            f"[{self.ended}/{self.total}, {self.minutes:.1f} min] {told(outcome)}",
+            flush=True,
+        )
 
 
 def _wanted(one: Trial, words: str | None) -> bool:
@@ -115,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="WORDS", help="trials that are called like this")
     parser.add_argument("--list", action="store_true", help="say what there is, do nothing")
     parser.add_argument("--quick", action="store_true", help="little of each")
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="trials at a time, beside those that wait (2)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all that is random")
     parser.add_argument(
         "--folder", type=Path, default=Path("runs/chaos"), help="where trials work"
@@ -124,4 +113,4 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-__all__ = ["find_trials", "main", "run"]
+__all__ = ["main"]

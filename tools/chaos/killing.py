@@ -46,6 +46,9 @@ class Subject(Protocol):
     setup: str
     """See :class:`tools.chaos.server.Run`."""
 
+    def begin(self, folder: Path) -> None:
+        """Put into a new ``folder`` what the command works on."""
+
     def arguments(self, folder: Path) -> list[str]:
         """What follows ``galena`` to do it, or to go on with it, below ``folder``."""
 
@@ -201,7 +204,9 @@ class Killer:
         return log
 
     def _run(self, folder: Path) -> Run:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            self.subject.begin(folder)
         return Run(
             arguments=self.subject.arguments(folder),
             folder=folder,

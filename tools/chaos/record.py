@@ -14,7 +14,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-Subject = Literal["campaign", "screening", "training"]
+Subject = Literal["campaign", "screening", "training", "data pull"]
 
 
 class Scale(Enum):
@@ -69,6 +69,10 @@ class Trial:
     name: str
     subject: Subject
     run: Callable[[Place], Outcome]
+    waits: bool = False
+    """Whether most of its time is waiting, so that it is done beside the others."""
+    shim: bool = False
+    """Whether it needs the shim, and so a C compiler."""
 
 
 TRIALS: dict[tuple[str, Subject], Trial] = {}
@@ -76,14 +80,16 @@ TRIALS: dict[tuple[str, Subject], Trial] = {}
 
 
 def trial(
-    name: str, subject: Subject
+    name: str, subject: Subject, *, waits: bool = False, shim: bool = False
 ) -> Callable[[Callable[[Place], Outcome]], Callable[[Place], Outcome]]:
     """Put a function on the list of trials."""
 
     def listed(run: Callable[[Place], Outcome]) -> Callable[[Place], Outcome]:
         if (name, subject) in TRIALS:
             raise ValueError(f"there is a trial '{name}' of a {subject} already")
-        TRIALS[name, subject] = Trial(name=name, subject=subject, run=run)
+        TRIALS[name, subject] = Trial(
+            name=name, subject=subject, run=run, waits=waits, shim=shim
+        )
         return run
 
     return listed
@@ -109,7 +115,7 @@ def grid(outcomes: Iterable[Outcome]) -> Table:
     table = Table(header_style="bold", show_footer=True)
     sums = [sum(getattr(o, name) for o in outcomes) for name in _COUNTS]
     kinds = len({outcome.fault for outcome in outcomes})
-    table.add_column("fault", f"{kinds} kinds")
+    table.add_column("fault", f"kinds: {kinds}")
     table.add_column("subject")
     for title, total in zip(_COUNTS.values(), sums, strict=True):
         table.add_column(title, f"{total:,}", justify="right")
@@ -131,11 +137,41 @@ _COUNTS = {
 }
 
 
-def document(outcomes: Sequence[Outcome], *, seed: int) -> dict[str, object]:
+def told(outcome: Outcome) -> str:
+    """One line, while others are still to come."""
+    found = f"{outcome.fault} ({outcome.subject}): {outcome.survived} of {outcome.times} "
+    found += f"survived, {outcome.lost} rows lost, {outcome.duplicates} duplicates"
+    return found if outcome.good else f"{found}; NOT GOOD: {outcome.note}"
+
+
+def in_all(outcomes: Sequence[Outcome], *, minutes: float) -> str:
+    """The sums in words."""
+    kills = [o for o in outcomes if o.fault.startswith(KILLS)]
+    faults = [o for o in outcomes if o not in kills]
+    kinds = len({o.fault for o in faults})
+    wrong = sum(not o.good for o in outcomes)
+    return (
+        f"{sum(o.times for o in kills):,} random kills, and {kinds} kinds of injected fault "
+        f"{sum(o.times for o in faults):,} times, in {minutes:.1f} minutes; "
+        f"survived: {sum(o.survived for o in outcomes):,} of "
+        f"{sum(o.times for o in outcomes):,}; lost rows: {sum(o.lost for o in outcomes):,}; "
+        f"duplicates: {sum(o.duplicates for o in outcomes):,}; "
+        + (f"{wrong} of {len(outcomes)} trials NOT GOOD" if wrong else "all is well")
+    )
+
+
+KILLS = ("killed", "power cut")
+"""How the names of trials begin that kill at random instants."""
+
+
+def document(
+    outcomes: Sequence[Outcome], *, seed: int, minutes: float
+) -> dict[str, object]:
     """The same for machines, with what it was measured on."""
     return {
         "machine": machine(),
         "seed": seed,
+        "minutes": round(minutes, 1),
         "kinds": len({outcome.fault for outcome in outcomes}),
         "times": sum(outcome.times for outcome in outcomes),
         "outcomes": [asdict(outcome) for outcome in outcomes],
@@ -160,9 +196,10 @@ def save(document: dict[str, object], path: Path) -> None:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def show(outcomes: Sequence[Outcome]) -> None:
-    """Print the table."""
+def show(outcomes: Sequence[Outcome], *, minutes: float) -> None:
+    """Print the table, and the sums in words."""
     console = Console()
     if not console.is_terminal:
         console.width = 160
     console.print(grid(outcomes))
+    console.print(in_all(outcomes, minutes=minutes), highlight=False)

@@ -69,6 +69,7 @@ class Server:
         environment = {**os.environ, **_CALM}
         if (built := library()) is not None:
             environment[VARIABLE] = str(built)
+        self._asked = 0
         self._log = log.open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tools.chaos.server"],
@@ -90,8 +91,10 @@ class Server:
 
     def __call__(self, run: Run) -> Ended:
         """Run to the end, or to the kill."""
+        self._asked += 1
         asked = {
             **vars(run),
+            "number": self._asked,
             "arguments": list(run.arguments),
             "folder": str(run.folder),
             "output": str(run.output),
@@ -101,10 +104,11 @@ class Server:
             raise RuntimeError("the helper has no pipes")
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"the helper died; its last words are in {self._log.name}")
-        return Ended(**json.loads(answer))
+        while answer := self._process.stdout.readline():
+            told = json.loads(answer)
+            if told.pop("number") == self._asked:  # others were not waited for
+                return Ended(**told)
+        raise RuntimeError(f"the helper died; its last words are in {self._log.name}")
 
 
 @cache
@@ -159,6 +163,7 @@ def serve() -> None:
     """Fork for every line that comes, and tell how it ended."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    _load(_HEAVY)
     for line in sys.stdin:
         asked = json.loads(line)
         began = time.monotonic()
@@ -169,12 +174,19 @@ def serve() -> None:
             _become(asked, names)
         code = _wait_for(pid, asked["after"])
         ended = _ended(code, time.monotonic() - began)
-        answers.write(json.dumps(vars(ended)) + "\n")
+        answers.write(json.dumps({**vars(ended), "number": asked["number"]}) + "\n")
         answers.flush()
         if names.exists():
             _load(names.read_text(encoding="utf-8").split())
         if others := _threads():
             raise RuntimeError(f"threads that a fork might find half done: {others}")
+
+
+_HEAVY = (
+    *("torch", "pandas", "pyarrow.parquet", "pymatgen.core", "optuna", "sqlalchemy"),
+    *("materials.files", "models.inference", "campaigns.loop", "campaigns.publishing"),
+)
+"""What nearly every run needs; the rest is loaded once the first run has shown it."""
 
 
 def _threads() -> list[str]:

@@ -187,9 +187,9 @@ def _change_cell(db: sqlite3.Connection, random: Random, *, inside: bool) -> Non
     columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
     names = [name for name in columns if name in ("content", "value", "summary")]
     column = random.choice(names if inside and names else columns)
-    rows = db.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608
+    rows = db.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608  # nosec B608
     number, cell = random.choice(rows)
     value: Any = random.choice(_CELLS)
     if inside and isinstance(cell, str) and cell[:1] in "{[":
         value = json.dumps(changed_tree(json.loads(cell), random))
-    db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, number))  # noqa: S608
+    db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, number))  # noqa: S608  # nosec B608

@@ -77,7 +77,7 @@ def run_engine(
 
 def _memory() -> str | None:
     """A folder in memory, where there is one: inputs are written to files."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - names are random
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - names are random  # nosec B108
 
 
 def _one_worker(

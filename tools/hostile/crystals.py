@@ -8,7 +8,7 @@ import io
 import json
 import lzma
 import os
-import pickle
+import pickle  # nosec B403
 import stat
 import struct
 import tarfile
@@ -216,6 +216,20 @@ def folder_link(place: Place) -> list[str]:
     return predict(place, "crystals")
 
 
+def member_links(place: Place) -> list[str]:
+    """A folder of links: to a secret, to nothing, to itself."""
+    inside = place.folder / "crystals"
+    inside.mkdir()
+    for name, target in (("a.cif", place.secret), ("b.cif", "nowhere"), ("c.cif", "c.cif")):
+        (inside / name).symlink_to(target)
+    return predict(place, "crystals")
+
+
+def hard_link(place: Place) -> list[str]:
+    (place.folder / "hard.cif").hardlink_to(place.secret)
+    return predict(place, "hard.cif")
+
+
 def fifo(place: Place) -> list[str]:
     os.mkfifo(place.folder / "pipe.cif")
     return predict(place, "pipe.cif")
@@ -278,11 +292,14 @@ ITEMS = (
     Item("zip bomb", zip_bomb, BOMB),
     Item("nested zip bomb", nested_zip, r"\.zip.*(format|archive)"),
     Item("overlapping zip bomb", overlapping_zip, "overlap"),
-    Item("zip of a million files", many_members, "files, at most"),
+    Item("zip of a million files", many_members, "list of its files|files, at most"),
     Item("gz bomb", compressed(".gz", gzip.compress), BOMB),
     Item("bz2 bomb", compressed(".bz2", bz2.compress), BOMB),
     Item("xz bomb", compressed(".xz", lzma.compress), BOMB),
     Item("tar slip", tar_slip, r"\.tar"),
+    Item("tar", file("crystals.tar", lambda _: bytes(10240)), r"\.tar"),
+    Item("7z", file("crystals.7z", lambda _: b"7z\xbc\xaf\x27\x1c"), r"\.7z"),
+    Item("rar", file("crystals.rar", lambda _: b"Rar!\x1a\x07"), r"\.rar"),
     Item("script in a CIF's title and name", title),
     Item("escapes and turned text in names", terminal),
     Item("spreadsheet formulas in names", formulas, "not a CIF"),
@@ -296,6 +313,8 @@ ITEMS = (
     Item("pickle by its name", file("p.pkl", pickled), "pickles can run code"),
     Item("pickle in gz", file("p.cif.gz", lambda p: gzip.compress(pickled(p))), ANY),
     Item("link out of a folder", folder_link, "link to a folder"),
+    Item("links in a folder", member_links, "not a CIF"),
+    Item("hard link to a secret", hard_link, "not a CIF"),
     Item("link to a secret", link("s.cif", lambda place: str(place.secret)), "not a CIF"),
     Item("link to a device", link("zero.cif", lambda _: "/dev/zero"), "device or a pipe"),
     Item("link to /proc", link("proc.cif", lambda _: "/proc/self/environ"), ANY),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SECRET = "canary-of-a-file-outside"  # noqa: S105 - it guards nothing
+SECRET = "canary-of-a-file-outside"  # noqa: S105 - it guards nothing  # nosec B105
 """Stands in a file beside the pack; no command may show it or write it."""
 RAN = "RAN"
 """Name of the file, beside the pack, that any code in the pack makes if it runs."""

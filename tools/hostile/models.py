@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import sqlite3
 import struct
 import zipfile
 from collections.abc import Callable
@@ -15,7 +13,6 @@ from typing import Any
 
 from tools.hostile.crystals import ANY, GOOD, MIB, pickled
 from tools.hostile.item import Item, Make, Place
-from tools.hostile.tables import ALLOWED, SPEC, starting
 
 SHIPPED = Path(__file__).parents[2] / "models" / "weights" / "fast"
 
@@ -121,40 +118,6 @@ def torch_pickle(place: Place) -> bytes:
     return path.read_bytes()
 
 
-def campaign(change: Callable[[Place, Path], None], *command: str) -> Make:
-    """A campaign's folder that came from somebody."""
-
-    def make(place: Place) -> list[str]:
-        folder = place.folder / "given"
-        folder.mkdir()
-        (folder / "campaign.yaml").write_text(SPEC)
-        change(place, folder)
-        return ["campaign", *command]
-
-    return make
-
-
-def starts(place: Place, folder: Path) -> None:
-    """Its own specification starts something, and its ledger says so too."""
-    (folder / "campaign.yaml").write_text(starting("command")(place))
-
-
-def no_ledger(place: Place, folder: Path) -> None:
-    (folder / "ledger.sqlite").write_bytes(pickled(place))
-
-
-def pipe_ledger(_: Place, folder: Path) -> None:
-    os.mkfifo(folder / "ledger.sqlite")
-
-
-def foreign_ledger(_: Place, folder: Path) -> None:
-    """A database of other tables, with a name that paints the terminal."""
-    with sqlite3.connect(folder / "ledger.sqlite") as database:
-        database.execute('CREATE TABLE "facts\x1b[2J" (key TEXT, value TEXT)')
-
-
-OWN = ("run", "given/campaign.yaml", "--folder", "given")
-
 ITEMS = (
     Item("pickle as safetensors", model(pickled_weights), "safetensors"),
     Item("safetensors with a lying header", model(lying_header), "safetensors"),
@@ -167,10 +130,4 @@ ITEMS = (
     Item("pickled potential, CHGNet", potential("chgnet", pickled), "bare pickles"),
     Item("code in a potential's tensors", potential("chgnet", torch_pickle), ANY),
     Item("bomb in a potential's tensors", potential("chgnet", torch_bomb), "compressed"),
-    Item("campaign folder with a command", campaign(starts, *OWN), ALLOWED),
-    Item("campaign folder, pickle as ledger", campaign(no_ledger, "status", "given"), ANY),
-    Item("campaign folder, pipe as ledger", campaign(pipe_ledger, "status", "given"), ANY),
-    Item(
-        "campaign folder, foreign ledger", campaign(foreign_ledger, "status", "given"), ANY
-    ),
 )

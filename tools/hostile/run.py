@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import csv
+import importlib
+import io
 import os
 import re
 import resource
-import subprocess
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from tools.hostile.item import RAN, SECRET, Item, Place
 
-SECONDS, MEBIBYTES = 120.0, 3072
-"""No item may take more, Python and the network's libraries included."""
+SECONDS, MEBIBYTES = 60.0, 3072
+"""No item may keep a processor busy for longer, or take more memory, libraries included."""
+WAITED = 300.0
+"""Seconds after which a command is taken to hang, on however busy a machine."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SCRIPT = re.compile(rb"<script>(fetch|alert)|<img src=x|href=.javascript:", re.IGNORECASE)
-_FORMULA = re.compile(
-    rb'(?m)(?:^|,)"?(?:[=@\t]|[+-](?![0-9.]*(?:e[-+]?[0-9]+)?(?:,|\r?$)))'
+POLICY = re.compile(
+    rb"<meta http-equiv=.Content-Security-Policy. content=.default-src (?:'|&#39;)none"
 )
+_FORMULA = re.compile(r"[=@\t\r\n＝＋－＠]|[+-](?!(?:[0-9.]+(?:e[-+]?[0-9]+)?|inf)$)")
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Ended:
     text: str
     """What it printed, both streams."""
     seconds: float = 0.0
+    busy: float = 0.0
+    """Seconds of a processor."""
     mebibytes: float = 0.0
     """At its peak."""
 
@@ -43,7 +54,8 @@ class Result:
     item: Item
     command: str
     ended: Ended
-    reason: str = ""
+    said: str = ""
+    """The reason given; of what is harmless, the last that was said."""
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -72,13 +84,16 @@ def try_item(item: Item, place: Place, start: Start) -> Result:
         ended = Ended(
             ended.code or further.code,
             ended.text + further.text,
-            ended.seconds + further.seconds,
-            max(ended.mebibytes, further.mebibytes),
+            seconds=ended.seconds + further.seconds,
+            busy=ended.busy + further.busy,
+            mebibytes=max(ended.mebibytes, further.mebibytes),
         )
     result.ended = ended
-    result.reason = _reason(item, ended.text)
+    reason = _reason(item, ended.text)
+    lines = [line for line in ended.text.splitlines() if line.strip()]
+    result.said = reason or " ".join(lines[-1].split() if lines else ())
     written = [path for path in _files(place.folder) if path not in made]
-    result.faults = list(_faults(item, place, ended, result.reason, before, written))
+    result.faults = list(_faults(item, place, ended, reason, before, written))
     return result
 
 
@@ -102,7 +117,8 @@ def _faults(
         f"no reason like '{item.reason}'": not reason and bool(item.reason),
         "not refused": bool(item.reason) and ended.code == 0,
         "did not work": not item.reason and ended.code != 0,
-        f"took {ended.seconds:.0f} s": ended.seconds > SECONDS,
+        f"took {ended.busy:.0f} s": ended.busy > SECONDS,
+        f"hung for {ended.seconds:.0f} s": ended.seconds > WAITED,
         f"took {ended.mebibytes:.0f} MiB": ended.mebibytes > MEBIBYTES,
     }
     place.marker.unlink(missing_ok=True)
@@ -113,8 +129,16 @@ def _faults(
             yield f"{path.name}: holds what is outside"
         if path.suffix in {".html", ".svg", ".md"} and _SCRIPT.search(content):
             yield f"{path.name}: a script"
-        if path.suffix == ".csv" and _FORMULA.search(content):
+        if path.suffix == ".html" and not POLICY.search(content):
+            yield f"{path.name}: no Content-Security-Policy"
+        if path.suffix == ".csv" and computes(content):
             yield f"{path.name}: a formula"
+
+
+def computes(table: bytes) -> bool:
+    """Whether a spreadsheet would take a cell of a CSV file for a formula."""
+    text = io.StringIO(table.decode("utf-8", "replace"), newline="")
+    return any(_FORMULA.match(cell) for row in csv.reader(text) for cell in row)
 
 
 def _reason(item: Item, text: str) -> str:
@@ -139,46 +163,75 @@ def _state(folder: Path) -> dict[str, bytes]:
     }
 
 
+def prepare() -> None:
+    """Load what commands load, once and not for each item."""
+    for name in (
+        *(
+            "campaigns.cli.app",
+            "campaigns.campaign",
+            "campaigns.reports",
+            "models.pretrained",
+        ),
+        *("pymatgen.core", "pyarrow.parquet", "chgnet.model", "mlflow"),
+    ):
+        with suppress(ImportError):  # an extra that is not installed
+            importlib.import_module(name)
+
+
 def in_process_of_its_own(arguments: Sequence[str], folder: Path) -> Ended:
-    """``galena`` as people run it, with its time and its memory measured."""
-    root = Path(__file__).parents[2]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(root),
-        "COLUMNS": "400",
-        "LANGUAGE": "en",
-        "TERM": "dumb",
-    }
-    environment.pop("GALENA_ALLOW_COMMANDS", None)
+    """``galena`` with these arguments, in a fork of this process, measured to its end."""
     started = time.monotonic()
     with tempfile.TemporaryFile() as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "campaigns.cli", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-        )
-        code, used = _wait(process, SECONDS + 10)
+        pid = os.fork()
+        if not pid:
+            _be_the_command(arguments, folder, printed.fileno())
+        code, used = _wait(pid, started + WAITED)
         printed.seek(0)
         text = printed.read().decode("utf-8", "replace")
-    return Ended(code, text, time.monotonic() - started, used.ru_maxrss / 1024)
+    return Ended(
+        code,
+        text,
+        seconds=time.monotonic() - started,
+        busy=used.ru_utime + used.ru_stime,
+        mebibytes=used.ru_maxrss / 1024,
+    )
 
 
-def _wait(
-    process: subprocess.Popen[bytes], limit: float
-) -> tuple[int, resource.struct_rusage]:
-    """The end of a process, which is killed where it takes too long."""
-    end = time.monotonic() + limit
+def _be_the_command(arguments: Sequence[str], folder: Path, printed: int) -> NoReturn:
+    """The rest of a fork's life; what nobody foresaw is printed as Python prints it."""
+    code = 70
+    try:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (printed, 1), (printed, 2)):
+            os.dup2(source, target)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        os.environ.update(COLUMNS="400", LANGUAGE="en", TERM="dumb")
+        os.environ.pop("GALENA_ALLOW_COMMANDS", None)
+        os.chdir(folder)
+        from campaigns.cli.app import main
+
+        sys.argv = ["galena", *arguments]
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001 - to be seen by who looks for tracebacks
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _wait(pid: int, end: float) -> tuple[int, resource.struct_rusage]:
+    """How a process ended, which is killed where it takes too long."""
     while True:
-        pid, status, used = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, used
-        if time.monotonic() > end:
-            process.kill()
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, used
-        time.sleep(0.05)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
+        if not ended and time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+            ended, status, used = os.wait4(pid, 0)
+        if ended:
+            return os.waitstatus_to_exitcode(status), used
+        time.sleep(0.02)

@@ -130,7 +130,7 @@ def _compiled(crystals: Sequence[CrystalArrays], radius: float) -> Found:
     from models.graphs.neighbours import GraphConfig
 
     flat = FlatCrystals.from_arrays(crystals, {})
-    everywhere = GraphConfig(n_nearest=1, stretch=1e9, max_reach=radius)  # the same reach
+    everywhere = GraphConfig(n_nearest=1, stretch=100.0, max_reach=radius)  # the same reach
     edges = compiled_neighbours(
         flat.frac_coords, flat.lattice, flat.start, everywhere, dtype=np.float64
     )

@@ -91,4 +91,4 @@ def test_out_of_time_is_an_exit_status_and_a_bad_file_an_error(tmp_path):
     assert not json.loads(short.stdout.splitlines()[-1])["finished"]
     bad = run(*given, "--train", tmp_path / "bad.pt", "--folder", tmp_path / "bad")
     assert bad.returncode == 2
-    assert "expected a cache of graphs" in bad.stderr
+    assert "is not a file that torch.save writes" in bad.stderr

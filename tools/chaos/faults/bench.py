@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -9,15 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-from tools.chaos.faults.what import SUBJECTS
+from tools.chaos.faults.what import EVERY
 from tools.chaos.killing import Difference, Subject
 from tools.chaos.record import Outcome, Place, Scale
 from tools.chaos.record import Subject as Name
-from tools.chaos.server import Ended, Run, Server
+from tools.chaos.server import Ended, Run, Server, helper
 from tools.chaos.shim import Aim, counted, library
 
 _DONE = (0, 3)
@@ -99,11 +100,11 @@ def prepared(place: Place, name: Name) -> Prepared:
     """Make the subject and run it undisturbed, twice; or what was made before."""
     root, tell = place.folder.parent, place.tell
     if (root, name) not in _PREPARED:
-        folder = root / f"undisturbed-{name}"
+        folder = root / f"undisturbed-{name}-{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        server = _server(root)
-        subject = SUBJECTS[name](folder)
+        server = helper()
+        subject = EVERY[name](folder)
         lean = place.scale is Scale.QUICK
         _to_the_end(server, run_of(subject, folder / "first", lean=lean))
         whole, count = folder / "whole", folder / "count"
@@ -117,12 +118,6 @@ def prepared(place: Place, name: Name) -> Prepared:
         )
         tell(f"undisturbed: {seconds:.1f} s, {counted(count)} changes of the disk")
     return _PREPARED[root, name]
-
-
-@cache
-def _server(root: Path) -> Server:
-    """One helper for all; it ends when its pipe is closed, and so with this process."""
-    return Server(root / "server.txt")
 
 
 def _to_the_end(server: Server, run: Run) -> Ended:
@@ -228,10 +223,11 @@ class Bench:
         compare: Compare | None = None,
     ) -> None:
         """Run to the end without the fault, and compare as the subject does, or otherwise."""
-        ended = self.given.server(run)
+        over = self.subject.done(folder)
+        code = 0 if over else self.given.server(run).code
         found = Difference()
-        if ended.code not in _DONE:
-            bad, what = True, f"{what}: then ended with {ended.code}: {_last(run)}"
+        if code not in _DONE:
+            bad, what = True, f"{what}: then ended with {code}: {_last(run)}"
         else:
             compared = compare or partial(self.subject.compare, kills=1)
             found = compared(self.given.whole, folder)

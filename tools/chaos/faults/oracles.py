@@ -143,4 +143,4 @@ def _wrong(name: str, verdict: dict[str, object]) -> bool:
 
 
 for _name in (*_KINDS, *_RAISED):
-    trial(_name, "campaign")(partial(_met, name=_name))
+    trial(_name, "campaign", waits="hanging" in _name)(partial(_met, name=_name))

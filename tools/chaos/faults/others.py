@@ -58,7 +58,7 @@ def _locked_below(
     return locked(folder / name, seconds)
 
 
-@trial("SQLite locked", "campaign")
+@trial("SQLite locked", "campaign", waits=True)
 def sqlite_locked(place: Place) -> Outcome:
     """The ledger, Optuna's file and MLflow's, for less and for more than Galena waits."""
     times = (3.0,) if place.scale is Scale.QUICK else (20.0, 100.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tools.chaos.killing import Subject
 from tools.chaos.record import Subject as Name
 from tools.chaos.subjects.campaign import CampaignSubject
+from tools.chaos.subjects.pulling import PullSubject
 from tools.chaos.subjects.screening import ScreeningSubject
 from tools.chaos.subjects.training import TrainingSubject
 
@@ -18,3 +19,6 @@ SUBJECTS: dict[Name, Make] = {
     "screening": ScreeningSubject.into_a_folder,
     "training": TrainingSubject.of_a_network,
 }
+"""Those that every kind of fault is done to."""
+EVERY: dict[Name, Make] = {**SUBJECTS, "data pull": PullSubject.from_a_server}
+"""With those that some are."""

@@ -10,17 +10,17 @@ from tools.chaos.subjects.campaign import CampaignSubject
 @trial("killed", "campaign")
 def pool(place: Place) -> Outcome:
     """It chooses from a table, and a table answers."""
-    return killed(place, CampaignSubject.on_a_pool, kills=35, quick=3)
+    return killed(place, CampaignSubject.on_a_pool, kills=30, quick=3)
 
 
 @trial("killed, a program answers", "campaign")
 def program(place: Place) -> Outcome:
     """Every call of the oracle is accounted for."""
-    return killed(place, CampaignSubject.on_a_program, kills=35, quick=2)
+    return killed(place, CampaignSubject.on_a_program, kills=30, quick=2)
 
 
 @trial("power cut", "campaign")
 def power(place: Place) -> Outcome:
     """What was not brought to the disk is lost, too."""
     make = CampaignSubject.on_a_pool
-    return killed(place, make, kills=20, quick=2, power=True)
+    return killed(place, make, kills=15, quick=2, power=True)

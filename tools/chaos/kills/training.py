@@ -10,17 +10,17 @@ from tools.chaos.subjects.training import TrainingSubject
 @trial("killed", "training")
 def network(place: Place) -> Outcome:
     """A network, from random weights to a model's folder."""
-    return killed(place, TrainingSubject.of_a_network, kills=40, quick=3)
+    return killed(place, TrainingSubject.of_a_network, kills=30, quick=3)
 
 
 @trial("killed, methods compared", "training")
 def heads(place: Place) -> Outcome:
     """Fine-tuning, heads and trees, by cross-validation."""
-    return killed(place, TrainingSubject.of_heads, kills=20, quick=1)
+    return killed(place, TrainingSubject.of_heads, kills=12, quick=1)
 
 
 @trial("power cut", "training")
 def power(place: Place) -> Outcome:
     """What was not brought to the disk is lost, too."""
     make = TrainingSubject.of_a_network
-    return killed(place, make, kills=20, quick=2, power=True)
+    return killed(place, make, kills=15, quick=2, power=True)

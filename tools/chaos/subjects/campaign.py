@@ -80,6 +80,9 @@ class CampaignSubject:
         spec.write_text(_SPEC.format(rest=rest), encoding="utf-8")
         return cls(spec, logs_calls=True)
 
+    def begin(self, folder: Path) -> None:
+        """It begins with nothing."""
+
     def arguments(self, folder: Path) -> list[str]:
         store = f"sqlite:///{self.spec.parent / 'mlflow.db'}"  # to make one takes seconds
         place = str(folder / "campaign")
@@ -106,8 +109,8 @@ class CampaignSubject:
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         found = Difference()
         for name in _TABLES:
-            found += _of_rows(name, state(one)[name], state(other)[name])
-        found += _of_files(one / "campaign" / "report", other / "campaign" / "report")
+            found += of_rows(name, state(one)[name], state(other)[name])
+        found += of_files(one / "campaign" / "report", other / "campaign" / "report")
         found += _of_study(one, other)
         if self.logs_calls:
             found += _of_calls(other, kills)
@@ -168,7 +171,7 @@ class _opened:
         self._db.close()
 
 
-def _of_rows(
+def of_rows(
     name: str, one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]
 ) -> Difference:
     """Rows that are missing, or there twice."""
@@ -185,7 +188,7 @@ def _of_rows(
 # --- the files beside it
 
 
-def _of_files(one: Path, other: Path) -> Difference:
+def of_files(one: Path, other: Path) -> Difference:
     """Tables of the report, byte for byte, and which files there are."""
     names = [{p.name for p in _files(folder)} for folder in (one, other)]
     told = [f"report: {name} in one of them" for name in sorted(names[0] ^ names[1])]
@@ -222,7 +225,7 @@ def _of_study(one: Path, other: Path) -> Difference:
     for folder in (one, other):
         with _opened(folder / "campaign" / "optuna.sqlite") as study:
             found.append(_rows(study, question))
-    return _of_rows("optuna", *found)
+    return of_rows("optuna", *found)
 
 
 def _of_calls(folder: Path, kills: int) -> Difference:

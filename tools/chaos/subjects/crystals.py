@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from pymatgen.core import Lattice, Structure
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 ANIONS = ("O", "S", "Se", "Te")
 CATIONS = ("Mg", "Ca", "Sr", "Ba", "Zn", "Cd", "Ge", "Sn")
@@ -15,6 +16,9 @@ _TYPES = {"rocksalt": 0.5, "zincblende": 0.25}
 
 def structures() -> dict[str, Structure]:
     """Rock salts and zinc blendes of four sizes, by name."""
+    import numpy as np
+    from pymatgen.core import Lattice, Structure
+
     found = {}
     for cation, anion, (name, at) in product(CATIONS, ANIONS, _TYPES.items()):
         for size in (1.0, 1.03, 1.06, 1.09):

@@ -37,3 +37,12 @@ def small_network() -> None:
 
     campaigns.training._config = config
     models.training.loop.SAVE_EVERY = 0.0
+
+
+def small_shards() -> None:
+    """``galena data pull`` keeps every forty rows, and does not wait long to ask again."""
+    from materials.sources import pull
+    from materials.sources.http import Pace
+
+    pull.ROWS_PER_SHARD = 40
+    Pace.__init__.__kwdefaults__["first_wait"] = 0.02

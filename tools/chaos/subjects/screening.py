@@ -37,6 +37,9 @@ class ScreeningSubject:
     def into_a_file(cls, folder: Path) -> ScreeningSubject:
         return cls(_spec(folder), "out.parquet")
 
+    def begin(self, folder: Path) -> None:
+        """It begins with nothing."""
+
     def arguments(self, folder: Path) -> list[str]:
         output = str(folder / self.output)
         return ["screen", str(self.spec), "-o", output, "--model", "fast"]

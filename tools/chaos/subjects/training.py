@@ -36,6 +36,9 @@ class TrainingSubject:
         options = ("--target", "band_gap", "--folds", "2", "--passes", "1")
         return cls(table, options)
 
+    def begin(self, folder: Path) -> None:
+        """It begins with nothing."""
+
     def arguments(self, folder: Path) -> list[str]:
         where = ("--folder", str(folder / "training"), "--device", "cpu")
         return ["train", str(self.table), *where, *self.options]

@@ -1,0 +1,116 @@
+"""What is done with a campaign that is finished: its report, and MLflow brought up to date."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tools.chaos.killing import Difference
+from tools.chaos.server import Run, helper
+from tools.chaos.subjects.campaign import CampaignSubject, of_files, of_rows, state
+
+_STORE = "mlflow.db"
+_QUESTIONS = {
+    "runs": "SELECT name, status, t.value FROM runs JOIN tags t USING (run_uuid) "
+    "WHERE t.key = 'galena.kind'",
+    "rounds": "SELECT t.value FROM runs JOIN tags t USING (run_uuid) "
+    "WHERE t.key = 'galena.round'",
+    "metrics": "SELECT name, key, value, step FROM metrics JOIN runs USING (run_uuid)",
+    "params": "SELECT name, key, value FROM params JOIN runs USING (run_uuid)",
+}
+"""What MLflow has of a campaign; clocks and identifiers are left out."""
+
+
+@dataclass(frozen=True)
+class AfterwardsSubject:
+    """``galena campaign report`` or ``sync`` on a finished campaign."""
+
+    finished: Path
+    """A folder with the campaign, and with a store of MLflow that has nothing yet."""
+    command: Literal["report", "sync"]
+    setup: str = "tools.chaos.subjects.quickly:without_pictures"
+
+    @classmethod
+    def reporting(cls, folder: Path) -> AfterwardsSubject:
+        return cls(_finished(folder), "report")
+
+    @classmethod
+    def syncing(cls, folder: Path) -> AfterwardsSubject:
+        return cls(_finished(folder), "sync")
+
+    def begin(self, folder: Path) -> None:
+        """A copy of the campaign, and for a report one that has none."""
+        shutil.copytree(self.finished, folder, dirs_exist_ok=True)
+        if self.command == "report":
+            shutil.rmtree(folder / "campaign" / "report")
+
+    def arguments(self, folder: Path) -> list[str]:
+        asked = ["campaign", self.command, str(folder / "campaign")]
+        if self.command == "report":
+            return asked
+        return [*asked, "--tracking-uri", f"sqlite:///{folder / _STORE}"]
+
+    def stage(self, folder: Path) -> str:
+        if self.command == "report":
+            return "middle" if (folder / "campaign" / "report").exists() else "before"
+        return "middle" if _answers(folder, _QUESTIONS["runs"]) else "before"
+
+    def done(self, folder: Path) -> bool:
+        """It can always be done again."""
+        return False
+
+    def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
+        found = Difference()
+        if state(one) != state(other):
+            found += Difference(1, 0, ("the ledger is not what it was",))
+        if self.command == "report":
+            return found + of_files(
+                one / "campaign" / "report", other / "campaign" / "report"
+            )
+        for name, question in _QUESTIONS.items():
+            left, right = (sorted(_answers(f, question), key=repr) for f in (one, other))
+            found += of_rows(name, left, right)
+        left, right = (Counter(_artifacts(folder)) for folder in (one, other))
+        if left != right:
+            odd = sorted((left - right) + (right - left))
+            found += Difference((left - right).total(), 0, (f"artifacts: {odd}",))
+        return found
+
+
+def _finished(folder: Path) -> Path:
+    """A campaign that has come to its end."""
+    from campaigns.tracking.client import open_client
+
+    campaign = CampaignSubject.on_a_pool(folder)
+    place = folder / "finished"
+    place.mkdir()
+    run = Run(
+        arguments=campaign.arguments(place),
+        folder=place,
+        output=folder / "finished.txt",
+        setup=campaign.setup,
+    )
+    ended = helper()(run)
+    if ended.code != 0:
+        said = run.output.read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"the campaign ended with {ended.code}: {said[-500:]}")
+    open_client(f"sqlite:///{place / _STORE}").search_experiments()
+    return place
+
+
+def _answers(folder: Path, question: str) -> Sequence[tuple[Any, ...]]:
+    with closing(sqlite3.connect(folder / _STORE)) as store:
+        return store.execute(question).fetchall()
+
+
+def _artifacts(folder: Path) -> list[str]:
+    """Names of files, with the identifiers of runs left out."""
+    place = folder / "artifacts"
+    files = (path for path in sorted(place.rglob("*")) if path.is_file())
+    return ["/".join(path.relative_to(place).parts[2:]) for path in files]
