@@ -32,9 +32,11 @@ def check_size(path: Path, largest: int, instead: str) -> None:
         )
 
 
-def check_lines(lines: Iterable[str], longest: int = LONGEST_LINE) -> None:
-    """Refuse lines and words longer than any format of crystals has."""
-    for number, line in enumerate(lines, 1):
+def check_lines(
+    lines: Iterable[str], longest: int = LONGEST_LINE, *, first: int = 1
+) -> None:
+    """Refuse lines and words longer than any format has; ``first`` is a line's number."""
+    for number, line in enumerate(lines, first):
         if len(line) > longest:
             raise InputError(
                 f"line {number} has {len(line)} characters, expected at most {longest}"

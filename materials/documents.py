@@ -129,9 +129,9 @@ def _periodic(lattice: dict[str, Any]) -> tuple[bool, ...]:
     pbc = lattice.get("pbc")
     if pbc is None:
         return (True, True, True)
-    if not isinstance(pbc, list) or len(pbc) != 3:
+    if not isinstance(pbc, list) or len(pbc) != 3 or any(p not in (0, 1) for p in pbc):
         raise InputError(f"'pbc' is {_shown(pbc)}, expected three of true or false")
-    return tuple(part is True for part in pbc)
+    return tuple(part == 1 for part in pbc)
 
 
 def _site_species(site: Any, index: int) -> dict[str, float]:

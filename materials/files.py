@@ -60,6 +60,11 @@ def read_crystals(paths: Iterable[Path | str]) -> Iterator[ReadCrystal]:
     """
     seen: set[Path] = set()
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
+        if not str(path).strip():
+            yield ReadCrystal(
+                "''", None, "an empty name, expected a file or folder", Path()
+            )
+            continue
         for file, problem in _files_under(Path(path)):
             if file in seen:
                 continue

@@ -6,6 +6,7 @@ that leave elements or symmetry to guesswork (PDB, LAMMPS data, GROMACS) are not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 8 * LONGEST_LINE  # characters; XML is sometimes written on one
 _XML_HEAD = 4096  # characters, in which a document type must come
+_EMPTY_TYPE = re.compile(r"<!DOCTYPE\s+\w+\s*(\[\s*\])?\s*>")  # Materials Studio's
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _checked_text(path: Path) -> str:
     """The text of a file, none of whose lines is more than a parser can be asked to read."""
     text = read_text(path)
     check_lines(text.splitlines(), _LONGEST_LINE)
-    start = text[:_XML_HEAD].upper()
+    start = _EMPTY_TYPE.sub("", text[:_XML_HEAD].upper(), count=1)
     if "<!DOCTYPE" in start or "<!ENTITY" in start:
         raise InputError(
             "declares a document type, which can expand without end; remove it"

@@ -97,7 +97,9 @@ def _found(thing: Any, name: str | None) -> Iterator[ReadCrystal]:
 
 
 def _path(thing: str | Path) -> Path:
-    """Raises :class:`InputError` for a file's text in the place of its path."""
+    """Raises :class:`InputError` for a file's text in the place of its path, or nothing."""
+    if not str(thing).strip():
+        raise InputError("an empty name, expected a file or folder ('.' for this one)")
     if len(str(thing).strip().splitlines()) > 1:
         first = str(thing).strip().splitlines()[0]
         raise InputError(

@@ -25,6 +25,7 @@ from materials.bounds import (
     whole_number,
 )
 from materials.errors import InputError
+from materials.poscar import poscar_text
 from materials.soundness import MOST_SITES, isotope_fault
 
 if TYPE_CHECKING:
@@ -34,20 +35,26 @@ if TYPE_CHECKING:
 Frame = Callable[[], "Structure | Atoms"]
 
 _POSCAR_HEADER = 7  # lines before which a blank line is no end: the comment may be blank
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_NO_ENDS = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _LONGEST_COUNT = 15  # digits
 _VASP_COUNTS = 5  # lines before the numbers of atoms: comment, scale, three vectors
 _LONGEST_COMMENT = 8 * LONGEST_LINE  # characters; extended XYZ keeps arrays there
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text, whatever its encoding.
+    """Return a file's text, whatever its encoding, its lines ended as on Unix.
 
+    What else Python takes for the end of a line (a form feed, U+2028) becomes a blank.
     Raises :class:`InputError` if it is binary or larger than
     :data:`materials.bounds.LARGEST_FILE`.
     """
     check_size(path, LARGEST_FILE, "split it, or make a table of it with galena ingest")
-    raw = path.read_bytes()
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    return _plain_lines(_decoded(path.read_bytes()))
+
+
+def _decoded(raw: bytes) -> str:
+    if raw.startswith(_UTF16):
         return raw.decode("utf-16", errors="replace")
     if b"\0" in raw:
         raise InputError("holds binary data, expected text")
@@ -57,6 +64,10 @@ def read_text(path: Path) -> str:
         return raw.decode("latin-1")
 
 
+def _plain_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_NO_ENDS)
+
+
 # VASP
 
 
@@ -64,16 +75,20 @@ def poscar_frames(path: Path) -> Iterator[Frame]:
     """POSCAR and what starts like it; the grids of a CHGCAR are not read."""
     lines: list[str] = []
     size = 0
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open("rb") as raw:
+        encoding = "utf-16" if raw.read(2) in _UTF16 else "utf-8-sig"
+    with path.open(encoding=encoding, errors="replace") as file:
         while line := file.readline(LARGEST_CRYSTAL):
             if len(lines) >= _POSCAR_HEADER and not line.strip():
                 break
-            lines.append(line)
+            lines.append(_plain_lines(line))
             size += len(line)
             if size > LARGEST_CRYSTAL:
                 raise InputError("no blank line ends its list of atoms within 16 MiB")
-    check_lines(lines)
-    yield partial(_poscar_structure, "".join(lines))
+    if lines and len(lines[0]) > LONGEST_LINE:
+        raise InputError(f"a comment of {len(lines[0])} characters, at most {LONGEST_LINE}")
+    check_lines(lines[1:], first=2)
+    yield partial(_poscar_structure, poscar_text(lines))
 
 
 def check_vasp_counts(lines: list[str]) -> None:

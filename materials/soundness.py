@@ -166,22 +166,33 @@ def vacuum_fault(frac_coords: FloatArray, lattice: FloatArray) -> str | None:
     """Say so where a cell holds a slab, a wire or a molecule and vacuum, or return None.
 
     ``frac_coords`` is ``(n_sites, 3)``, ``lattice`` ``(3, 3)`` in Å. Measured is the widest
-    layer without atoms between lattice planes; one atom alone has nothing to be apart from.
+    layer without atoms between lattice planes, those of the cell as it is written and those
+    of the reduced one; one atom alone has nothing to be apart from.
     """
+    from pymatgen.core import Lattice
+
     if len(frac_coords) < 2:
         return None
-    heights = np.sort(frac_coords % 1.0, axis=0)  # (n_sites, 3)
-    gaps = np.diff(np.vstack([heights, heights[:1] + 1.0]), axis=0).max(
-        axis=0
-    )  # of the cell
-    spacing = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # Å between cell faces
-    widest = float((gaps * spacing).max())
+    # Written with slanting vectors a slab has atoms at every height along each of them.
+    reduced = np.asarray(Lattice(lattice).get_lll_reduced_lattice().matrix)
+    widest = max(
+        _widest_gap(frac_coords, lattice),
+        _widest_gap(frac_coords @ lattice @ np.linalg.inv(reduced), reduced),
+    )
     if widest <= WIDEST_GAP:
         return None
     return (
         f"an empty layer of {widest:.0f} Å: a slab or a molecule in vacuum; Galena reads bulk "
         "crystals"
     )
+
+
+def _widest_gap(frac_coords: FloatArray, lattice: FloatArray) -> float:
+    """The widest layer without atoms between planes along two vectors of a cell, in Å."""
+    heights = np.sort(frac_coords % 1.0, axis=0)  # (n_sites, 3)
+    gaps = np.diff(np.vstack([heights, heights[:1] + 1.0]), axis=0).max(axis=0)
+    spacing = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # Å between cell faces
+    return float((gaps * spacing).max())
 
 
 def _thickness(lattice: FloatArray) -> float:

@@ -35,6 +35,9 @@ def read_formulas(materials: Sequence[str]) -> Iterator[NamedFormula]:
     formula. What cannot be used comes out with the reason, in its place.
     """
     for material in materials:
+        if not material.strip():
+            yield NamedFormula("''", None, "an empty name, expected a formula or a file")
+            continue
         path = Path(material)
         if _exists(path):
             yield from _of_file(path)

@@ -361,3 +361,8 @@ def test_a_ledger_that_somebody_edited_is_told(tmp_path, table, column, value):
         db.commit()
     with pytest.raises(LedgerError, match=r"ledger\.sqlite"):
         open_view(tmp_path)
+
+
+def test_an_empty_formula_is_not_this_folder():
+    (item,) = read_formulas([""])
+    assert "an empty name" in (item.error or "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +18,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from materials.errors import InputError
+from materials.files import read_crystals
 from materials.intake import Crystals, crystals_of
 from materials.schema import CRYSTAL_COLUMNS
 from materials.table import CrystalTable
@@ -190,3 +193,39 @@ def test_odd_things_in_a_column_are_failures(odd: object) -> None:
     found = crystals_of(pd.DataFrame({"structure": pd.Series([SALT, odd], dtype=object)}))
     assert (len(found.good), len(found.failures)) == (1, 1)
     assert not crystals_of([odd]).good
+
+
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_an_empty_name_is_not_this_folder(tmp_path, monkeypatch, nothing):
+    monkeypatch.chdir(tmp_path)
+    SALT.to(filename="a.cif")
+    with pytest.raises(InputError, match="an empty name"):
+        crystals_of(nothing)
+    (crystal,) = read_crystals([nothing])
+    assert "an empty name" in crystal.error
+
+
+@pytest.mark.parametrize("pbc", [[1, 1, 1], [True, 1, True]])
+def test_periodic_in_ones_is_periodic(tmp_path, pbc):
+    plain = SALT.as_dict()
+    plain["lattice"]["pbc"] = pbc
+    (tmp_path / "a.json").write_text(json.dumps(plain))
+    (crystal,) = read_crystals([tmp_path / "a.json"])
+    assert crystal.error is None
+    plain["lattice"]["pbc"] = [1, 0, 1]
+    (tmp_path / "a.json").write_text(json.dumps(plain))
+    (crystal,) = read_crystals([tmp_path / "a.json"])
+    assert "periodic in 2 of 3" in crystal.error
+
+
+def test_an_empty_document_type_expands_to_nothing(tmp_path):
+    ase.io.write(tmp_path / "a.xsd", SALT.to_ase_atoms(), format="xsd")
+    text = (tmp_path / "a.xsd").read_text()
+    body = text.partition("?>")[2] if text.startswith("<?xml") else text
+    for kind, read in [
+        ("<!DOCTYPE XSD []>", True),
+        ("<!DOCTYPE XSD [<!ENTITY a 'b'>]>", False),
+    ]:
+        (tmp_path / "a.xsd").write_text(f"<?xml version='1.0'?>\n{kind}\n{body}")
+        (crystal,) = read_crystals([tmp_path / "a.xsd"])
+        assert (crystal.error is None) == read

@@ -1,0 +1,70 @@
+"""POSCAR as VASP takes it, written as pymatgen takes it.
+
+VASP reads Fortran's ``1.0d0`` and, since version 5.4, three scaling factors, one for each
+Cartesian direction; see POSCAR in the VASP wiki.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from materials.errors import InputError
+
+_FORTRAN = re.compile(r"(?<!\S)([-+]?(?:\d+\.?\d*|\.\d+))[dD]([-+]?\d{1,3})(?!\S)")
+_LATTICE = slice(2, 5)  # lines of the three vectors
+_SCALE = 1
+_FIRST_MODE = 7  # line; those before hold symbols, such as C, and numbers of atoms
+
+
+def poscar_text(lines: list[str]) -> str:
+    """The text of a POSCAR whose lines have their ends, the comment as it is."""
+    plain = [*lines[:1], *(_FORTRAN.sub(r"\1e\2", line) for line in lines[1:])]
+    factors = _factors(plain[_SCALE]) if len(plain) > _SCALE else None
+    if factors is None:
+        return "".join(plain)
+    if any(factor <= 0 for factor in factors):
+        raise InputError("of three scaling factors in line 2 each must be positive")
+    plain[_SCALE] = "1.0\n"
+    plain[_LATTICE] = [_scaled(line, factors) for line in plain[_LATTICE]]
+    return "".join(_scaled_places(plain, factors))
+
+
+def _factors(line: str) -> list[float] | None:
+    """Three scaling factors, or None where there is another number of them."""
+    words = line.split()[:4]
+    numbers = [_number(word) for word in words]
+    three = [number for number in numbers[:3] if number is not None]
+    return three if len(three) == 3 and numbers[3:] in ([], [None]) else None
+
+
+def _number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def _scaled(line: str, factors: list[float]) -> str:
+    """A line of three numbers, each times its factor; another line as it is."""
+    words = line.split()
+    numbers = [_number(word) for word in words[:3]]
+    if len(numbers) < 3 or None in numbers:
+        return line
+    scaled = (
+        f"{number * factor:.16g}"
+        for number, factor in zip(numbers, factors, strict=True)
+        if number is not None
+    )
+    return " ".join([*scaled, *words[3:]]) + "\n"
+
+
+def _scaled_places(lines: list[str], factors: list[float]) -> Iterator[str]:
+    """Lines with the positions after ``Cartesian`` scaled, as VASP does."""
+    cartesian = False
+    for index, line in enumerate(lines):
+        if cartesian:
+            yield _scaled(line, factors)
+            continue
+        cartesian = index >= _FIRST_MODE and line.strip()[:1] in tuple("cCkK")
+        yield line

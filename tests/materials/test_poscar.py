@@ -1,0 +1,49 @@
+"""POSCAR as VASP takes it: scaling by axis, Fortran's numbers, any encoding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from materials.files import ReadCrystal, read_crystals
+
+PLAIN = "c\n1.0\n4 0 0\n0 5 0\n0 0 6\nC As\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+
+
+def read(tmp_path, text: str, encoding: str = "utf-8") -> ReadCrystal:
+    (tmp_path / "POSCAR").write_bytes(text.encode(encoding))
+    (crystal,) = read_crystals([tmp_path / "POSCAR"])
+    return crystal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace("1.0\n4 0 0\n0 5 0\n0 0 6", "4 5 6\n1 0 0\n0 1 0\n0 0 1"),
+        PLAIN.replace("1.0\n4 0 0\n0 5 0\n0 0 6", "4 5 6 ! by axis\n1 0 0\n0 1 0\n0 0 1"),
+        PLAIN.replace("1.0", "0.5 1 2")
+        .replace("4 0", "8 0")
+        .replace("0 6", "0 3")
+        .replace("Direct", "Cartesian")
+        .replace("0.5 0.5 0.5", "4 2.5 1.5"),
+        PLAIN.replace("1.0", "1.0d0").replace("0.5", "5D-1"),
+        PLAIN.replace("c\n", "x" * 700 + "\n", 1),
+        PLAIN.replace("c\n", "Å³ \u2028 \x0c 2\n", 1),
+    ],
+)
+def test_the_same_crystal(tmp_path, text):
+    crystal = read(tmp_path, text)
+    assert crystal.error is None
+    np.testing.assert_allclose(crystal.structure.lattice.abc, [4, 5, 6])
+    np.testing.assert_allclose(crystal.structure.frac_coords, [[0] * 3, [0.5] * 3])
+    assert [site.specie.symbol for site in crystal.structure] == ["C", "As"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_encodings(tmp_path, encoding):
+    assert read(tmp_path, PLAIN, encoding).error is None
+
+
+def test_factors_by_axis_are_positive(tmp_path):
+    crystal = read(tmp_path, PLAIN.replace("1.0", "1 -1 1"))
+    assert "each must be positive" in crystal.error
