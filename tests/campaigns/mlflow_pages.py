@@ -71,6 +71,7 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     chrome = webdriver.Chrome(options=options, service=Service(driver))
+    chrome.set_script_timeout(150)  # s; the machine may be busy
     try:
         yield chrome
     finally:

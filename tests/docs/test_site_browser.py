@@ -60,6 +60,7 @@ def browser(tmp_path_factory) -> Iterator[webdriver.Chrome]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chrome = webdriver.Chrome(options=options, service=Service(driver))
+    chrome.set_script_timeout(150)  # s; the machine may be busy
     yield chrome
     chrome.quit()
 

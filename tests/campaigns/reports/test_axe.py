@@ -45,6 +45,7 @@ def browser(tmp_path_factory) -> Iterator[webdriver.Chrome]:
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     chrome = webdriver.Chrome(options=options, service=Service(driver))
+    chrome.set_script_timeout(150)  # s; the machine may be busy
     yield chrome
     chrome.quit()
 
