@@ -18,7 +18,7 @@ from tools.fuzz.guilty import RUNS, save
 from tools.fuzz.worker import CURRENT
 
 _ROOT = Path(__file__).resolve().parents[2]
-_START = 300.0  # s that a worker may take to import everything
+_START = 1800.0  # s that a worker may take to import everything
 _MERCY = 12.0  # times the limit of CPU, after which a silent worker is killed
 
 
