@@ -259,19 +259,24 @@ def _process(watched: psutil.Process) -> dict[str, Any]:
 
 def _disk(runs: Path) -> dict[str, int]:
     folder = runs / "campaign"
-    artifacts = _sizes(path for path in (runs / "artifacts").rglob("*.*"))
-    found = [path for path in folder.rglob("*") if path.is_file()]
+    artifacts = _sizes(_files(runs / "artifacts"))
+    found = _files(folder)
     crystals = sum(path.parent.name == "structures" for path in found)
     return {
         "files": len(found) - crystals,
         "crystals": crystals,
         "ledger": sum(_sizes([folder / "ledger.sqlite"])),
         "optuna": sum(_sizes([folder / "optuna.sqlite"])),
-        "reports": sum(_sizes((folder / "report").iterdir())),
+        "reports": sum(_sizes(_files(folder / "report"))),
         "database": sum(_sizes([runs / "mlflow.db"])),
         "artifacts": len(artifacts),
         "artifact_bytes": sum(artifacts),
     }
+
+
+def _files(folder: Path) -> list[Path]:
+    """Below a folder that may not be there yet, and changes meanwhile."""
+    return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
 
 
 def _sizes(paths: Iterable[Path]) -> list[int]:
