@@ -22,7 +22,7 @@ _SHOWN = 5  # reasons in the table
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fuzz groups of readers; 1 if anything crashed or hung."""
+    """Fuzz groups of readers; 1 if anything crashed, hung, or ended a worker."""
     asked = _parser().parse_args(arguments)
     if asked.worker:
         work(
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     if asked.json:
         _write(asked.json, tallies, engines, asked)
     print(f"guilty inputs: {RUNS}")
-    return int(any(tally.crashes or tally.hangs for tally in tallies.values()))
+    return int(not all(tally.good for tally in tallies.values()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,14 +112,7 @@ def _fuzz(
 def _together(parts: list[Tally]) -> Tally:
     whole = Tally()
     for part in parts:
-        whole.inputs += part.inputs
-        whole.read += part.read
-        whole.refused += part.refused
-        whole.crashes += part.crashes
-        whole.hangs += part.hangs
-        whole.slowest_s = max(whole.slowest_s, part.slowest_s)
-        whole.peak_mib = max(whole.peak_mib, part.peak_mib)
-        whole.seconds += part.seconds
+        whole.join(part)
     return whole
 
 
@@ -132,7 +125,8 @@ def _paragraph(name: str, tally: Tally) -> str:
         f"{tally.peak_mib:.0f} MiB, {tally.inputs / max(tally.seconds, 1e-9):.0f} inputs/s"
     ]
     lines += [f"  {count:>7} {label}" for label, count in tally.refused.most_common(_SHOWN)]
-    for kind, found in (("CRASH", tally.crashes), ("HANG", tally.hangs)):
+    broken = {"CRASH": tally.crashes, "HANG": tally.hangs, "NOT REPEATED": tally.deaths}
+    for kind, found in broken.items():
         lines += [f"  {kind} {count:>5} {label}" for label, count in found.most_common()]
     return "\n".join(lines)
 
@@ -153,6 +147,7 @@ def _write(
             "reasons": dict(tally.refused.most_common(_SHOWN)),
             "crashes": tally.crashes.total(),
             "hangs": tally.hangs.total(),
+            "deaths_not_repeated": tally.deaths.total(),
             "slowest_cpu_s": round(tally.slowest_s, 2),
             "peak_mib": round(tally.peak_mib),
             "inputs_per_s": round(tally.inputs / max(tally.seconds, 1e-9)),

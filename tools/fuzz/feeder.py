@@ -14,7 +14,7 @@ from typing import Any
 from materials.errors import GalenaError
 from tools.fuzz.group import Group, reason_class
 
-FED, CRASH, HANG = "fed", "crash", "hang"
+FED, CRASH, HANG, DEATH = "fed", "crash", "hang", "death"
 
 
 class TimeLimit(BaseException):
@@ -46,12 +46,14 @@ class Feeder:
                 kind, label = FED, self.group.feed(data, self.folder)
         except TimeLimit as error:
             kind, label = HANG, _where(error)
-        except Exception as error:  # noqa: BLE001 - what is raised is the finding
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - what is raised is the finding
             kind, label = _judged(error)
         return Outcome(kind, label, time.process_time() - started)
 
 
-def _judged(error: Exception) -> tuple[str, str]:
+def _judged(error: BaseException) -> tuple[str, str]:
     if isinstance(error, GalenaError):
         return FED, reason_class(str(error))
     return CRASH, _where(error)

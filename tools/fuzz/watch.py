@@ -8,17 +8,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.fuzz.feeder import CRASH, FED, HANG
+from tools.fuzz.feeder import CRASH, DEATH, FED, HANG
 from tools.fuzz.guilty import RUNS, save
-from tools.fuzz.worker import CURRENT
+from tools.fuzz.worker import AGAIN, CURRENT
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = 1800.0  # s that a worker may take to import everything
+_TRIES = 3  # of an input at which a worker died
 _MERCY = 12.0  # times the limit of CPU, after which a silent worker is killed
 
 
@@ -31,6 +33,8 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
     hangs: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
+    """Of a worker, where its last input, fed again, does no harm."""
     slowest_s: float = 0.0  # of CPU
     peak_mib: float = 0.0
     seconds: float = 0.0
@@ -43,7 +47,30 @@ class Tally:
         if kind == FED and label == "read":
             self.read += 1
         else:
-            {FED: self.refused, CRASH: self.crashes, HANG: self.hangs}[kind][label] += 1
+            self._by_kind()[kind][label] += 1
+
+    def join(self, other: Tally) -> None:
+        """Count what another engine fed, too."""
+        for kind, found in other._by_kind().items():
+            self._by_kind()[kind].update(found)
+        self.inputs += other.inputs
+        self.read += other.read
+        self.seconds += other.seconds
+        self.slowest_s = max(self.slowest_s, other.slowest_s)
+        self.peak_mib = max(self.peak_mib, other.peak_mib)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing broke."""
+        return not (self.crashes or self.hangs or self.deaths)
+
+    def _by_kind(self) -> dict[str, Counter[str]]:
+        return {
+            FED: self.refused,
+            CRASH: self.crashes,
+            HANG: self.hangs,
+            DEATH: self.deaths,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +117,9 @@ def _one_worker(
     limits: Limits,
     tell: Callable[[], None],
 ) -> None:
-    log = RUNS / group / f"{engine}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        *(sys.executable, str(_ROOT / "tools" / "fuzz"), "--worker", engine, group),
-        *("--folder", str(folder), "--seed", str(seed), "--first", str(tally.inputs)),
-        *("--inputs", str(count - tally.inputs), "--memory-mib", str(limits.memory_mib)),
-        *("--seconds-each", str(limits.seconds_each)),
-    ]
-    with (
-        log.open("ab") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as worker,
-    ):
+    todo = [*("--seed", str(seed), "--first", str(tally.inputs))]
+    todo += ["--inputs", str(count - tally.inputs)]
+    with _started(group, engine, folder, todo, limits) as worker:
         hung = _listen(worker, tally, count, limits.seconds_each, tell)
         worker.kill()
         code = worker.wait()
@@ -114,8 +132,39 @@ def _one_worker(
     else:
         return  # libFuzzer stops early now and then
     data = (folder / CURRENT).read_bytes()
+    if kind == CRASH and not _dies_again(group, folder, limits):
+        kind = DEATH
     tally.add(kind, label, 0.0, 0.0)
     save(group, kind, label, data)
+
+
+def _dies_again(group: str, folder: Path, limits: Limits) -> bool:
+    """Whether the input at which a worker died breaks another, too, in some tries."""
+    todo = ["--inputs", str(_TRIES)]
+    with _started(group, AGAIN, folder, todo, limits) as worker:
+        said, _ = worker.communicate()
+        return worker.returncode != 0 or any(
+            not line.startswith(FED.encode()) for line in said.splitlines()
+        )
+
+
+@contextmanager
+def _started(
+    group: str, engine: str, folder: Path, todo: list[str], limits: Limits
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker, whose warnings go to the group's log."""
+    log = RUNS / group / f"{engine}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(sys.executable, str(_ROOT / "tools" / "fuzz"), "--worker", engine, group),
+        *("--folder", str(folder), *todo, "--memory-mib", str(limits.memory_mib)),
+        *("--seconds-each", str(limits.seconds_each)),
+    ]
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as worker,
+    ):
+        yield worker
 
 
 def _listen(

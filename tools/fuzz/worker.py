@@ -20,6 +20,8 @@ from tools.fuzz.groups import groups
 from tools.fuzz.guilty import minimised, save
 
 CURRENT = "current-input"
+AGAIN = "again"
+"""The engine that feeds one kept input, as often as asked."""
 _FIRST = 100.0  # s for a first input, which waits for imports
 
 
@@ -58,6 +60,11 @@ def work(
         guided.fuzz(one, group, corpus, seed=seed + first, count=count, limit=limit)
         return
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if engine == AGAIN:
+        data = (folder / CURRENT).read_bytes()
+        for _ in range(count):
+            one(data)
+        return
     for data in structured_inputs(group, seed=seed, first=first, count=count):
         one(data)
 

@@ -1,0 +1,108 @@
+"""The fuzzer itself: nothing that breaks goes uncounted, and nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from materials.errors import InputError
+from tools.fuzz import watch
+from tools.fuzz.feeder import CRASH, FED, HANG, Feeder
+from tools.fuzz.group import Group
+from tools.fuzz.watch import Limits, run_engine
+
+DYING = """
+import sys
+from pathlib import Path
+engine, rest = sys.argv[2], sys.argv[4:]
+given = dict(zip(rest[::2], rest[1::2]))
+current = Path(given["--folder"]) / "current-input"
+if engine == "again":
+    assert current.read_bytes() == b"guilty"
+    sys.exit({again})
+for number in range(int(given["--first"]), int(given["--first"]) + int(given["--inputs"])):
+    current.write_bytes(b"guilty")
+    if number == 2:
+        sys.exit(77)
+    print("fed", "read", "0.001", "1024", sep=chr(9), flush=True)
+"""
+
+
+def feeder(does: Callable[[], object], folder: Path, seconds: float = 5.0) -> Feeder:
+    """One whose reader does this."""
+
+    def feed(_: bytes, __: Path) -> str:
+        does()
+        return "read"
+
+    return Feeder(Group("toy", seeds=lambda: [b"x"], feed=feed), folder, seconds)
+
+
+def raising(error: BaseException) -> Callable[[], NoReturn]:
+    """What raises."""
+
+    def does() -> NoReturn:
+        raise error
+
+    return does
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(1), MemoryError(), RecursionError("deep"), KeyError("x"), GeneratorExit()],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_is_raised_is_a_crash(error: BaseException, tmp_path: Path) -> None:
+    outcome = feeder(raising(error), tmp_path)(b"x")
+    assert outcome.kind == CRASH
+    assert type(error).__name__ in outcome.label
+
+
+def test_a_named_reason_is_none(tmp_path: Path) -> None:
+    outcome = feeder(raising(InputError("row 7: no")), tmp_path)(b"x")
+    assert (outcome.kind, outcome.label) == (FED, "row N: no")
+
+
+def test_an_endless_loop_is_a_hang(tmp_path: Path) -> None:
+    def turns() -> None:
+        while True:
+            with suppress(Exception):  # the reader that swallows all
+                sum(range(1000))
+
+    assert feeder(turns, tmp_path, 0.2)(b"x").kind == HANG
+
+
+@pytest.mark.parametrize(("again", "crashes", "deaths"), [(9, 1, 0), (0, 0, 1)])
+def test_a_worker_that_dies_is_counted_once_and_its_input_tried_again(
+    again: int, crashes: int, deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = tmp_path / "root" / "tools" / "fuzz"
+    worker.parent.mkdir(parents=True)
+    worker.write_text(DYING.replace("{again}", str(again)))
+    monkeypatch.setattr(watch, "_ROOT", tmp_path / "root")
+    monkeypatch.setattr(watch, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr("tools.fuzz.guilty.RUNS", tmp_path / "runs")
+    told: list[int] = []
+    tally = run_engine(
+        "toy", "coverage", seed=0, count=6, limits=Limits(), tell=lambda: told.append(1)
+    )
+    assert (tally.inputs, tally.read) == (6, 5)
+    assert (tally.crashes.total(), tally.deaths.total()) == (crashes, deaths)
+    assert not tally.good
+    assert [
+        path.read_bytes() for path in (tmp_path / "runs" / "toy").glob("*-????????????")
+    ]
+
+
+def test_what_two_engines_found_is_added_up() -> None:
+    first, second = watch.Tally(), watch.Tally()
+    first.add(FED, "read", 1.0, 2048.0)
+    second.add(HANG, "never came back", 3.0, 1024.0)
+    first.join(second)
+    assert (first.inputs, first.read, first.hangs.total()) == (2, 1, 1)
+    assert (first.slowest_s, first.peak_mib) == (3.0, 2.0)
+    assert not first.good
