@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from materials.errors import GalenaError, InputError
+from materials.errors import GalenaError
 from materials.whole import write_whole
 from models.denormals import flushed_denormals
 from models.memory import out_of_memory, release
 from models.training.checkpoint import LAST, Checkpoint, newest_checkpoint
 from models.training.data import Batches, LabelledGraphs
-from models.training.record import TRAINING
+from models.training.record import keep_record
 from models.training.schedule import Schedule
 
 Log = Callable[[dict[str, float], int], None]
@@ -98,7 +98,7 @@ def run_task(
     matter to a fresh folder only. Raises :class:`InputError` if the folder holds a run with
     another config, and :class:`TrainingError` if the objective is no longer finite.
     """
-    _keep_config(folder / "train_config.json", task.config)
+    keep_record(folder / "train_config.json", asdict(task.config))
     run = Run.open(task, training, folder, initial, progress.device)
     began = time.monotonic()
     allowed = float("inf") if progress.minutes is None else 60.0 * progress.minutes
@@ -287,22 +287,3 @@ def _bar(run: Run, *, enabled: bool) -> Iterator[Callable[[int], None]]:
     with Bar(console=Console(stderr=True)) as bar:
         task = bar.add_task("Training", total=run.total, completed=run.step)
         yield lambda step: bar.update(task, completed=step)
-
-
-def _keep_config(path: Path, config: Schedule) -> None:
-    """Write the config beside the checkpoints, or see that the one there is the same."""
-    text = json.dumps({**TRAINING.stamp(), **asdict(config)}, indent=1) + "\n"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
-        return
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: expected JSON: {error}; use another folder") from error
-    kept = TRAINING.upgraded(kept if isinstance(kept, dict) else {}, path)
-    if kept != TRAINING.upgraded(json.loads(text), path):
-        raise InputError(
-            f"{path} differs from the config given: a run resumes with its own; "
-            "use that, or another folder"
-        )

@@ -19,11 +19,6 @@ PIECES = {
 from models.training.record import keep_record
 keep_record(folder / "training.json", {"config": list(range(50))})
 """,
-    "the settings of a training": """
-from models.training.loop import _keep_config
-from models.training.schedule import Schedule
-_keep_config(folder / "train_config.json", Schedule())
-""",
     "a worksheet": """
 from campaigns.oracles.inbox.worksheet import write_worksheet
 from campaigns.oracles.specs import Quantity

@@ -31,9 +31,7 @@ from materials.table import CrystalTable
 from models.loading import load_predictor
 from models.measured.gap import SHIPPED, read_manifest
 from models.training.checkpoint import BEFORE, newest_checkpoint, read_checkpoint
-from models.training.loop import _keep_config
 from models.training.record import keep_record
-from models.training.schedule import Schedule
 
 NEWER, WRITER = 99, "9.8.7"
 
@@ -125,7 +123,7 @@ def test_a_checkpoint(written: Path) -> None:
 
 def test_the_records_of_a_training(written: Path) -> None:
     path = marked(written / "training" / "train_config.json")
-    refused(lambda: _keep_config(path, Schedule()), path)
+    refused(lambda: keep_record(path, {}), path)
     path = lines(written / "training.json", None)
     refused(lambda: keep_record(path, {}), path)
 
