@@ -13,6 +13,7 @@ from campaigns.rounds import (
     affordable,
     ask_people,
     confirm,
+    exhausted,
     propose,
     run_round,
     spent,
@@ -67,7 +68,9 @@ def hand_out(session: Session, n: int | None = None) -> Handed:
     check_count("n", n, "1 candidate or more")
     parts = (config, ledger, session.machinery, session.watcher)
     closed = {number: is_closed for number, _, is_closed in ledger.rounds()}
-    for number in range(1, config.rounds + 1):
+    done = max((number for number, is_closed in closed.items() if is_closed), default=0)
+    rounds = done if exhausted(done, config, ledger) else config.rounds
+    for number in range(1, rounds + 1):
         if closed.get(number):
             continue
         fresh = number not in closed and not spent(config, ledger)

@@ -14,10 +14,11 @@ from campaigns.progress import Watcher
 from campaigns.publishing import Publish
 from campaigns.questions import open_questions
 from campaigns.results import read_view
-from campaigns.rounds import Reached, confirm, run_round, spent
+from campaigns.rounds import Reached, confirm, exhausted, run_round, spent
 from campaigns.session import Session, at_work, now
 from campaigns.view import CampaignView
 from campaigns.words import Words
+from campaigns.words.sentences import NOTHING_NEW
 from campaigns.worksheets import write_worksheets
 
 __all__ = ["Machinery", "Publish", "run_campaign"]
@@ -80,6 +81,9 @@ def _run(session: Session, rounds: int | None, publish: Publish | None) -> bool:
     closed = {number for number, _, is_closed in ledger.rounds() if is_closed}
     if closed:
         session.write_study()  # the last time may have been cut short
+        if exhausted(max(closed), config, ledger):
+            confirm(config.rounds, *parts)  # who answered late
+            return True
     done, pace = 0, Pace()
     for number in range(1, config.rounds + 1):
         if number in closed:
@@ -87,6 +91,8 @@ def _run(session: Session, rounds: int | None, publish: Publish | None) -> bool:
         if done == rounds and not spent(config, ledger):
             return False
         reached = run_round(number, *parts)
+        if reached is Reached.NOTHING and number < config.rounds:
+            session.watcher.warned(NOTHING_NEW.format(n=number, total=config.rounds))
         if reached is not Reached.END:
             return reached is not Reached.WAITING
         done += 1

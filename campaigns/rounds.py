@@ -29,6 +29,9 @@ from campaigns.records import Proposed
 from campaigns.summing import close, total_cost
 from materials.errors import GalenaError
 
+PATIENCE = 5
+"""Rounds in a row in which a sampler may draw nothing new before a campaign is over."""
+
 
 class Reached(Enum):
     """How a round was left."""
@@ -69,7 +72,20 @@ def run_round(
     confirm(number, config, ledger, machinery, watcher)
     close(number, config, ledger)
     watcher.closed(number)
-    return Reached.END if batch else Reached.NOTHING
+    return (
+        Reached.NOTHING if not batch and exhausted(number, config, ledger) else Reached.END
+    )
+
+
+def exhausted(number: int, config: CampaignConfig, ledger: Ledger) -> bool:
+    """Whether nothing is left to propose after this round.
+
+    What is asked of a sampler may be known already by chance; a pool that is empty stays so.
+    """
+    patience = PATIENCE if config.search.asks else 1
+    return number >= patience and not any(
+        ledger.batch(earlier) for earlier in range(number - patience + 1, number + 1)
+    )
 
 
 def propose(

@@ -282,4 +282,9 @@ ANSWERS = (
 )
 """Why a row of a worksheet was not taken."""
 
-SENTENCES = (*FATES, *FILTERS, *UNITS, *STEPS, *FAILURES, *ANSWERS, *ERRORS)
+NOTHING_NEW = noted(
+    "nothing new was found to propose: the campaign is over after round {n} of {total}; "
+    "more asks, elements or sites, or a larger pool, would go further"
+)
+
+SENTENCES = (NOTHING_NEW, *FATES, *FILTERS, *UNITS, *STEPS, *FAILURES, *ANSWERS, *ERRORS)

@@ -12,12 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from campaigns.asking import hand_out
 from campaigns.folder import CampaignFolder
 from campaigns.ledger import Ledger, LedgerError
 from campaigns.lock import BusyError
 from campaigns.loop import run_campaign
+from campaigns.progress import Silent
 from campaigns.results import open_view
+from campaigns.rounds import PATIENCE
+from campaigns.session import at_work
 from campaigns.view import CampaignView
+from campaigns.words.sentences import NOTHING_NEW
 from materials.errors import InputError
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 
@@ -193,3 +198,41 @@ def test_structures_survive_the_ledger(undisturbed: CampaignView) -> None:
         structure = undisturbed.structure(name)
         assert structure.composition.reduced_formula == name.rsplit("-", 1)[0]
         assert np.isfinite(structure.lattice.volume)
+
+
+class Hearing(Silent):
+    """Keeps warnings."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def warned(self, message: str) -> None:
+        self.told.append(message)
+
+
+SMALL = {
+    "elements": {"allowed": ["Na", "S", "Se"]},
+    "search": {"n_species": [2], "max_sites": 6, "asks": 4, "chunk": 4},
+    "rounds": 60,
+    "batch_size": 2,
+}
+
+
+def test_a_round_without_anything_new_is_not_the_end(tmp_path: Path) -> None:
+    config, oracle, heard = toy_config(**SMALL), FakeOracle(), Hearing()
+    view = run_campaign(
+        config, tmp_path / "c", machinery=toy_machinery(config, oracle), watcher=heard
+    )
+    chosen = view.rounds["n_chosen"].tolist()
+    assert view.status == "finished"
+    assert PATIENCE < len(chosen) < config.rounds
+    assert chosen[-PATIENCE:] == [0] * PATIENCE
+    assert 0 in chosen[: -PATIENCE - 1]  # it went on behind an empty one
+    assert heard.told == [NOTHING_NEW.format(n=len(chosen), total=60)]
+    again = run_campaign(config, tmp_path / "c", machinery=toy_machinery(config, oracle))
+    same(view, again)
+    with at_work(
+        config, tmp_path / "c", machinery=toy_machinery(config, oracle)
+    ) as session:
+        assert hand_out(session).over
+    same(view, open_view(tmp_path / "c"))

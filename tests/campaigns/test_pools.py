@@ -83,6 +83,15 @@ def test_every_choice_is_from_the_pool_and_made_once(table: Path, tmp_path: Path
     assert again.asked == 0  # finished: nothing is predicted
 
 
+def test_an_empty_pool_ends_a_campaign_at_once(table: Path, tmp_path: Path) -> None:
+    config = pool_config(table, rounds=20, batch_size=25)
+    view = campaign(config, tmp_path / "c", FakePredictor())
+    assert view.status == "finished"
+    assert view.rounds["n_chosen"].tolist() == [25, 25, 10, 0]
+    again = campaign(config, tmp_path / "c", FakePredictor())
+    assert len(again.rounds) == 4
+
+
 def test_the_ranking_is_that_of_the_whole_pool(table: Path) -> None:
     config = pool_config(table)
     pool = CrystalPool(config.pool, config, FakePredictor())
