@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from materials.soundness import (
+    FARTHEST,
     HEAVIEST,
     LARGEST_VOLUME,
     LONGEST,
+    MOST_SITES,
     SMALLEST_VOLUME,
     FloatArray,
     IntArray,
@@ -81,14 +83,15 @@ class FlatCrystals:
         good = numbers.there & places.there & cells.there & (cells.length == 9)
         sizes = sizes.cast(pa.int64(), safe=False).fill_null(-1)
         good &= numbers.length == sizes.to_numpy()
-        good &= (numbers.length > 0) & (places.length == 3 * numbers.length)
+        good &= (numbers.length > 0) & (numbers.length <= MOST_SITES)
+        good &= places.length == 3 * numbers.length
         good &= (
             batch.column("material_id").fill_null("").to_numpy(zero_copy_only=False) != ""
         )
-        good &= numbers.all((numbers.values >= 1) & (numbers.values <= HEAVIEST))
-        good &= places.all(np.isfinite(places.values)) & cells.all(
-            np.isfinite(cells.values)
-        )
+        known = (numbers.values >= 1) & (numbers.values <= HEAVIEST)
+        good &= numbers.all(known & (numbers.values % 1 == 0))
+        good &= places.all(np.abs(places.values) <= FARTHEST)  # NaN is not
+        good &= cells.all(np.isfinite(cells.values))
         lattice = np.ones((len(good), 3, 3))
         lattice[good] = cells.chosen(good).reshape(-1, 3, 3)
         fits = _fitting(lattice[good], numbers.length[good])

@@ -28,6 +28,14 @@ MORE_BROKEN: dict[str, dict] = {
     "all null": {"lattice": None, "atomic_numbers": None, "frac_coords": None},
     "negative size": {"n_sites": -1},
     "one atom": {"atomic_numbers": [14]},
+    "far place": {"frac_coords": [0.0, 0, 0, -1001.0, 0, 0]},
+    "farthest place": {"frac_coords": [0.0, 0, 0, -1000.0, 0, 0]},  # not too far
+    "too many atoms": {
+        "n_sites": 10_001,
+        "atomic_numbers": [14] * 10_001,
+        "frac_coords": np.linspace(0, 0.9, 30_003).tolist(),
+        "lattice": [10 * x for x in GOOD_LATTICE],
+    },
 }
 BROKEN = {
     **{name: changes for name, (changes, _) in BROKEN_ROWS.items()},
@@ -113,7 +121,7 @@ def test_rows_and_arrays_agree_whatever_is_broken(kinds, chosen, cut, first):
 @pytest.mark.parametrize("case", BROKEN)
 def test_each_broken_row_is_named_and_spares_the_others(case):
     flat = assert_as_rows(batch_of([row(0), row(1, **BROKEN[case]), row(2)]), first=7)
-    good = case in ("longest vector", "left-handed")
+    good = case in ("longest vector", "left-handed", "farthest place")
     assert flat.faults.keys() == (set() if good else {1})
     assert flat.n_sites.tolist() == [2, 2 if good else 0, 2]
     for fault in flat.faults.values():
