@@ -38,7 +38,7 @@ SLOPE = 0.0625
 """Prior variance of the slope on the first guess."""
 MOST = 1000
 """Verdicts that are learned from, the last ones: the cost grows with their cube."""
-CHOOSING = 600
+CHOOSING = 300
 """Verdicts, spread over those, by which length and variance are chosen."""
 _SURE = (-12.0, -0.01)  # log probabilities beyond which a first guess is not believed
 _STEPS = 20  # of Newton's method, which takes about six

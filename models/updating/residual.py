@@ -22,8 +22,10 @@ Shape = Literal["matern-1/2", "matern-3/2", "smooth"]
 
 LENGTHS = (0.25, 0.5, 1.0, 2.0)
 """Length scales tried, in units of the median distance between labelled candidates."""
-CHOOSING = 600
-"""Labels by which the kernel is chosen, spread over all there are."""
+CHOOSING = 300
+"""Labels by which the kernel is chosen, spread over all there are: of three draws of 400, 600
+and 1,000 labels of ``accurate-2018`` each, 300 chose as 600 in seven, in half the time; in the
+other two mean errors differed by up to 0.001 and log scores by up to 0.011."""
 SHAPES: tuple[Shape, ...] = ("matern-1/2", "matern-3/2", "smooth")
 
 
