@@ -18,7 +18,7 @@ from campaigns.oracles.build import Equipment, build_oracle
 from campaigns.oracles.specs import FunctionSpec, InboxSpec
 from campaigns.progress import Watcher
 from campaigns.propose import Proposer
-from campaigns.sources import decision_sources, input_versions
+from campaigns.sources import decision_sources, input_versions, oracle_inputs
 
 Where = Callable[[OracleRecipe, str], OpenEvaluator]
 """Where oracles are asked that are programs: processes, a cluster. Given what makes one, and
@@ -62,9 +62,9 @@ def machinery_of(
     check_allowed(config)
     equipment = equip(config, store)
     config = found_in(place, config)
-    versions = equipment.versions | input_versions(config)
+    asked = equipment.versions | oracle_inputs(config)
     own = {f"oracle {name}" for name in equipment.functions}
-    elsewhere = {part: v for part, v in versions.items() if part not in own}
+    elsewhere = {part: v for part, v in asked.items() if part not in own}
     with ExitStack() as stack:
         evaluators: list[OpenEvaluator] = []
         for spec in config.oracles:
@@ -96,6 +96,6 @@ def machinery_of(
         yield Machinery(
             replace(proposer, sources=sources),
             tuple(evaluators),
-            versions,
+            asked | input_versions(config),
             equipment.origin(config.oracle),
         )

@@ -68,15 +68,21 @@ def input_versions(config: CampaignConfig) -> dict[str, str]:
         found[POOL] = _pool_files(config.pool)
     if config.known:
         found[KNOWN] = list(config.known)
-    for spec in config.oracles:
-        if isinstance(spec, OracleConfig) and spec.references.table is not None:
-            found[f"oracle {spec.name} references"] = [spec.references.table]
-        if isinstance(spec, DftSpec) and spec.script is not None:
-            found[f"oracle {spec.name} script"] = [spec.script.path]
     for place, generator in enumerate(config.generators, start=1):
         if files := given_files(generator):
             found[f"generator {place}"] = files
     return {part: "; ".join(_hashes(paths)) for part, paths in found.items()}
+
+
+def oracle_inputs(config: CampaignConfig) -> dict[str, str]:
+    """Hashes of the files that oracles' answers depend on, wherever they are asked."""
+    found: dict[str, Path] = {}
+    for spec in config.oracles:
+        if isinstance(spec, OracleConfig) and spec.references.table is not None:
+            found[f"oracle {spec.name} references"] = spec.references.table
+        if isinstance(spec, DftSpec) and spec.script is not None:
+            found[f"oracle {spec.name} script"] = spec.script.path
+    return {part: "; ".join(_hashes([path])) for part, path in found.items()}
 
 
 def _pool_files(pool: PoolSpec) -> list[Path]:

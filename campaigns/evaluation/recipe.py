@@ -51,7 +51,7 @@ class OracleRecipe:
     store: str = ""
     """MLflow's, where a registered model is looked up."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """What the campaign began with; what is found here has to be the same."""
+    """Of all that oracles' answers depend on; what is found here has to be the same."""
 
     @property
     def cost(self) -> float:
@@ -82,10 +82,11 @@ class OracleRecipe:
 
     def _loaded(self) -> tuple[ComputedSpec, Equipment]:
         from campaigns.oracles.build import Equipment
+        from campaigns.sources import oracle_inputs
 
         config = self._config()
         equipment = Equipment.load(config, self.store)
-        check_versions(self.versions, equipment.versions)
+        check_versions(self.versions, equipment.versions | oracle_inputs(config))
         return self._said(config), equipment
 
     def _config(self) -> CampaignConfig:

@@ -84,7 +84,8 @@ def test_every_choice_is_from_the_pool_and_made_once(table: Path, tmp_path: Path
 
 
 def test_an_empty_pool_ends_a_campaign_at_once(table: Path, tmp_path: Path) -> None:
-    config = pool_config(table, rounds=20, batch_size=25)
+    pool = {"table": str(table), "per_round": 25}
+    config = pool_config(table, rounds=20, batch_size=25, pool=pool)
     view = campaign(config, tmp_path / "c", FakePredictor())
     assert view.status == "finished"
     assert view.rounds["n_chosen"].tolist() == [25, 25, 10, 0]

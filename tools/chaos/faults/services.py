@@ -138,22 +138,21 @@ def postgresql_gone(place: Place) -> Outcome:
 
 
 def _worker(case: Run, folder: Path) -> subprocess.Popen[bytes]:
-    """A worker that begins once the campaign is in the database."""
+    """A worker that has begun to answer."""
     arguments = ["campaign", "work", "chaos", "--idle", "30"]
     output = folder.parent / "worker.txt"
     work = replace(case, arguments=arguments, output=output)
     _until(lambda: (folder / "campaign" / "ledger.sqlite").exists())
     end = time.monotonic() + _BEGINS
+    process = started(work)
     while time.monotonic() < end:
-        process = started(work)
-        try:
-            process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            if "no campaign" not in output.read_text(encoding="utf-8", errors="replace"):
-                return process
-            process.kill()
+        if _verdicts(folder):
+            return process
+        if process.poll() is not None:  # the campaign was not in the database yet
+            process = started(work)
         time.sleep(0.5)
-    raise RuntimeError("the campaign never was in the database")
+    process.kill()
+    raise RuntimeError("no worker answered")
 
 
 @trial("worker lost", "campaign")
