@@ -88,9 +88,11 @@ def test_an_empty_pool_ends_a_campaign_at_once(table: Path, tmp_path: Path) -> N
     config = pool_config(table, rounds=20, batch_size=25, pool=pool)
     view = campaign(config, tmp_path / "c", FakePredictor())
     assert view.status == "finished"
-    assert view.rounds["n_chosen"].tolist() == [25, 25, 10, 0]
+    *chosen, last = view.rounds["n_chosen"].tolist()
+    assert last == 0 < min(chosen)
+    assert sum(chosen) == len(view.verdicts) > 50
     again = campaign(config, tmp_path / "c", FakePredictor())
-    assert len(again.rounds) == 4
+    assert len(again.rounds) == len(view.rounds)
 
 
 def test_the_ranking_is_that_of_the_whole_pool(table: Path) -> None:
