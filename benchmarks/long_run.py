@@ -92,7 +92,7 @@ def main(
         list[Kind] | None, typer.Option(help="Which; all if not given.")
     ] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of each.")] = 500,
-    asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 40,
+    asks: Annotated[int, typer.Option(help="Proposals of the sampler per round.")] = 80,
     pool: Annotated[int, typer.Option(help="Crystals of the pool.")] = 4000,
     folder: Annotated[Path, typer.Option(help="Where they live.")] = Path("runs/long"),
     output: Annotated[Path, typer.Option("-o", help="Where the figures go.")] = RESULT,
@@ -236,7 +236,7 @@ def _state(ledger: Path) -> dict[int, tuple[float, bool]]:
         with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=0.5) as db:
             rows = db.execute(
                 "SELECT round, json_extract(summary, '$.proposal_seconds'), closed "
-                "FROM rounds ORDER BY round DESC LIMIT 2"
+                "FROM rounds ORDER BY round DESC LIMIT 20"
             ).fetchall()
         db.close()
     except sqlite3.OperationalError:  # it is being made

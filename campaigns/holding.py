@@ -20,7 +20,7 @@ from campaigns.results import explain, open_view
 from campaigns.shown import Standing
 from campaigns.view import CampaignView
 from campaigns.words import ENGLISH, Words, words
-from materials.errors import InputError
+from materials.errors import InputError, listed
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -98,7 +98,7 @@ class Held:
             if ID not in candidates:
                 raise InputError(
                     f"the table has no column '{ID}', there are "
-                    f"{', '.join(map(str, candidates.columns)) or 'none'}"
+                    f"{listed(candidates.columns) or 'none'}"
                 )
             names = [str(name) for name in candidates[ID]]
         elif isinstance(candidates, str):

@@ -12,8 +12,8 @@ from pymatgen.core import Structure
 
 from campaigns.protocols import SAMPLER, Candidate, Verdict
 from campaigns.records import Proposed
-from materials.errors import GalenaError, InputError
-from materials.formula_text import brief, composition_of
+from materials.errors import GalenaError, InputError, brief
+from materials.formula_text import composition_of
 from materials.harmless import one_line
 
 

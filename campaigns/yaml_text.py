@@ -44,8 +44,13 @@ class _Loader(_Safe):  # type: ignore[misc]
     """Safe YAML in which words are words; no key comes twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; raises :class:`yaml.YAMLError` for a key given twice."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        """A mapping; raises :class:`yaml.YAMLError` for a key given twice, or no text."""
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a list or mapping stands for a name", key.start_mark
+                )
+        keys = [key.value for key, _ in node.value]
         for key, n in Counter(keys).items():
             if n > 1 and key != "<<":
                 raise yaml.constructor.ConstructorError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from materials.errors import InputError
+from materials.errors import InputError, brief
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
@@ -24,12 +24,6 @@ SMALLEST = 1e-6
 """Of the amounts above zero: the share of a dopant."""
 
 _DEEPEST = 20  # brackets inside brackets
-_SHOWN = 60  # characters of a formula in a message
-
-
-def brief(text: str) -> str:
-    """As much of a text as a message can hold."""
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def composition_of(text: str) -> Composition:

@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from materials.errors import InputError, did_you_mean
-from materials.formula_text import brief, composition_of
+from materials.errors import InputError, brief, did_you_mean, listed
+from materials.formula_text import composition_of
 from materials.spreadsheets import read_sheet
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _formula_column(path: Path, present: Iterable[str]) -> str:
         if wanted in names:
             return names[wanted]
     raise InputError(
-        f"{path}: no column 'formula', only {', '.join(names) or 'an empty first line'}; "
+        f"{path}: no column 'formula', only {listed(names) or 'an empty first line'}; "
         f"the file needs a header with 'formula'.{did_you_mean('formula', names)}"
     )
 

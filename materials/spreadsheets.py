@@ -14,8 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from materials.errors import InputError
-from materials.formula_text import brief
+from materials.errors import InputError, brief
 from materials.opening import small_file
 
 if TYPE_CHECKING:

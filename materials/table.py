@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from materials.columns import crystals_batch
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 from materials.files import ReadCrystal, read_crystals
 from materials.opening import check_regular
 from materials.parquet import file_batches, file_schema
@@ -157,7 +157,7 @@ class CrystalTable:
         for name in chosen:
             if name not in self.columns:
                 raise InputError(
-                    f"no column '{name}' in this table; it has {', '.join(self.columns)}."
+                    f"no column '{name}' in this table; it has {listed(self.columns)}."
                     f"{did_you_mean(name, self.columns)}"
                 )
         schema = pa.schema([self.schema.field(name) for name in chosen])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.backtests.spec import Rows
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 from materials.table import CrystalTable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class ChosenRows:
         """Raise :class:`InputError` if the table has no such column."""
         if name not in self.table.columns:
             raise InputError(
-                f"{self.path}: no column '{name}'; it has {', '.join(self.table.columns)}."
+                f"{self.path}: no column '{name}'; it has {listed(self.table.columns)}."
                 f"{did_you_mean(name, self.table.columns)}"
             )
 

@@ -15,8 +15,7 @@ from pymatgen.core import Lattice, Structure
 from campaigns.oracles.answers import ANSWERS
 from campaigns.oracles.failures import AttemptFailed
 from campaigns.protocols import Candidate, Verdict
-from materials.errors import InputError, did_you_mean
-from materials.formula_text import brief
+from materials.errors import InputError, brief, did_you_mean
 from materials.known import reduced_formula
 from materials.numerals import Sign, decimal_sign, number
 from materials.parquet import UNREADABLE, sound_text
@@ -143,9 +142,10 @@ class Lookup:
         for place in places:
             written = self._formulas[place] if self._formulas else None
             if written is not None and _canonical(written) != formula:
+                told = brief(str(written))
                 raise AttemptFailed(
-                    f"'{name}' is {written} in the table, asked was {formula}; the ids of the "
-                    "candidates and of the table are not the same ones"
+                    f"'{brief(name)}' is {told} in the table, asked was {formula}; "
+                    "the ids of the candidates and of the table are not the same ones"
                 )
 
     def _equal(self, candidate: Candidate, place: int) -> bool:
@@ -238,7 +238,7 @@ def _numbers(path: Path, table: pa.Table, column: str) -> Any:
         values = table.column(column).cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowException as error:
         raise InputError(
-            f"{path}: column '{column}' does not hold numbers: {error}"
+            f"{path}: column '{column}' does not hold numbers: {brief(str(error))}"
         ) from error
     return np.where(np.isfinite(values), values, np.nan)
 

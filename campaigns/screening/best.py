@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from campaigns.screening.columns import ERROR
 from campaigns.screening.spec import Order
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 
 
 def best_places(
@@ -60,7 +60,7 @@ def best_rows(
     names = pq.read_schema(files[0]).names
     if by not in names:
         raise InputError(
-            f"{files[0]}: no column '{by}' to sort by; it has {', '.join(names)}."
+            f"{files[0]}: no column '{by}' to sort by; it has {listed(names)}."
             f"{did_you_mean(by, names)}"
         )
     rows = best_of_parts(files, by=by, k=k, order=order)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaigns.screening.spec import Candidates, ScreenSpec
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 from materials.shards import Shard, read_shards, table_shards
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class TableSource:
         for name in spec.columns:
             if name not in table.columns:
                 raise InputError(
-                    f"no column '{name}' to keep; the table has {', '.join(table.columns)}."
+                    f"no column '{name}' to keep; the table has {listed(table.columns)}."
                     f"{did_you_mean(name, table.columns)}"
                 )
             if len(table.schema.get_all_field_indices(name)) > 1:

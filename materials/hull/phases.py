@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import DummySpecies
 
-from materials.errors import InputError
-from materials.formula_text import brief, composition_of
+from materials.errors import InputError, brief
+from materials.formula_text import composition_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

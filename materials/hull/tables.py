@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from materials.errors import InputError, did_you_mean
-from materials.formula_text import brief
+from materials.errors import InputError, brief, did_you_mean, json_reason, listed
 from materials.hull.phases import Phase, atomic_fractions
 from materials.known import FORMULA_COLUMNS
 from materials.numerals import Sign, decimal_sign, number
@@ -121,8 +120,9 @@ def _rows(path: Path) -> Iterator[Row]:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a {suffix[1:].upper()} file: {error}") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{path}{line}: {json_reason(error)}") from error
 
 
 def _csv_rows(path: Path) -> list[Row]:
@@ -169,8 +169,8 @@ def _lines(path: Path) -> list[Any]:
             continue
         try:
             found.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {place}: not JSON: {error.msg}") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}, line {place}: {json_reason(error)}") from error
     return found
 
 
@@ -189,11 +189,11 @@ def _check_columns(path: Path, present: Iterable[str]) -> None:
     check_once(path, names)
     if not any(name in names for name in FORMULA_COLUMNS):
         raise InputError(
-            f"{path}: no column 'formula', only {', '.join(names) or 'nothing'}."
+            f"{path}: no column 'formula', only {listed(names) or 'nothing'}."
             f"{did_you_mean('formula', names)}"
         )
     if ENERGY not in names:
         raise InputError(
-            f"{path}: no column '{ENERGY}', only {', '.join(names)}; it holds total energies "
+            f"{path}: no column '{ENERGY}', only {listed(names)}; it holds total energies "
             f"in eV/atom.{did_you_mean(ENERGY, names)}"
         )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.errors import InputError
-from materials.formula_text import LARGEST, LONGEST, brief, composition_of
+from materials.errors import InputError, brief
+from materials.formula_text import LARGEST, LONGEST, composition_of
 from materials.known import reduced_formula
 
 if TYPE_CHECKING:

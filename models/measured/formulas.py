@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.errors import InputError
-from materials.formula_text import brief, composition_of
+from materials.errors import InputError, brief
+from materials.formula_text import composition_of
 
 N_ELEMENTS = 119
 """Columns of a table of counts: atomic numbers 0 to 118, 0 unused."""

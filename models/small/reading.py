@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from materials.errors import InputError, did_you_mean
-from materials.formula_text import brief, composition_of
+from materials.errors import InputError, brief, did_you_mean, listed
+from materials.formula_text import composition_of
 from materials.numerals import Sign, decimal_sign, number
 from materials.spreadsheets import check_once, read_text_frame
 
@@ -99,7 +99,7 @@ def check_columns(wanted: Sequence[str], there: Sequence[str], table: str) -> No
     for name in wanted:
         if name not in there:
             raise InputError(
-                f"{table}: no column '{name}' to learn; it has {', '.join(there)}."
+                f"{table}: no column '{name}' to learn; it has {listed(there)}."
                 f"{did_you_mean(name, there)}"
             )
 
@@ -142,12 +142,11 @@ def _is_crystal_table(path: Path) -> bool:
 
 def _has_lattices(path: Path, *, otherwise: bool) -> bool:
     """Whether a Parquet file has Galena's columns; ``otherwise`` if it cannot be read."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         return "lattice" in pq.read_schema(path).names
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, ValueError):  # names may be no text
         return otherwise
 
 

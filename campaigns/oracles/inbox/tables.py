@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from materials.errors import InputError
+from materials.errors import InputError, json_reason
 from materials.numerals import Sign, decimal_sign
 from materials.opening import small_file
 from materials.spreadsheets import decoded, parse_sheet
@@ -63,7 +63,7 @@ def _json_table(text: str) -> Table:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return Table((), (), ".", f"not JSON: {error}")
+        return Table((), (), ".", json_reason(error))
     if isinstance(content, dict):
         content = content.get("answers", [content])
     if not isinstance(content, list):
