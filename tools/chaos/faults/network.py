@@ -61,8 +61,6 @@ def two(place: Place) -> Outcome:
     """The second is told, and goes on when the first is gone."""
     bench = Bench.of(place, "data pull")
     for start in (None, bench.half()):
-        bench.meet(Fault(what="another is there", around=_pulled_elsewhere), start=start)
-    if bench.stopped != bench.times:
-        bench.troubles.append(f"{bench.times - bench.stopped} went on beside another")
-        bench.survived = 0
+        fault = Fault(what="another is there", around=_pulled_elsewhere, must_stop=True)
+        bench.meet(fault, start=start)
     return bench.outcome("two processes on one table")

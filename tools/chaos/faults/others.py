@@ -18,6 +18,7 @@ from tools.chaos.faults.bench import Bench, Fault
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
+from tools.chaos.subjects.campaign import CampaignSubject, state
 
 _HOLDS = """\
 import sys, time
@@ -33,18 +34,17 @@ with held(Path(sys.argv[1]), sys.argv[2], "--folder"):
 def locked(path: Path, seconds: float) -> Iterator[None]:
     """Keep an SQLite file to ourselves for so long; ended early with the ``with``."""
     over = threading.Event()
-    begun = threading.Event()
+    if not path.exists():
+        raise RuntimeError(f"there is no {path} to lock")
+    db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+    db.execute("BEGIN EXCLUSIVE")
 
     def keep() -> None:
-        db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-        db.execute("BEGIN EXCLUSIVE")
-        begun.set()
         over.wait(seconds)
         db.close()
 
     thread = threading.Thread(target=keep)
     thread.start()
-    begun.wait(60.0)
     try:
         yield
     finally:
@@ -53,7 +53,7 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
 
 
 def _locked_below(
-    folder: Path, *, name: str, seconds: float
+    folder: Path, *, name: str | Path, seconds: float
 ) -> AbstractContextManager[None]:
     return locked(folder / name, seconds)
 
@@ -62,8 +62,10 @@ def _locked_below(
 def sqlite_locked(place: Place) -> Outcome:
     """The ledger, Optuna's file and MLflow's, for less and for more than Galena waits."""
     times = (3.0,) if place.scale is Scale.QUICK else (20.0, 100.0)
-    files = ("campaign/ledger.sqlite", "campaign/optuna.sqlite", "mlflow.db")
     bench = Bench.of(place, "campaign")
+    files = ["campaign/ledger.sqlite", "campaign/optuna.sqlite"]
+    if not bench.given.lean:  # which has no MLflow
+        files.append(str(_spec_of(bench).with_name("mlflow.db")))
     for seconds in times:
         for name in files:
             around = partial(_locked_below, name=name, seconds=seconds)
@@ -101,12 +103,10 @@ def _beside(folder: Path, *, bench: Bench) -> AbstractContextManager[None]:
 
 def _two(place: Place, subject: Name) -> Outcome:
     bench = Bench.of(place, subject)
-    fault = Fault(what="another is there", around=partial(_beside, bench=bench))
+    around = partial(_beside, bench=bench)
+    fault = Fault(what="another is there", around=around, must_stop=True)
     for start in (None, bench.half()):
         bench.meet(fault, start=start)
-    if bench.stopped != bench.times:
-        bench.troubles.append(f"{bench.times - bench.stopped} went on beside another")
-        bench.survived = 0
     told = "told process, machine and since when"
     return bench.outcome("two processes on one folder", told)
 
@@ -125,8 +125,9 @@ def _moved_back(folder: Path) -> None:
 @trial("folder moved or replaced", "campaign")
 def folder_moved(place: Place) -> Outcome:
     """At a verdict; it is put back before the campaign goes on."""
-    numbers = (2,) if place.scale is Scale.QUICK else (1, 3, 6, 10)
     bench = Bench.of(place, "campaign")
+    verdicts = len(state(bench.given.whole)["verdicts"])
+    numbers = (2,) if place.scale is Scale.QUICK else (1, 3, 6, verdicts)
     for number in numbers:
         for replaced in ("", "yes"):
             environment = {"CHAOS_NUMBER": str(number), "CHAOS_REPLACED": replaced}
@@ -135,6 +136,8 @@ def folder_moved(place: Place) -> Outcome:
                 environment=environment,
                 setup="folder_goes",
                 cure=_moved_back,
+                must_stop=True,
+                proof=True,
             )
             bench.meet(fault)
     return bench.outcome("folder moved or replaced")
@@ -144,18 +147,28 @@ def folder_moved(place: Place) -> Outcome:
 def spec_edited(place: Place) -> Outcome:
     """The file is changed, refused with the fields named, and put back."""
     bench = Bench.of(place, "campaign")
-    spec: Path = bench.subject.spec  # type: ignore[attr-defined]
-    text = spec.read_text(encoding="utf-8")
+    spec = _spec_of(bench)
     for old, new in (("batch_size: 4", "batch_size: 5"), ("seed: 5", "seed: 6")):
-        edited, untouched = text.replace(old, new), text
-        fault = Fault(
-            what=f"{old} became {new}",
-            before=lambda _, edited=edited: _write(spec, edited),
-            cure=lambda _, untouched=untouched: _write(spec, untouched),
-        )
+        around = partial(_edited, spec=spec, old=old, new=new)
+        fault = Fault(what=f"{old} became {new}", around=around, must_stop=True)
         bench.meet(fault, start=bench.half())
     return bench.outcome("spec edited in the middle")
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+@contextmanager
+def _edited(_: Path, *, spec: Path, old: str, new: str) -> Iterator[None]:
+    """As long as the run lasts, whatever comes of it."""
+    text = spec.read_text(encoding="utf-8")
+    if old not in text:
+        raise RuntimeError(f"there is no {old} in {spec}")
+    spec.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        spec.write_text(text, encoding="utf-8")
+
+
+def _spec_of(bench: Bench) -> Path:
+    if not isinstance(bench.subject, CampaignSubject):
+        raise TypeError("only a campaign has a specification")
+    return bench.subject.spec
