@@ -15,7 +15,6 @@ from rich.console import Console
 from tools.chaos.crew import How, all_of
 from tools.chaos.listed import find_trials
 from tools.chaos.record import TRIALS, Outcome, Scale, Trial, document, save, show, told
-from tools.chaos.shim import library
 
 HELP = """\
 Kill a campaign, a screening and a training at random, and let them meet full disks, locked
@@ -45,17 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not chosen:
         Console(stderr=True).print(f"no trial has '{given.only}' in its name: see --list")
         return 2
-    if library() is None and (without := [one for one in chosen if one.shim]):
-        print(f"without a C compiler (cc) {len(without)} trials are left out")
-        chosen = [one for one in chosen if not one.shim]
+    lacking = {one: what for one in chosen if (what := one.missing())}
+    left_out = {f"{one.name} ({one.subject})": what for one, what in lacking.items()}
+    for name, what in left_out.items():
+        print(f"left out for want of {what}: {name}")
+    chosen = [one for one in chosen if one not in lacking]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     root = given.folder.absolute()
     scale = Scale.QUICK if given.quick else Scale.FULL
     how = How(root=root, seed=given.seed, scale=scale, keep=given.keep)
     progress = Progress(len(chosen))
     outcomes = all_of(chosen, how, jobs=given.jobs, heard=progress)
-    show(outcomes, minutes=progress.minutes)
-    found = document(outcomes, seed=given.seed, minutes=progress.minutes)
+    minutes = progress.minutes
+    show(outcomes, minutes=minutes, left_out=left_out)
+    found = document(outcomes, seed=given.seed, minutes=minutes, left_out=left_out)
     save(found, root / "chaos.json")
     if given.json is not None:
         save(found, given.json)

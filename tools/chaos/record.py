@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -62,6 +63,10 @@ class Outcome:
         return self.times > 0 and whole
 
 
+def _nothing() -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One fault on one subject."""
@@ -71,8 +76,8 @@ class Trial:
     run: Callable[[Place], Outcome]
     waits: bool = False
     """Whether most of its time is waiting, so that it is done beside the others."""
-    shim: bool = False
-    """Whether it needs the shim, and so a C compiler."""
+    missing: Callable[[], str] = _nothing
+    """What it needs and this machine lacks, such as a C compiler; empty if nothing."""
 
 
 TRIALS: dict[tuple[str, Subject], Trial] = {}
@@ -80,7 +85,11 @@ TRIALS: dict[tuple[str, Subject], Trial] = {}
 
 
 def trial(
-    name: str, subject: Subject, *, waits: bool = False, shim: bool = False
+    name: str,
+    subject: Subject,
+    *,
+    waits: bool = False,
+    missing: Callable[[], str] = _nothing,
 ) -> Callable[[Callable[[Place], Outcome]], Callable[[Place], Outcome]]:
     """Put a function on the list of trials."""
 
@@ -88,7 +97,7 @@ def trial(
         if (name, subject) in TRIALS:
             raise ValueError(f"there is a trial '{name}' of a {subject} already")
         TRIALS[name, subject] = Trial(
-            name=name, subject=subject, run=run, waits=waits, shim=shim
+            name=name, subject=subject, run=run, waits=waits, missing=missing
         )
         return run
 
@@ -144,8 +153,10 @@ def told(outcome: Outcome) -> str:
     return found if outcome.good else f"{found}; NOT GOOD: {outcome.note}"
 
 
-def in_all(outcomes: Sequence[Outcome], *, minutes: float) -> str:
-    """The sums in words."""
+def in_all(
+    outcomes: Sequence[Outcome], *, minutes: float, left_out: Mapping[str, str]
+) -> str:
+    """The sums in words; ``left_out`` is what each trial that was not made lacks here."""
     kills = [o for o in outcomes if o.fault.startswith(KILLS)]
     faults = [o for o in outcomes if o not in kills]
     kinds = len({o.fault for o in faults})
@@ -157,7 +168,14 @@ def in_all(outcomes: Sequence[Outcome], *, minutes: float) -> str:
         f"{sum(o.times for o in outcomes):,}; lost rows: {sum(o.lost for o in outcomes):,}; "
         f"duplicates: {sum(o.duplicates for o in outcomes):,}; "
         + (f"{wrong} of {len(outcomes)} trials NOT GOOD" if wrong else "all is well")
+        + (f", but {_unmade(left_out)}" if left_out else "")
     )
+
+
+def _unmade(left_out: Mapping[str, str]) -> str:
+    lacking = Counter(left_out.values()).items()
+    told = ", ".join(f"{n} for want of {what}" for what, n in lacking)
+    return f"{len(left_out)} trials were LEFT OUT here: {told}"
 
 
 KILLS = ("killed", "power cut")
@@ -165,7 +183,7 @@ KILLS = ("killed", "power cut")
 
 
 def document(
-    outcomes: Sequence[Outcome], *, seed: int, minutes: float
+    outcomes: Sequence[Outcome], *, seed: int, minutes: float, left_out: Mapping[str, str]
 ) -> dict[str, object]:
     """The same for machines, with what it was measured on."""
     return {
@@ -174,6 +192,7 @@ def document(
         "minutes": round(minutes, 1),
         "kinds": len({outcome.fault for outcome in outcomes}),
         "times": sum(outcome.times for outcome in outcomes),
+        "left_out": dict(left_out),
         "outcomes": [asdict(outcome) for outcome in outcomes],
     }
 
@@ -196,10 +215,13 @@ def save(document: dict[str, object], path: Path) -> None:
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def show(outcomes: Sequence[Outcome], *, minutes: float) -> None:
+def show(
+    outcomes: Sequence[Outcome], *, minutes: float, left_out: Mapping[str, str]
+) -> None:
     """Print the table, and the sums in words."""
     console = Console()
     if not console.is_terminal:
         console.width = 160
     console.print(grid(outcomes))
-    console.print(in_all(outcomes, minutes=minutes), highlight=False)
+    told = in_all(outcomes, minutes=minutes, left_out=left_out)
+    console.print(told, highlight=False)

@@ -37,6 +37,11 @@ def library() -> Path | None:
     return built
 
 
+def no_compiler() -> str:
+    """What is missing where there is no shim."""
+    return "a C compiler (cc)" if library() is None else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Aim:
     """At what the shim shoots, and how; without a deed it counts."""

@@ -14,7 +14,7 @@ from tools.chaos.faults.bench import Bench, Fault
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
-from tools.chaos.shim import Aim, Deed
+from tools.chaos.shim import Aim, Deed, no_compiler
 
 _KINDS: dict[str, tuple[Deed, int]] = {
     "disk full": ("enospc", 0),
@@ -50,17 +50,19 @@ def _drawn(draw: random.Random, *, bench: Bench, name: str) -> Fault:
 
 for _name in _KINDS:
     for _subject in SUBJECTS:
-        trial(_name, _subject, shim=True)(partial(_met, name=_name, subject=_subject))
+        trial(_name, _subject, missing=no_compiler)(
+            partial(_met, name=_name, subject=_subject)
+        )
 
 
-def _mounts() -> bool:
-    """Whether small file systems can be mounted here: root in a container may not."""
+def _no_mount() -> str:
+    """What is missing where no small file system can be mounted, as by root in containers."""
     status = Path("/proc/self/status")
     if shutil.which("mount") is None or not status.exists():
-        return False
+        return "mount"
     lines = (line.split() for line in status.read_text(encoding="utf-8").splitlines())
     may = next((int(words[1], 16) for words in lines if words[:1] == ["CapEff:"]), 0)
-    return bool(may >> _CAP_SYS_ADMIN & 1)
+    return "" if may >> _CAP_SYS_ADMIN & 1 else "the right to mount"
 
 
 _CAP_SYS_ADMIN = 21  # capabilities(7)
@@ -80,6 +82,7 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+@trial("small disk that fills up", "campaign", missing=_no_mount)
 def _small_disk(place: Place) -> Outcome:
     """A file system that fills up by itself, and is then enlarged."""
     bench = Bench.of(place, "campaign")
@@ -96,7 +99,3 @@ def _small_disk(place: Place) -> Outcome:
             where = place.folder / f"case-{bench.tried}" / "campaign"
             subprocess.run(["umount", str(where)], check=False, capture_output=True)
     return bench.outcome("small disk that fills up", "a file system of its own, mounted")
-
-
-if _mounts():
-    trial("small disk that fills up", "campaign")(_small_disk)
