@@ -1,25 +1,19 @@
-"""Databases and servers that go away for a while, and workers that do not come back."""
+"""Databases and servers that go away for a while."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
-
-import psutil
 
 from tools.chaos.faults.answered import answers_compared
 from tools.chaos.faults.bench import Bench
 from tools.chaos.faults.signals import started
-from tools.chaos.killing import marked
 from tools.chaos.record import Outcome, Place, Scale, trial
-from tools.chaos.server import MARK, Run
+from tools.chaos.server import Run
 from tools.chaos.subjects.campaign import state
 
 _BEGINS = 900.0  # s, for a process to have loaded what it needs, on a busy machine
@@ -153,56 +147,3 @@ def _worker(case: Run, folder: Path) -> subprocess.Popen[bytes]:
         time.sleep(0.5)
     process.kill()
     raise RuntimeError("no worker answered")
-
-
-@trial("worker lost", "campaign")
-def worker_lost(place: Place) -> Outcome:
-    """Worker processes are killed, or stopped for a while and continued."""
-    bench = Bench.of(place, "campaign")
-    cases = 1 if place.scale is Scale.QUICK else 4
-    for _ in range(cases):
-        _lose(bench)
-    return bench.outcome("worker lost", "SIGKILL, and SIGSTOP for some seconds")
-
-
-def _lose(bench: Bench) -> None:
-    bench.times += 1
-    folder = bench.place.folder / f"case-{bench.times}"
-    run = bench.given.run_of(folder)
-    mark = uuid4().hex
-    case = replace(
-        run,
-        arguments=[*run.arguments, "--workers", "2"],
-        environment={**run.environment, MARK: mark},
-    )
-    campaign = started(case)
-    lost = stopped = 0
-    end = time.monotonic() + _BEGINS
-    try:
-        while campaign.poll() is None and time.monotonic() < end:
-            for process in marked(mark):
-                if process.pid == campaign.pid or "spawn_main" not in " ".join(
-                    _line(process)
-                ):
-                    continue
-                if lost == 0:
-                    os.kill(process.pid, signal.SIGKILL)
-                    lost += 1
-                elif stopped == 0:
-                    os.kill(process.pid, signal.SIGSTOP)
-                    time.sleep(2.0)
-                    os.kill(process.pid, signal.SIGCONT)
-                    stopped += 1
-            time.sleep(0.2)
-    finally:
-        campaign.kill()
-        code = campaign.wait()
-    wrong = "" if code == 0 and lost else f": ended with {code}, {lost} lost"
-    bench.go_on(run, folder, f"workers{wrong}", bad=bool(wrong), compare=answers_compared)
-
-
-def _line(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
