@@ -37,6 +37,19 @@ def nearly_the_same(one: Path, other: Path) -> Difference:
     return Difference(lost, int(right.index.duplicated().sum()), tuple(told))
 
 
+def named(one: Path, other: Path) -> Difference:
+    """Every row of a screening is there, and says that there was no memory for it."""
+    import pandas as pd
+
+    left, right = (pd.read_parquet(folder / "out") for folder in (one, other))
+    lost = len(set(left["material_id"]) - set(right["material_id"]))
+    twice = int(right["material_id"].duplicated().sum())
+    silent = int((~right["error"].fillna("").str.contains("do not fit into memory")).sum())
+    told = [f"{lost} rows lost"] if lost else []
+    told += [f"{silent} rows do not say that there was no memory"] if silent else []
+    return Difference(lost, twice, tuple(told))
+
+
 def _screened(folder: Path) -> pd.DataFrame:
     import pandas as pd
 

@@ -62,8 +62,8 @@ class Fault:
     must_stop: bool = False
     """Whether a run that comes to its end has not noticed what it must not pass over."""
     proof: bool = False
-    """Whether it has happened only if the run left a line of it in ``CHAOS_FIRED``: what
-    is done to calls that are drawn may find none."""
+    """Whether it has happened only if the run stopped, or left a line of it in
+    ``CHAOS_FIRED``: what is done to calls that are drawn may find none."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ class Bench:
             self.stopped += 1
             fault.cure(folder)
             self._repair(run, folder)
-        happened = not fault.proof or fired.exists()
+        happened = not fault.proof or fired.exists() or ended.code not in _DONE
         told = f"{fault.what}{wrong}"
         good = self._goes_on(run, folder, told, bad=bool(wrong), compare=compare)
         if happened or not good:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from tools.chaos.faults.answered import answers_compared, nearly_the_same
+from tools.chaos.faults.answered import answers_compared, named, nearly_the_same
 from tools.chaos.faults.bench import Bench, Compare, Fault
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
-from tools.chaos.shim import Aim
+from tools.chaos.shim import Aim, no_compiler
 
 _KINDS: dict[str, tuple[str, Sequence[int]]] = {
-    "out of memory": ("little_memory", (64, 16, 3, 1)),
-    "out of GPU memory": ("little_gpu_memory", (64, 16, 3, 1)),
+    "out of memory": ("little_memory", (64, 16, 3, 1, 0)),
+    "out of GPU memory": ("little_gpu_memory", (64, 16, 3, 1, 0)),
     "clock jumping": ("jumping_clock", (1, 2, 3, 4)),
     "too few open files": ("few_files", (64, 40, 28, 20)),
+    "too little address space": ("little_address_space", (256, 64, 16, 4)),
 }
 """The setup, and its number in each case."""
 _ROUNDED: dict[Name, Compare] = {
@@ -29,37 +30,62 @@ _ROUNDED: dict[Name, Compare] = {
 
 def _met(place: Place, name: str, subject: Name) -> Outcome:
     setup, numbers = _KINDS[name]
-    chosen = numbers[1:3] if place.scale is Scale.QUICK else numbers
+    chosen = (numbers[1], numbers[-1]) if place.scale is Scale.QUICK else numbers
     bench = Bench.of(place, subject)
     for number in chosen:
         environment = {"CHAOS_NUMBER": str(number)}
         told = f"{setup} {number}"
         aim = Aim(folder=place.folder, do="watch") if setup == "few_files" else None
-        fault = Fault(what=told, environment=environment, setup=setup, aim=aim, proof=True)
-        bench.meet(fault, compare=_ROUNDED[subject] if "memory" in name else None)
-    return bench.outcome(name)
+        fault = Fault(
+            what=told,
+            environment=environment,
+            setup=setup,
+            aim=aim,
+            proof=True,
+            codes=(1, *_ABORTED) if setup == "little_address_space" else (1,),
+        )
+        bench.meet(fault, compare=_compare(name, subject, number))
+    return bench.outcome(name, _NOTES.get(setup, ""))
+
+
+_ABORTED = (-signal.SIGABRT, -signal.SIGSEGV)
+"""How programs in C and C++ may end that get no memory."""
+_NOTES = {
+    "little_memory": "injected where crystals are predicted; 0: not even one at a time",
+    "little_gpu_memory": "injected on the CPU, as a GPU says it",
+    "little_address_space": "a limit of the process, so many MiB above what it has",
+}
+
+
+def _compare(name: str, subject: Name, number: int) -> Compare | None:
+    if subject == "screening" and number == 0:
+        return named
+    return _ROUNDED.get(subject) if "memory" in name or "space" in name else None
 
 
 for _name in _KINDS:
     for _subject in SUBJECTS:
         if _subject == "training" and "memory" in _name:
             continue  # it has a trial of its own
-        shim = "files" in _name  # which notes that there was no descriptor left
-        trial(_name, _subject, shim=shim)(partial(_met, name=_name, subject=_subject))
+        # The shim notes that there was no descriptor left.
+        missing = no_compiler if "files" in _name else str
+        trial(_name, _subject, missing=missing)(partial(_met, name=_name, subject=_subject))
 
 
 def _places(place: Place, subject: Name) -> Outcome:
     """No temporary folder, no home, no caches."""
-    nowhere = str(Path("/proc/nowhere"))
+    nowhere = "/proc/nowhere"
     homes = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR")
     cases = {
-        "no temporary folder": {"TMPDIR": nowhere, "TEMP": nowhere, "TMP": nowhere},
-        "no home": dict.fromkeys(homes, nowhere),
+        "no_temporary_folder": ("TMPDIR", "TEMP", "TMP"),
+        "no_home": homes,
     }
-    bench = Bench.of(place, subject)
-    for what, environment in cases.items():
-        bench.meet(Fault(what=what, environment=environment))
-    return bench.outcome("no home, no temporary folder")
+    bench, asked = Bench.of(place, subject), 0
+    for setup, names in cases.items():
+        environment = dict.fromkeys(names, nowhere)
+        bench.meet(Fault(what=setup, environment=environment, setup=setup))
+        asked += (place.folder / f"case-{bench.tried}.fired").exists()
+    return bench.outcome("no home, no temporary folder", f"{asked} asked for one")
 
 
 for _subject in SUBJECTS:
@@ -73,8 +99,12 @@ def training_out_of_memory(place: Place) -> Outcome:
     bench = Bench.of(place, "training")
     for step in steps:
         environment = {"CHAOS_NUMBER": str(step)}
-        what = f"at step {step}"
-        bench.meet(
-            Fault(what=what, environment=environment, setup="training_out_of_memory")
+        fault = Fault(
+            what=f"at step {step}",
+            environment=environment,
+            setup="training_out_of_memory",
+            must_stop=True,
+            proof=True,
         )
-    return bench.outcome("out of GPU memory", "raised where a step of training would")
+        bench.meet(fault)
+    return bench.outcome("out of GPU memory", "injected at a step of training")

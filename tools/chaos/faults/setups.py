@@ -89,6 +89,61 @@ def _short_of_memory(error: Exception) -> None:
     models.inference.halving = short  # type: ignore[attr-defined]
 
 
+def little_address_space() -> None:
+    """The process may have so many MiB more than it has."""
+    from models import memory
+
+    is_short = memory.out_of_memory
+
+    def short(error: BaseException) -> bool:
+        found = is_short(error)
+        if found:
+            fired("halved")
+        return found
+
+    memory.out_of_memory = short
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+    most = pages * resource.getpagesize() + number() * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def no_temporary_folder() -> None:
+    """Nowhere that ``tempfile`` looks for one can be written to."""
+    import tempfile
+
+    from tools.chaos.shim import library
+
+    library()  # our own, which lies there
+
+    def nowhere() -> list[str]:
+        fired("asked for a temporary folder")
+        return [os.environ["TMPDIR"]]
+
+    tempfile.tempdir = None
+    tempfile._candidate_tempdir_list = nowhere  # type: ignore[attr-defined]
+
+
+def no_home() -> None:
+    """Notes who asks for it; there is none."""
+    import posixpath
+
+    expand = posixpath.expanduser
+
+    def asked(path: Any) -> Any:
+        if os.fspath(path)[:1] in ("~", b"~"):
+            fired("asked for the home")
+        return expand(path)
+
+    def seen(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in ("open", "os.mkdir", "os.listdir", "os.scandir"):
+            path = arguments[0]
+            if isinstance(path, str) and path.startswith(os.environ["HOME"]):
+                fired(f"{event} there")
+
+    posixpath.expanduser = asked
+    sys.addaudithook(seen)
+
+
 def training_out_of_memory() -> None:
     """A step of training finds no memory on its GPU."""
     import torch
@@ -108,6 +163,9 @@ def training_out_of_memory() -> None:
     loop.Run.take_step = step  # type: ignore[method-assign]
 
 
+_GALENA = ("campaigns", "materials", "models")
+
+
 def short_grace() -> None:
     """Workers elsewhere may be silent for so many seconds only."""
     from campaigns.evaluation.queue import Terms
@@ -115,9 +173,6 @@ def short_grace() -> None:
 
     SharedEvaluator.__init__.__kwdefaults__["grace"] = float(os.environ["CHAOS_NUMBER"])
     Terms.__init__.__defaults__ = (float(os.environ["CHAOS_BEAT"]),)
-
-
-_GALENA = ("campaigns", "materials", "models")
 
 
 def jumping_clock() -> None:
@@ -129,8 +184,9 @@ def jumping_clock() -> None:
     real = time.time
 
     def jumping() -> float:
-        asking = (sys._getframe(depth).f_globals.get("__name__", "") for depth in (1, 2))
-        if any(name.partition(".")[0] in _GALENA for name in asking):
+        asking = [sys._getframe(1), sys._getframe(1).f_back]  # datetime's now(), and before
+        names = [frame.f_globals.get("__name__", "") for frame in asking if frame]
+        if any(name.partition(".")[0] in _GALENA for name in names):
             fired("asked for the time")
         return real() + draw.choice((-1, 1)) * draw.choice((3600.0, 86_400.0, 3.2e8))
 
