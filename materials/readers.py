@@ -27,6 +27,7 @@ from materials.bounds import (
 from materials.errors import InputError
 from materials.poscar import poscar_text
 from materials.soundness import MOST_SITES, isotope_fault
+from materials.xyz_comment import plain_comment
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -161,10 +162,11 @@ def xyz_frames(path: Path) -> Iterator[Frame]:
 def _xyz_atoms(lines: list[str]) -> Atoms:
     import ase.io
 
-    _, comment, *rows = lines
+    count, comment, *rows = lines
     if len(rows) > MOST_SITES:
         raise InputError(f"{len(rows)} atoms, at most {MOST_SITES} are read")
     check_lines([comment], _LONGEST_COMMENT)
+    comment = plain_comment(comment)
     check_lines(rows)
     named = re.search(r"\bProperties=\"?([\w:-]+)", comment)
     columns = (
@@ -175,8 +177,15 @@ def _xyz_atoms(lines: list[str]) -> Atoms:
             f"Properties name {columns} columns, the first atom has {len(rows[0].split())}"
         )
     column = _species_column(named[1]) if named else 0
-    text = "\n".join([*lines[:2], *(_without_isotope(row, column) for row in rows)]) + "\n"
-    return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
+    plain = [_without_isotope(row, column) for row in rows]
+    text = "\n".join([count, comment, *plain]) + "\n"
+    try:
+        return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
+    except KeyError as error:
+        raise InputError(
+            f"unknown element '{error.args[0]!s:.20}'; expected a symbol such as Si, without "
+            "the number of a site"
+        ) from error
 
 
 def _species_column(properties: str) -> int:
