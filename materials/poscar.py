@@ -6,8 +6,11 @@ VASP reads Fortran's ``1.0d0``, comments behind what it needs of a line and, sin
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+
+import numpy as np
 
 from materials.errors import InputError
 
@@ -22,9 +25,10 @@ _FIRST_MODE = 7  # line; those before hold symbols, such as C, and numbers of at
 
 def poscar_text(lines: list[str]) -> str:
     """The text of a POSCAR whose lines have their ends, the comment as it is."""
-    numbers = [_FORTRAN.sub(r"\1e\2", line) for line in lines[1:]]
-    plain = [*lines[:1], *_plain_head(numbers)]
+    plain = [*lines[:1], *_plain_head(list(map(plain_numbers, lines[1:])))]
     factors = _factors(plain[_SCALE]) if len(plain) > _SCALE else None
+    if factors is None and (scale := _scale_of_volume(plain)) is not None:
+        plain[_SCALE] = f"{scale:.17g}\n"
     if factors is None:
         return "".join(plain)
     if any(factor <= 0 for factor in factors):
@@ -32,6 +36,26 @@ def poscar_text(lines: list[str]) -> str:
     plain[_SCALE] = "1.0\n"
     plain[_LATTICE] = [_scaled(line, factors) for line in plain[_LATTICE]]
     return "".join(_scaled_places(plain, factors))
+
+
+def plain_numbers(line: str) -> str:
+    """A line with Fortran's ``1.0d0`` as ``1.0e0``."""
+    return _FORTRAN.sub(r"\1e\2", line)
+
+
+def _scale_of_volume(lines: list[str]) -> float | None:
+    """The factor that a negative one, a volume in Å³, stands for.
+
+    Pymatgen scales the vectors by it, and Cartesian positions by the volume itself.
+    """
+    volume = _number(lines[_SCALE]) if len(lines) > _VECTORS.stop else None
+    if volume is None or not -math.inf < volume < 0:
+        return None
+    rows = [[_number(word) for word in line.split()] for line in lines[_LATTICE]]
+    if any(len(row) != 3 or None in row for row in rows):
+        return None
+    own = abs(float(np.linalg.det(np.array(rows, dtype=np.float64))))
+    return float((-volume / own) ** (1 / 3)) if 0 < own < math.inf else None
 
 
 def _plain_head(lines: list[str]) -> Iterator[str]:

@@ -14,16 +14,17 @@ _NAMES = {name.lower(): name for name in ("Lattice", "Properties", "pbc")}
 _KEYS = re.compile(
     r"""
     "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | ["'].*  # texts are no keys
-    | (?<![\w.-]) (lattice|properties|pbc) \s*=\s*
+    | (?<![\w.-]) (lattice|properties|pbc|stress|virial) \s*=\s*
       ( "[^"]*" | '[^']*' | \{[^}]*\} | \[[^\]]*\] | \S* )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_EXPONENT = re.compile(r"(?<=[\d.])[dD](?=[-+\d])")
 _ROWS = re.compile(r"=\s*\[\s*(\[[^\[\]\"]*\](?:\s*,\s*\[[^\[\]\"]*\]){2})\s*\]")
 
 
 def plain_comment(comment: str) -> str:
-    """The same keys in ase's spelling, matrices as nine numbers in quotes.
+    """The same keys in ase's spelling, matrices as nine numbers in quotes, no stress.
 
     Raises :class:`InputError` for a key that is there twice and disagrees.
     """
@@ -32,13 +33,15 @@ def plain_comment(comment: str) -> str:
     def plain_key(match: re.Match[str]) -> str:
         if match[1] is None:
             return match[0]
+        if match[1].lower() not in _NAMES:  # may have six numbers, which ase refuses
+            return f"{match[1]}_written={match[2]}"
         name = _NAMES[match[1].lower()]
         value = " ".join(match[2].strip("\"'{}[] ").replace(",", " ").split())
         if found.setdefault(name, value) != value:
             raise InputError(
                 f"'{name}' is there twice, as {found[name]:.40} and {value:.40}"
             )
-        return f"{name}={match[2]}"
+        return f"{name}={_EXPONENT.sub('e', match[2]) if name == 'Lattice' else match[2]}"
 
     return _KEYS.sub(plain_key, _ROWS.sub(_nine_numbers, comment))
 

@@ -31,6 +31,10 @@ def read(tmp_path, text: str, encoding: str = "utf-8") -> ReadCrystal:
         PLAIN.replace("1 1\n", "1 1 ! n\n").replace("4 0 0\n", "4 0 0 # a\n"),
         PLAIN.replace("1.0", "1.0 scale").replace("4 0 0\n", "4 0 0 A\n"),
         PLAIN.replace("1.0", "1d0 1d0 1d0 ! by axis").replace("0 5 0", "0d0 5d0 0d0 ! b"),
+        PLAIN.replace("1.0", "-120 ! volume")
+        .replace("4 0 0\n0 5 0\n0 0 6", "8 0 0\n0 10 0\n0 0 12")
+        .replace("Direct", "Cartesian")
+        .replace("0.5 0.5 0.5", "4 5 6"),
         PLAIN.replace("1.0", "1.0!scale").replace("1 1\n", "1 1#n\n"),
         PLAIN.replace("C As", "c AS"),
         PLAIN.replace("C As", "C_s/1a2b as_d"),

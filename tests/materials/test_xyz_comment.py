@@ -36,6 +36,8 @@ def read(tmp_path, comment: str, symbol: str = "Si") -> ReadCrystal:
         f'lattice="{NINE}" Lattice=[{NINE.replace(" ", ",")}]',
         f'Lattice="{NINE}" note="lattice=1 properties=x" old_lattice=3 PBC=T',
         f'Lattice="{NINE}" note="a \\" lattice=7" forces=[[1,2],[3,4]]',
+        f'Lattice="{NINE.replace("2.7", "0.27D+1").replace("2.8", "28d-1")}"',
+        f'Lattice="{NINE}" stress="1 2 3 4 5 6" virial="_JSON [[1, 2], [3, 4]]"',
         f"config_type=bulk Lattice='{NINE}'",
     ],
 )
@@ -59,6 +61,21 @@ def test_elements_are_symbols(tmp_path, symbol):
     error = read(tmp_path, f'Lattice="{NINE}"', symbol).error
     assert f"unknown element '{symbol}'" in error
     assert "KeyError" not in error
+
+
+def test_atoms_have_elements_and_places(tmp_path):
+    lattice = f'Lattice="{NINE}" Properties='
+    told = read(tmp_path, f"{lattice}element:S:1:pos:R:3").error
+    assert "no column of elements (species), only element, pos" in told
+    told = read(tmp_path, f"{lattice}species:S:1:xyz:R:3").error
+    assert "no column of positions (pos)" in told
+
+
+def test_numbers_of_fortran(tmp_path):
+    text = f'2\nLattice="{NINE}"\nD 0d0 0.0D+00 0\nSi 13.5d-1 1.35 1.35\n'
+    (tmp_path / "a.extxyz").write_text(text)
+    (crystal,) = read_crystals([tmp_path / "a.extxyz"])
+    np.testing.assert_allclose(crystal.structure.cart_coords[1], [1.35] * 3)
 
 
 @given(st.text("latice=LPpb \"'{}[]\\,1", max_size=60))
