@@ -447,3 +447,12 @@ def test_a_reason_is_in_words(error):
     (crystal,) = _read_frames(iter([fail]), kind, "a.cif", Path("a.cif"))
     assert crystal.error.startswith("cannot be read as CIF: ")
     assert not re.search(r"Error|Iteration|NoneType|index|callable|zero", crystal.error)
+
+
+def test_orbitals_do_not_wait_for_ever(tmp_path):
+    cell = "2 0 2.6 2.6\n2 2.6 0 2.6\n2 2.6 2.6 0\n"
+    (tmp_path / "a.cube").write_text(
+        f"a\nb\n -1 0 0 0\n{cell}11 0 0 0 0\n7 0 5.3 0 0\n0.0\n"
+    )
+    (crystal,) = read_crystals([tmp_path / "a.cube"])
+    assert "holds orbitals" in crystal.error
