@@ -48,6 +48,14 @@ _PATH = {
 }
 
 
+_MEMORY = (
+    "memory ran out. Nothing on disk is lost: run the same command again with fewer workers "
+    "or smaller pieces, or where there is more memory"
+)
+_NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough memory")
+"""How Python and torch say so in a RuntimeError."""
+
+
 class GalenaGroup(TyperGroup):
     """Says what went wrong in one line; what nobody foresaw keeps its traceback."""
 
@@ -68,11 +76,11 @@ class GalenaGroup(TyperGroup):
                 raise
             _tell(f"{error.filename or say('disk')}: {error.strerror}; {advice}", say)
         except MemoryError:
-            _tell(
-                "memory ran out. Nothing on disk is lost: run the same command again with "
-                "fewer workers or smaller pieces, or where there is more memory",
-                chosen(ctx),
-            )
+            _tell(_MEMORY, chosen(ctx))
+        except RuntimeError as error:
+            if not any(part in str(error) for part in _NO_MEMORY):
+                raise
+            _tell(_MEMORY, chosen(ctx))
         except KeyboardInterrupt:
             _tell("stopped", chosen(ctx))
             raise typer.Exit(ExitCode.INTERRUPTED) from None
