@@ -17,6 +17,7 @@ from campaigns.ledger_copy import copy_of
 from campaigns.lock import LOCK_FILES, held
 from campaigns.specs import differences
 from materials.errors import GalenaError, InputError
+from materials.opening import check_regular
 from materials.whole import remove_parts, write_whole
 
 POOL = "pool"
@@ -158,6 +159,7 @@ class CampaignFolder:
         inside = Path(os.path.realpath(self.path))
         for place, folders, files in os.walk(self.path):
             for path in (Path(place, name) for name in (*folders, *files)):
+                check_regular(path)  # whoever opens a pipe waits for its other end
                 whither = Path(os.path.realpath(path))  # of a ring of links, itself
                 if path.is_symlink() and not whither.is_relative_to(inside):
                     raise InputError(

@@ -54,6 +54,8 @@ def back_up(db: sqlite3.Connection, ledger: Path, version: int) -> None:
 def bring_up_to_date(db: sqlite3.Connection, copy: Path) -> None:
     """Write into the copy what the ledger ``db`` has and it has not; never raises for it."""
     with suppress(OSError):
+        if _is_the_ledger(copy, db):  # as links and tools against duplicates make it
+            put_aside(copy, "other")
         try:
             if not _follow(db, copy):
                 put_aside(copy, "other")
@@ -63,6 +65,12 @@ def bring_up_to_date(db: sqlite3.Connection, copy: Path) -> None:
             # broken one may also be the ledger: then the copy is what there is left.
             if getattr(error, "sqlite_errorcode", None) in _BROKEN and not _is_whole(copy):
                 copy.unlink(missing_ok=True)
+
+
+def _is_the_ledger(copy: Path, db: sqlite3.Connection) -> bool:
+    """Whether both names are of one file, so that there is no second copy."""
+    ledger = Path(str(db.execute("PRAGMA database_list").fetchone()[2]))
+    return copy.exists() and ledger.exists() and copy.samefile(ledger)
 
 
 def put_aside(path: Path, what: str) -> Path:
@@ -79,7 +87,7 @@ def put_aside(path: Path, what: str) -> Path:
 
 def is_ahead(copy: Path, ledger: Path) -> bool:
     """Whether the copy is of the same campaign, sound, and has what the ledger has not."""
-    if not copy.exists():
+    if not copy.exists() or (ledger.exists() and copy.samefile(ledger)):
         return False
     try:
         with closing(sqlite3.connect(copy, timeout=_PATIENCE)) as db:

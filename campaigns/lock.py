@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from materials.errors import GalenaError, InputError
+from materials.opening import check_regular
 
 LOCK_FILES = (".lock", ".holder")
 """What a held folder has besides its own files."""
@@ -95,6 +96,7 @@ def _by_file(folder: Path, what: str) -> None:
 
 def _sign(path: Path) -> None:
     """Write down who we are; a link there is not followed: the folder may be a stranger's."""
+    check_regular(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8") as file:
         file.write(json.dumps(_ourselves()))
@@ -107,8 +109,9 @@ def _ourselves() -> dict[str, Any]:
 
 def _holder(folder: Path) -> dict[str, Any] | None:
     try:
+        check_regular(folder / LOCK_FILES[1])
         who = json.loads((folder / LOCK_FILES[1]).read_text())
-    except (OSError, ValueError):
+    except (InputError, OSError, ValueError):
         return None
     return who if isinstance(who, dict) else None
 

@@ -10,7 +10,9 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -35,7 +37,15 @@ _OPENERS: dict[str, Callable[..., Any]] = {
     ".xz": lzma.open,
 }
 COMPRESSED_SUFFIXES = tuple(_OPENERS)
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_BROKEN = (
+    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+    *(
+        ValueError,
+        OverflowError,
+        struct.error,
+    ),  # names that are no text, offsets beyond 2**63
+)
+_LONGEST_NAME = 100  # characters of a member's name that its unpacked file keeps
 
 
 @dataclass(frozen=True)
@@ -109,12 +119,26 @@ def zip_members(path: Path) -> Iterator[Member]:
                 if info.filename.endswith("/") or _is_hidden(info.filename):
                     continue  # a folder; the method that says so fails for an empty name
                 with tempfile.TemporaryDirectory(prefix="galena-") as folder:
-                    target = Path(folder) / (PurePosixPath(info.filename).name or "file")
+                    target = Path(folder) / _file_name(info.filename)
                     error = _extract(archive, info, target, min(left, LARGEST_FILE))
                     left -= target.stat().st_size if target.exists() else 0
                     yield Member(info.filename, None if error else target, error)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError("is not a zip archive: a name in it is no text") from error
+    except (NotImplementedError, *_BROKEN) as error:
         raise InputError(f"is not a zip archive, or cut short: {error}") from error
+
+
+def _file_name(member: str) -> str:
+    """What a member is called once unpacked: as it was, or the ends of a name that is too long.
+
+    Prefix and suffix say what a file is; file systems take 255 bytes.
+    """
+    name = PurePosixPath(member).name or "file"
+    if len(os.fsencode(name)) <= 2 * _LONGEST_NAME:
+        return name
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return plain[: _LONGEST_NAME // 2] + plain[-_LONGEST_NAME // 2 :]
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:

@@ -15,6 +15,7 @@ from campaigns.backtests.replay import Replay, replay
 from campaigns.backtests.result import BacktestResult, summarise
 from campaigns.backtests.spec import BacktestSpec
 from campaigns.lock import held
+from campaigns.spawning import begun, outside_folder
 from campaigns.versions import galena_version
 from materials.errors import InputError
 
@@ -150,9 +151,12 @@ def _replays(jobs: Sequence[Job], file: Path, pool: Pool, workers: int) -> Itera
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=get_context("spawn")
-    ) as processes:
+    with (
+        outside_folder(),
+        ProcessPoolExecutor(
+            min(workers, len(jobs)), mp_context=get_context("spawn")
+        ) as processes,
+    ):
         waiting = [processes.submit(_in_a_process, job, file) for job in jobs]
         try:
             for done in as_completed(waiting):
@@ -163,6 +167,7 @@ def _replays(jobs: Sequence[Job], file: Path, pool: Pool, workers: int) -> Itera
 
 def _in_a_process(job: Job, file: Path) -> Replay:
     """One replay on one thread; the pool is read from its file, once per replay."""
+    begun()
     with _one_thread():
         return job.run(Pool.load(file))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import show
-from campaigns.generators import KINDS, GenerateSpec, build_generator
+from campaigns.generators import KINDS, GenerateSpec, build_generator, input_files
 from campaigns.screening.outputs import check_output
 from campaigns.specs import validated
 from materials.errors import InputError, did_you_mean
@@ -103,7 +103,8 @@ def generate(
         },
         {"limit": limit, "seed": seed},
     )
-    check_output(output, suffixes=(".parquet",), force=force)
+    read = [file for one in plan.generators for file in input_files(one)]
+    check_output(output, suffixes=(".parquet",), force=force, inputs=read)
     with show.side_console().status("reading what is known"):
         generators = [
             build_generator(one, plan.elements.allowed, plan.seed, base)

@@ -66,7 +66,7 @@ def predict(
     from models.measured.predictor import with_measured_gap
 
     if output is not None:
-        check_output(output, suffixes=SUFFIXES, force=force)
+        check_output(output, suffixes=SUFFIXES, force=force, inputs=files)
     with local_model(model, model_store(tracking_uri)) as found:
         predictor = with_measured_gap(load_predictor(found.folder, device=device))
     with show.counting("predicting", None) as tell:

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 from campaigns.evaluation.recipe import Recipe
+from campaigns.spawning import begun
 from materials.errors import GalenaError
 
 
@@ -24,6 +25,7 @@ def serve(connection: Connection, recipe: Recipe) -> None:
     Every message is JSON: ``{"ready": true}`` when the oracle is built; then one
     ``{"verdict": ...}`` for each candidate; ``{"raised": ...}`` if the oracle is broken.
     """
+    begun()
     _alone()
     try:
         from campaigns.evaluation.serial import judged

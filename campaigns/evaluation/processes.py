@@ -28,6 +28,7 @@ from campaigns.evaluation.protocol import EvaluationError, StartError
 from campaigns.evaluation.recipe import Recipe
 from campaigns.evaluation.wire import candidate_json, verdict_of
 from campaigns.protocols import Candidate, Verdict
+from campaigns.spawning import outside_folder
 from materials.errors import InputError
 
 _STARTS = 3  # processes that may die, one after another, before any was ready
@@ -180,7 +181,7 @@ class Crew:
         process = get_context("spawn").Process(
             target=serve, args=(theirs, self.recipe), name="galena-oracle", daemon=False
         )
-        with _environment(dict.fromkeys(_THREADS, str(self.threads))):
+        with outside_folder(), _environment(dict.fromkeys(_THREADS, str(self.threads))):
             process.start()
         theirs.close()
         if not self._workers:

@@ -32,8 +32,13 @@ _FORMS = (
     "(the last two for one machine)"
 )
 _IDLE, _LOCKED = 3_000, 10_000  # ms; Optuna's transactions take a few
-_SECRET = re.compile(r"(?i:passw|pwd|secret|token)")
-_IN_QUERY = re.compile(rf"(?<=[?&])([^=&]*{_SECRET.pattern}[^=&]*=)([^&]*)")
+_HARMLESS = (
+    *("host", "port", "dbname", "charset", "mode", "cache", "timeout", "connect_timeout"),
+    *("sslmode", "sslrootcert", "application_name", "target_session_attrs", "workflowType"),
+)
+"""What may be shown of a URL's query; anything else may be a key."""
+_IN_QUERY = re.compile(rf"(?<=[?&])((?!(?:{'|'.join(_HARMLESS)})=)[^=&]+=)([^&]*)")
+_SHORT = 4  # characters of a value that messages hold by chance
 _IN_FRONT = re.compile(r"((?:[A-Za-z][\w+.-]*:/+)?[^:]*):(.*)@", re.DOTALL)
 _QUOTES = (partial(quote, safe=""), quote_plus)
 _FILES = {"journal", "sqlite"}
@@ -120,8 +125,7 @@ def masked(url: str) -> str:
     except InputError:
         return _IN_FRONT.sub(r"\1:***@", _IN_QUERY.sub(r"\1***", url))
     query = {
-        name: "***" if _SECRET.search(name) else value
-        for name, value in parsed.query.items()
+        name: value if name in _HARMLESS else "***" for name, value in parsed.query.items()
     }
     user = "***" if _token(parsed) else parsed.username
     shown = parsed.set(username=user, query=query).render_as_string(hide_password=True)
@@ -225,7 +229,8 @@ def _parsed(url: str) -> URL:
 
 def _passwords(url: str) -> list[str]:
     """All that may be one, the longest first."""
-    found: list[str | None] = [value for _, value in _IN_QUERY.findall(url)]
+    found: list[str | None] = []
+    told = [value for _, value in _IN_QUERY.findall(url)]
     try:
         parsed = _url(url)
     except InputError:
@@ -233,8 +238,9 @@ def _passwords(url: str) -> list[str]:
     else:
         found += [parsed.password and str(parsed.password), _token(parsed)]
         for name, value in parsed.query.items():
-            if _SECRET.search(name):
-                found += [value] if isinstance(value, str) else value
+            if name not in _HARMLESS:
+                told += [value] if isinstance(value, str) else value
+    found += [value for value in told if len(value) > _SHORT]
     return sorted({password for password in found if password}, key=len, reverse=True)
 
 

@@ -15,6 +15,7 @@ from threading import Thread
 from campaigns.oracles.failures import AttemptFailed, MayPass
 from campaigns.oracles.guard import Attempt, may_pass, one_line
 from campaigns.protocols import Candidate, Verdict
+from campaigns.spawning import begun, outside_folder
 
 Build = Callable[[], Attempt]
 """Makes the oracle, in the child; must be importable there, as any function of a module is."""
@@ -81,7 +82,8 @@ class Isolated:
             process = context.Process(
                 target=_serve, args=(theirs, self._build), daemon=True
             )
-            process.start()
+            with outside_folder():
+                process.start()
             theirs.close()
             self._child = process, ours
             ready = self._receive(_STARTING, "the oracle could not be built")
@@ -105,6 +107,7 @@ class Isolated:
 
 def _serve(pipe: Connection, build: Build) -> None:
     """The child: build, then answer until the other end is gone."""
+    begun()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to deal with
     parent = parent_process()
     if parent is not None:

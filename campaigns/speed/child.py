@@ -68,7 +68,7 @@ def measured(plan: Plan) -> Outcome:
     """
     one_each = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
-        [sys.executable, "-m", "campaigns.speed.child"],
+        [sys.executable, "-P", "-m", "campaigns.speed.child"],
         input=json.dumps(dataclasses.asdict(plan)),
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from campaigns.spawning import SAFE
 from campaigns.tracking.client import explained, open_client
 from campaigns.tracking.moved import follow_artifacts
 from campaigns.tracking.store import (
@@ -53,7 +54,7 @@ def ui_command(uri: str, port: int, *, host: str = LOOPBACK) -> list[str]:
     else:
         for_mlflow(uri)  # refuses what is no store
     return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", host),
+        *(sys.executable, "-P", "-m", "mlflow", "server", "--host", host),
         *("--port", str(free_port(port, host=host)), "--workers", "1"),
         *("--artifacts-destination", artifact_folder(uri).as_uri()),
     ]
@@ -66,6 +67,7 @@ def ui_environment(uri: str) -> dict[str, str]:
     """
     return {
         **os.environ,
+        SAFE: "1",  # nor do its workers import what lies in the working directory
         "MLFLOW_BACKEND_STORE_URI": for_mlflow(uri),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -129,7 +131,7 @@ def run_page(address: str, run: Tracked) -> str:
 def open_when_ready(page: str) -> None:
     """Open a page in the browser as soon as its server answers; does not wait for it."""
     subprocess.Popen(
-        [sys.executable, "-m", "campaigns.tracking.opening", page],
+        [sys.executable, "-P", "-m", "campaigns.tracking.opening", page],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

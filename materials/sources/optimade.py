@@ -185,9 +185,14 @@ def base_url(address: str) -> str:
                 f"{did_you_mean(address, known)}"
             )
         address = known[address]
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"'{address}' is no web address: expected https://HOST/PATH")
+    try:
+        parts = urlsplit(address)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # brackets that are no address of version 6
+        is_web = False
+    if not is_web:
+        known_as = _without_secrets(address)
+        raise InputError(f"'{known_as}' is no web address: expected https://HOST/PATH")
     if parts.username or parts.password or parts.query:
         raise InputError(
             "an OPTIMADE address may hold no name, password or question mark: it is "
@@ -197,6 +202,12 @@ def base_url(address: str) -> str:
     if not path.rpartition("/")[2].startswith("v1"):
         path = f"{path}/v1"
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _without_secrets(address: str) -> str:
+    """As much of an address as a message may hold: no account, no query."""
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def _next(answer: Mapping[str, Any], address: str) -> str | None:

@@ -169,3 +169,14 @@ def test_crystals_unlike_training_are_named(tmp_path: Path, model: Path) -> None
     shown = galena("predict", tmp_path / "c", "--model", model)
     assert ("not in domain" in shown.stderr) == (not all(told))
     assert len(told) == 3
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path, model: Path) -> None:
+    write_mixture(tmp_path, good=1, bad=0)
+    path = tmp_path / "own.json"
+    next(tmp_path.iterdir()).rename(path)
+    before = path.read_bytes()
+    result = galena("predict", path, "--model", model, "-o", path, "--force")
+    assert result.exit_code == 1
+    assert "is read by this command" in result.stderr
+    assert path.read_bytes() == before

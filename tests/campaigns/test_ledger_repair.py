@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -253,3 +254,16 @@ def test_what_cannot_be_brought_up_to_date_is_read_and_never_written(
         with pytest.raises(LedgerAwayError) if fault == "full" else closing(other):
             repair(tmp_path)
         assert (path.read_bytes() == before) == (fault == "full")
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_copy_that_is_the_ledger_itself_is_none(link, tmp_path: Path) -> None:
+    path = begun(tmp_path, facts=2)
+    copy_of(path).unlink()
+    link(path, copy_of(path))
+    ledger = Ledger(path)
+    ledger.put("fact 2", 2)
+    ledger.close()
+    assert not copy_of(path).samefile(path)
+    assert not copy_of(path).is_symlink()
+    assert facts(path) == facts(copy_of(path)) == 3

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from campaigns.folder import CampaignFolder
 from campaigns.lock import BusyError, held
 from materials.errors import InputError
 
@@ -51,6 +52,28 @@ def test_no_link_in_a_folder_is_written_through(name: str, tmp_path: Path) -> No
     ):
         pass
     assert mine.read_text() == "mine"
+
+
+def test_no_pipe_in_a_folder_is_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    os.mkfifo(folder / HOLDER)
+    with (
+        pytest.raises(InputError, match="is a device or a pipe"),
+        held(folder, "screening", "--output"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", [HOLDER, "ledger.sqlite-journal", "report"])
+def test_no_pipe_in_a_campaign_is_opened(name: str, tmp_path: Path) -> None:
+    place = CampaignFolder(tmp_path)
+    place.ledger.touch()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="is a device or a pipe"):
+        place.check_begun()
+    with pytest.raises(InputError, match="is a device or a pipe"), place.hold():
+        pass
 
 
 def test_it_says_who_is_there_since_when_and_how_to_stop_it(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from materials.errors import InputError
-from tools.fuzz import watch
+from tools.fuzz import watch, worker
 from tools.fuzz.feeder import CRASH, FED, HANG, Feeder
 from tools.fuzz.group import Group
 from tools.fuzz.watch import Limits, run_engine
@@ -76,13 +78,40 @@ def test_an_endless_loop_is_a_hang(tmp_path: Path) -> None:
     assert feeder(turns, tmp_path, 0.2)(b"x").kind == HANG
 
 
+def test_what_waits_without_computing_is_a_hang(tmp_path: Path) -> None:
+    assert feeder(lambda: time.sleep(5.0), tmp_path, 0.05)(b"x").kind == HANG
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["", "x" * 9000, "'NoneType' object has no attribute 'x'", "malloc: bad_alloc"],
+)
+def test_a_reason_that_says_nothing_to_a_person_is_a_crash(
+    reason: str, tmp_path: Path
+) -> None:
+    assert feeder(raising(InputError(reason)), tmp_path)(b"x").kind == CRASH
+
+
+@pytest.mark.parametrize(("mib", "word"), [(16, FED), (1600, CRASH)])
+def test_an_input_that_takes_a_gibibyte_is_a_crash(
+    mib: int, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.fuzz.guilty.RUNS", tmp_path / "runs")
+    peaks = iter([0, mib << 10, mib << 10])
+    monkeypatch.setattr(worker, "_peak", lambda: next(peaks))
+    report = io.StringIO()
+    one = worker._recorded(feeder(lambda: None, tmp_path), tmp_path / "current", report)
+    one(b"x")
+    assert report.getvalue().split("\t")[0] == word
+
+
 @pytest.mark.parametrize(("again", "crashes", "deaths"), [(9, 1, 0), (0, 0, 1)])
 def test_a_worker_that_dies_is_counted_once_and_its_input_tried_again(
     again: int, crashes: int, deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = tmp_path / "root" / "tools" / "fuzz"
-    worker.parent.mkdir(parents=True)
-    worker.write_text(DYING.replace("{again}", str(again)))
+    program = tmp_path / "root" / "tools" / "fuzz"
+    program.parent.mkdir(parents=True)
+    program.write_text(DYING.replace("{again}", str(again)))
     monkeypatch.setattr(watch, "_ROOT", tmp_path / "root")
     monkeypatch.setattr(watch, "RUNS", tmp_path / "runs")
     monkeypatch.setattr("tools.fuzz.guilty.RUNS", tmp_path / "runs")

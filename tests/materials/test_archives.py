@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
@@ -165,3 +166,46 @@ def test_a_device_in_an_archive_is_refused(kind, tmp_path):
     with zipfile.ZipFile(tmp_path / "box.zip", "w") as archive:
         archive.writestr(info, CIF)
     assert "device or a pipe" in one(tmp_path / "box.zip").error
+
+
+def patched(path: Path, old: bytes, new: bytes) -> Path:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    return path
+
+
+def test_a_name_that_is_no_text_costs_the_archive_alone(tmp_path):
+    path = patched(zipped(tmp_path, {"é.cif": CIF}), "é.cif".encode(), b"\xff\xfe.cif")
+    (tmp_path / "good.cif").write_text(CIF)
+    bad, good = read(path, tmp_path / "good.cif")
+    assert bad.error == "is not a zip archive: a name in it is no text"
+    assert good.error is None
+
+
+def test_a_place_beyond_all_files_costs_the_member_alone(tmp_path):
+    path = zipped(tmp_path, {"a.cif": CIF, "b.cif": CIF})
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    extra = struct.pack("<HHQ", 1, 8, (1 << 63) + 5)
+    content[entry + 42 : entry + 46] = b"\xff" * 4  # of its header: see the extra field
+    content[entry + 30 : entry + 32] = struct.pack("<H", len(extra))
+    end = entry + 46 + len("a.cif")
+    content[end:end] = extra
+    size = content.index(b"PK\x05\x06") + 12
+    length = struct.unpack("<I", content[size : size + 4])[0] + len(extra)
+    content[size : size + 4] = struct.pack("<I", length)
+    path.write_bytes(bytes(content))
+    crystals = read(path)
+    assert [bool(crystal.error) for crystal in crystals] in ([True, False], [True])
+    assert all(len(str(crystal.error)) < 200 for crystal in crystals)
+
+
+@pytest.mark.parametrize("name", ["b" * 300 + ".cif", "é" * 150 + ".cif", "x" * 250])
+def test_a_long_name_is_read_like_any_other(name, tmp_path):
+    path = zipped(tmp_path, {"a.cif": CIF, name: CIF, "z.cif": CIF})
+    crystals = read(path)
+    assert len(crystals) == 3
+    errors = [crystal.error for crystal in crystals]
+    assert errors[0] is errors[2] is None if name[0] != "é" else True
+    assert (name == "x" * 250) == any(errors)  # which says nothing of what it is

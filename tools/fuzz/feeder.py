@@ -13,7 +13,9 @@ from typing import Any
 
 from materials.errors import GalenaError
 from tools.fuzz.group import Group, reason_class
+from tools.fuzz.reasons import Unsound, check_reason
 
+_WAITING = 8.0
 FED, CRASH, HANG, DEATH = "fed", "crash", "hang", "death"
 
 
@@ -54,9 +56,13 @@ class Feeder:
 
 
 def _judged(error: BaseException) -> tuple[str, str]:
-    if isinstance(error, GalenaError):
-        return FED, reason_class(str(error))
-    return CRASH, _where(error)
+    if not isinstance(error, GalenaError):
+        return CRASH, _where(error)
+    try:
+        check_reason(str(error))
+    except Unsound as unsound:
+        return CRASH, _where(unsound)
+    return FED, reason_class(str(error))
 
 
 def _where(error: BaseException) -> str:
@@ -70,15 +76,25 @@ def _where(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise after so many seconds of CPU: a busy machine makes no hang of a slow input."""
+    """Raise after so many seconds of CPU: a busy machine makes no hang of a slow input.
+
+    What waits and computes nothing has :data:`_WAITING` times as long by the clock.
+    """
 
     def ring(*_: Any) -> None:
         raise TimeLimit(f"longer than {seconds:g} s")
 
-    previous = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    clocks = {
+        signal.ITIMER_PROF: (signal.SIGPROF, seconds),
+        signal.ITIMER_REAL: (signal.SIGALRM, _WAITING * seconds),
+    }
+    previous = {number: signal.signal(number, ring) for number, _ in clocks.values()}
+    for clock, (_, limit) in clocks.items():
+        signal.setitimer(clock, limit)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, previous)
+        for clock in clocks:
+            signal.setitimer(clock, 0)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

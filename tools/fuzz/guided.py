@@ -20,6 +20,7 @@ _WATCHED = (  # modules whose branches count, with all below them
 )
 
 
+ENGINE = "coverage"
 _SEEN: set[CodeType] = set()  # a function that is watched twice counts twice
 
 

@@ -33,6 +33,7 @@ from models.small.heads import Head
 from models.training.checkpoint import Checkpoint
 from models.training.config import TrainConfig
 from models.training.data import DataSource, LabelledGraphs
+from models.training.record import TRAINING
 from models.uncertainty.calibration import Calibration, Coverage
 from models.uncertainty.domain import Domain
 from models.uncertainty.doubt import Doubt
@@ -158,11 +159,12 @@ def measured() -> Files:
 
 @cache
 def checkpoint() -> Files:
-    """The state of a training run."""
+    """The state of a training run, and one without the hash that gives changes away."""
     state = {"weight": torch.zeros(2, 2)}
     found = Checkpoint(3, 1.0, state, state, {"state": {}, "param_groups": []}, [], 1.0)
     with TemporaryDirectory() as folder:
         found.save(Path(folder) / "last.pt")
+        torch.save({**TRAINING.stamp(), **vars(found)}, Path(folder) / "older.pt")
         return _files(Path(folder))
 
 

@@ -15,6 +15,7 @@ LONGEST = 6000  # characters, of all lines together
 _FOR_PROGRAMMERS = re.compile(
     r"NoneType|has no attribute|not subscriptable|object is not|referenced before"
     r"|cannot access local|unsupported operand|positional argument|unhashable|not callable"
+    r"|MemoryError|out of memory|cannot allocate|bad_alloc|can't allocate"
 )
 
 

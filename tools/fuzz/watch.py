@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tools.fuzz import guided
 from tools.fuzz.feeder import CRASH, DEATH, FED, HANG
 from tools.fuzz.guilty import RUNS, save
 from tools.fuzz.worker import AGAIN, CURRENT
@@ -127,7 +128,7 @@ def _one_worker(
         return
     if hung:
         kind, label = HANG, "never came back"
-    elif code:
+    elif code or engine != guided.ENGINE:
         kind, label = CRASH, f"the process died of signal or status {code}"
     else:
         return  # libFuzzer stops early now and then

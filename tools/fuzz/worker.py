@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ from tools.fuzz.guilty import minimised, save
 CURRENT = "current-input"
 AGAIN = "again"
 """The engine that feeds one kept input, as often as asked."""
+_GROWN = 1024  # MiB that no one input may ask for
 _FIRST = 100.0  # s for a first input, which waits for imports
 
 
@@ -56,7 +58,7 @@ def work(
     feeder = Feeder(group, folder, seconds_each)
     one = _recorded(feeder, folder / CURRENT, report)
     limit = memory_mib << 20
-    if engine == "coverage":
+    if engine == guided.ENGINE:
         guided.fuzz(one, group, corpus, seed=seed + first, count=count, limit=limit)
         return
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -72,12 +74,20 @@ def work(
 def _recorded(feeder: Feeder, current: Path, report: Any) -> Callable[[bytes], None]:
     def one(data: bytes) -> None:
         current.write_bytes(data)
+        before = _peak()
         outcome = feeder(data)
+        if outcome.kind == FED and (grown := (_peak() - before) >> 10) > _GROWN:
+            outcome = replace(outcome, kind=CRASH, label=f"memory grew by {grown} MiB")
         if outcome.kind != FED:
-            small = minimised(data, feeder, outcome) if outcome.kind == CRASH else data
+            raised = outcome.kind == CRASH and not outcome.label.startswith("memory")
+            small = minimised(data, feeder, outcome) if raised else data
             save(feeder.group.name, outcome.kind, outcome.label, small)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         label = " ".join(outcome.label.split())
-        report.write(f"{outcome.kind}\t{label}\t{outcome.seconds:.6f}\t{peak}\n")
+        report.write(f"{outcome.kind}\t{label}\t{outcome.seconds:.6f}\t{_peak()}\n")
 
     return one
+
+
+def _peak() -> int:
+    """KiB that the process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -113,6 +113,16 @@ def zip_of(names: Sequence[bytes], data: bytes, size: int) -> bytes:
     return content + entries + struct.pack("<4s4H2LH", b"PK\x05\x06", *end)
 
 
+def no_text(place: Place) -> list[str]:
+    """A zip that says of a name that it is UTF-8, which it is not; a good crystal beside it."""
+    content = zip_of([b"\xff\xfe.cif"], deflated(1), MIB)
+    entry = content.index(b"PK\x01\x02") + 8
+    flagged = content[:entry] + struct.pack("<H", 1 << 11) + content[entry + 2 :]
+    (place.folder / "names.zip").write_bytes(flagged)
+    (place.folder / "good.cif").write_text(GOOD)
+    return predict(place, "names.zip", "good.cif")
+
+
 def zip_bomb(place: Place) -> list[str]:
     content = zip_of([b"bomb.cif"], deflated(place.bomb), place.bomb * MIB)
     (place.folder / "bomb.zip").write_bytes(content)
@@ -270,6 +280,7 @@ def title(place: Place) -> list[str]:
 
 LINK, DEVICE = stat.S_IFLNK | 0o777, stat.S_IFCHR | 0o666
 SLIP = "../../outside/slipped.cif"
+LONG_NAME = "b" * 300 + ".cif"
 LEADS_OUT, BOMB = "leads outside", "unpacks to more than"
 ANY = "."
 
@@ -289,6 +300,8 @@ ITEMS = (
         "link in a zip", archive("link.zip", lambda _: "a.cif", mode=LINK), "symbolic link"
     ),
     Item("device in a zip", archive("dev.zip", lambda _: "a.cif", mode=DEVICE), "device"),
+    Item("zip with a name that is no text", no_text, "name in it is no text"),
+    Item("zip with a name of 300 characters", archive("long.zip", lambda _: LONG_NAME)),
     Item("zip bomb", zip_bomb, BOMB),
     Item("nested zip bomb", nested_zip, r"\.zip.*(format|archive)"),
     Item("overlapping zip bomb", overlapping_zip, "overlap"),

@@ -58,6 +58,16 @@ def pipe_ledger(_: Place, folder: Path) -> None:
     os.mkfifo(folder / "ledger.sqlite")
 
 
+def pipe_beside(name: str) -> Callable[[Place, Path], None]:
+    """A finished campaign with a pipe where SQLite or the lock would open a file."""
+
+    def change(_: Place, folder: Path) -> None:
+        finished(folder)
+        os.mkfifo(folder / name)
+
+    return change
+
+
 def foreign_ledger(_: Place, folder: Path) -> None:
     """A database of other tables, with a name that paints the terminal."""
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as database, database:
@@ -162,11 +172,18 @@ def _out() -> Iterator[Item]:
 
 OWN = ("run", "given/campaign.yaml", "--folder", "given")
 OUT = "leads out of the campaign"
+PIPE = "is a device or a pipe"
 
 ITEMS = (
     Item("campaign folder with a command", campaign(starts, *OWN), ALLOWED),
     Item("campaign folder, pickle as ledger", campaign(no_ledger, "status", "given"), ANY),
     Item("campaign folder, pipe as ledger", campaign(pipe_ledger, "status", "given"), ANY),
+    Item(
+        "campaign folder, pipe as journal",
+        campaign(pipe_beside("ledger.sqlite-journal"), "status", "given"),
+        PIPE,
+    ),
+    Item("campaign folder, pipe as holder", campaign(pipe_beside(".holder"), *OWN), PIPE),
     Item(
         "campaign folder, foreign ledger", campaign(foreign_ledger, "status", "given"), ANY
     ),

@@ -217,7 +217,7 @@ class _Worker:
             tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "models.evaluation.speed.worker"],
+            [sys.executable, "-P", "-m", "models.evaluation.speed.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

@@ -41,6 +41,24 @@ def test_what_is_no_url_hides_its_password_too():
     assert "hush" not in masked("postgresql://me:hush@db:port/galena")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["access_key", "api_key", "apikey", "key", "sig", "auth", "options", "X-Amz-Sig"],
+)
+def test_a_query_may_hold_a_key_by_any_name(name):
+    for url in (
+        f"http://127.0.0.1:9/x?{name}=q7hush&timeout=5",
+        f"postgresql://me@db/galena?sslmode=require&{name}=q7hush",
+        f"postgresql://me@db:port/galena?{name}=q7hush",
+    ):
+        address = Address(url)
+        for shown in (str(address), repr(address), masked(url), address.scrub(url)):
+            assert "q7hush" not in shown, shown
+        assert (
+            "timeout=5" in masked(url) or "sslmode=require" in masked(url) or ":port" in url
+        )
+
+
 LEAKS = (
     "mysql://me:s3cret@db/galena?password=hunter2",
     "postgresql+psycopg2://me@db/galena?password=s3cret",

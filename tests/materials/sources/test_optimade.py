@@ -259,13 +259,18 @@ def test_addresses(address, base):
         ("ftp://example.org", "no web address"),
         ("https://", "no web address"),
         ("https://me:secret@example.org", "no name, password"),
+        ("ftp://me:secret@example.org/x", "'ftp://example.org/x' is no web address"),
+        ("htps://example.org/?key=secret", "no web address"),
+        ("https://me:sec[secret@example.org", "no web address"),
+        ("https://[secret", "no web address"),
         ("https://example.org/?key=secret", "question mark"),
     ],
 )
 def test_addresses_that_are_none(address, reason):
     with pytest.raises(InputError, match=reason) as caught:
         base_url(address)
-    assert "secret" not in str(caught.value)
+    assert "me:" not in str(caught.value)
+    assert "[" in address or "secret" not in str(caught.value)
 
 
 def test_a_page_has_a_crystal():
