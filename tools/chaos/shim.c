@@ -2,11 +2,14 @@
  * in the middle, or lets the call fail. Loaded with LD_PRELOAD; Linux only.
  *
  *   GALENA_CHAOS_FOLDER  calls on files below it count; absolute, no symbolic links
- *   GALENA_CHAOS_DO      kill | enospc | eio | erofs | short; without it, calls are counted
+ *   GALENA_CHAOS_ONLY    only those whose path has this in it
+ *   GALENA_CHAOS_DO      kill | enospc | eio | erofs | short | watch; without it, calls are counted
  *   GALENA_CHAOS_AT      which call, from 1
- *   GALENA_CHAOS_TIMES   from there on so many of them fail (1; 0: all); kill needs none
+ *   GALENA_CHAOS_TIMES   from there on so many fail of those that can (1; 0: all); kill needs none
  *   GALENA_CHAOS_SHARE   0 to 1: of the bytes of a write that arrive before the kill
  *   GALENA_CHAOS_COUNT   file of 8 bytes that counts over all processes; else each for itself
+ *   GALENA_CHAOS_TRACE   file beside: a line for each call that was counted; with a deed, for each
+ *                        that it was done to; with watch, for each that had no descriptor left
  *   GALENA_CHAOS_LOG     folder beside, on the same disk: what a power cut would undo
  *
  * A process that was forked with the shim loaded reads them when it calls galena_chaos_start.
@@ -31,14 +34,15 @@
 #define REAL(name) ((typeof(&name))real(#name))
 #define WRITES (O_WRONLY | O_RDWR)
 
-enum deed { COUNT, KILL, ENOSPC_, EIO_, EROFS_, SHORT };
+enum deed { COUNT, KILL, ENOSPC_, EIO_, EROFS_, SHORT, WATCH };
 enum call { WRITE, OPEN, MOVE, REMOVE, CUT, SYNC };
 
-static char folder[ROOM], log_folder[ROOM];
+static char folder[ROOM], only[ROOM], log_folder[ROOM];
+static int trace_fd = -1; /* opened early: there may be no descriptor left */
 static enum deed deed;
 static long at, times;
 static double share;
-static atomic_long own_count;
+static atomic_long own_count, fired;
 static atomic_long *count = &own_count;
 static atomic_int active;
 
@@ -50,19 +54,26 @@ static const char *setting(const char *name, const char *otherwise) {
 }
 
 void galena_chaos_start(void) {
-    static const char *deeds[] = {"count", "kill", "enospc", "eio", "erofs", "short"};
+    static const char *deeds[] = {"count", "kill",  "enospc", "eio",
+                                  "erofs", "short", "watch"};
     const char *wanted = setting("GALENA_CHAOS_DO", "count");
     const char *shared = setting("GALENA_CHAOS_COUNT", "");
+    const char *traced = setting("GALENA_CHAOS_TRACE", "");
     active = 0;
     snprintf(folder, ROOM, "%s", setting("GALENA_CHAOS_FOLDER", ""));
+    snprintf(only, ROOM, "%s", setting("GALENA_CHAOS_ONLY", ""));
     snprintf(log_folder, ROOM, "%s", setting("GALENA_CHAOS_LOG", ""));
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         if (!strcmp(wanted, deeds[i])) deed = (enum deed)i;
     at = atol(setting("GALENA_CHAOS_AT", "0"));
     times = atol(setting("GALENA_CHAOS_TIMES", "1"));
     share = atof(setting("GALENA_CHAOS_SHARE", "0"));
     count = &own_count;
-    own_count = 0;
+    own_count = fired = 0;
+    if (*traced) {
+        int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+        trace_fd = (int)syscall(SYS_openat, AT_FDCWD, traced, flags, 0600);
+    }
     if (*shared) {
         int fd = (int)syscall(SYS_openat, AT_FDCWD, shared, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd >= 0 && syscall(SYS_ftruncate, fd, sizeof(long)) == 0) {
@@ -170,10 +181,37 @@ static void note_move(const char *from, const char *to, char *kept) {
 
 /* --- whether it is this call's turn */
 
-static int is_turn(void) {
+static void trace(const char *what, const char *path) {
+    char line[ROOM + 32];
+    if (trace_fd < 0) return;
+    int n = snprintf(line, sizeof line, "%s\t%s\n", what, path);
+    syscall(SYS_write, trace_fd, line, n);
+}
+
+static const char *names[] = {"write", "open", "move", "remove", "cut", "sync"};
+
+/* The errors that a file system has for each call; what it has none for does as ever. */
+static int error_of(enum call call) {
+    switch (deed) {
+        case ENOSPC_: return call == REMOVE ? 0 : ENOSPC;
+        case EIO_: return call == OPEN || call == MOVE || call == REMOVE ? 0 : EIO;
+        case EROFS_: return call == WRITE || call == SYNC ? 0 : EROFS;
+        default: return 0;
+    }
+}
+
+/* What the deed cannot be done to is passed over: the next call that it can be has its turn. */
+static int is_turn(enum call call, const char *path) {
+    if (*only && !strstr(path, only)) return 0;
     long n = ++*count;
-    if (deed == COUNT || !at || n < at) return 0;
-    return deed == KILL ? n == at : !times || n < at + times;
+    if (deed == COUNT) trace(names[call], path);
+    if (deed == COUNT || deed == WATCH || !at || n < at) return 0;
+    if (deed == KILL) return n == at;
+    if (deed == SHORT ? call != WRITE : !error_of(call)) return 0;
+    if (times && fired >= times) return 0;
+    fired++;
+    trace(names[call], path);
+    return 1;
 }
 
 static void die(void) {
@@ -182,29 +220,30 @@ static void die(void) {
 }
 
 /* The error that the call is to end with, or 0. Kills before it with half of the chances. */
-static int fate(enum call call) {
-    if (!is_turn()) return 0;
-    switch (deed) {
-        case KILL:
-            if (share < 0.5) die();
-            return -1; /* after it */
-        case ENOSPC_: return call == WRITE || call == OPEN || call == CUT ? ENOSPC : 0;
-        case EIO_: return call == WRITE || call == SYNC || call == CUT ? EIO : 0;
-        case EROFS_: return call == WRITE || call == SYNC ? 0 : EROFS;
-        default: return 0;
-    }
+static int fate(enum call call, const char *path) {
+    if (!is_turn(call, path)) return 0;
+    if (deed != KILL) return error_of(call);
+    if (share < 0.5) die();
+    return -1; /* after it */
 }
 
 /* How many bytes of a write are to arrive: all, some, or none with errno set (-1). */
-static ssize_t allowed(size_t n, int *last) {
+static ssize_t allowed(size_t n, int *last, const char *path) {
     *last = 0;
-    if (!is_turn()) return (ssize_t)n;
-    switch (deed) {
-        case KILL: *last = 1; return (ssize_t)(share * (double)n);
-        case SHORT: return n > 1 ? (ssize_t)(n / 2) : (ssize_t)n;
-        case ENOSPC_: errno = ENOSPC; return -1;
-        case EIO_: errno = EIO; return -1;
-        default: return (ssize_t)n;
+    if (!is_turn(WRITE, path)) return (ssize_t)n;
+    if (deed == KILL) {
+        *last = 1;
+        return (ssize_t)(share * (double)n);
+    }
+    if (deed == SHORT) return n > 1 ? (ssize_t)(n / 2) : (ssize_t)n;
+    errno = error_of(WRITE);
+    return -1;
+}
+
+static void watched(int failed, const char *path) {
+    if (active && deed == WATCH && failed && errno == EMFILE) {
+        trace("emfile", path);
+        errno = EMFILE;
     }
 }
 
@@ -215,7 +254,7 @@ static ssize_t allowed(size_t n, int *last) {
     int ours = active && place_of(fd, path);                      \
     if (ours) {                                                   \
         keep_durable(path);                                       \
-        ssize_t some = allowed(n, &last);                         \
+        ssize_t some = allowed(n, &last, path);                         \
         if (some < 0) return -1;                                  \
         n = (size_t)some;                                         \
     }                                                             \
@@ -242,8 +281,8 @@ ssize_t writev(int fd, const struct iovec *pieces, int number) {
     WRITING(fd, pieces[0].iov_len, REAL(write)(fd, pieces[0].iov_base, n))
 }
 
-#define CHANGING(ours, call, REAL_CALL)                           \
-    int error = (ours) ? fate(call) : 0;                          \
+#define CHANGING(ours, call, path, REAL_CALL)                     \
+    int error = (ours) ? fate(call, path) : 0;                    \
     if (error > 0) {                                              \
         errno = error;                                            \
         return -1;                                                \
@@ -254,7 +293,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int number) {
 int fsync(int fd) {
     char path[ROOM];
     int ours = active && place_of(fd, path);
-    CHANGING(ours, SYNC, REAL(fsync)(fd))
+    CHANGING(ours, SYNC, path, REAL(fsync)(fd))
     if (ours && !done) now_durable(fd, path);
     return done;
 }
@@ -262,7 +301,7 @@ int fsync(int fd) {
 int fdatasync(int fd) {
     char path[ROOM];
     int ours = active && place_of(fd, path);
-    CHANGING(ours, SYNC, REAL(fdatasync)(fd))
+    CHANGING(ours, SYNC, path, REAL(fdatasync)(fd))
     if (ours && !done) now_durable(fd, path);
     return done;
 }
@@ -271,7 +310,7 @@ int ftruncate(int fd, off_t size) {
     char path[ROOM];
     int ours = active && place_of(fd, path);
     if (ours) keep_durable(path);
-    CHANGING(ours, CUT, REAL(ftruncate)(fd, size))
+    CHANGING(ours, CUT, path, REAL(ftruncate)(fd, size))
     return done;
 }
 
@@ -279,7 +318,7 @@ int ftruncate64(int fd, off64_t size) {
     char path[ROOM];
     int ours = active && place_of(fd, path);
     if (ours) keep_durable(path);
-    CHANGING(ours, CUT, REAL(ftruncate64)(fd, size))
+    CHANGING(ours, CUT, path, REAL(ftruncate64)(fd, size))
     return done;
 }
 
@@ -291,7 +330,7 @@ int ftruncate64(int fd, off64_t size) {
         keep_name(new, kept);                                     \
         note_move(old, new, kept);                                \
     }                                                             \
-    CHANGING(ours, MOVE, REAL_CALL)                               \
+    CHANGING(ours, MOVE, new, REAL_CALL)                          \
     return done;
 
 int rename(const char *from, const char *to) {
@@ -310,7 +349,7 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to) {
         keep_name(path, kept);                                    \
         if (*kept) note("gone", path, "", kept);                  \
     }                                                             \
-    CHANGING(ours, REMOVE, REAL_CALL)                             \
+    CHANGING(ours, REMOVE, path, REAL_CALL)                       \
     return done;
 
 int unlink(const char *given) { REMOVING(AT_FDCWD, given, REAL(unlink)(given)) }
@@ -340,7 +379,8 @@ static int opens(int dir, const char *given, int flags, char *path) {
 #define OPENING(dir, given, REAL_CALL)                            \
     char path[ROOM];                                              \
     int ours = opens(dir, given, flags, path);                    \
-    CHANGING(ours, OPEN, REAL_CALL)                               \
+    CHANGING(ours, OPEN, path, REAL_CALL)                         \
+    watched(done < 0, given);                                     \
     return done;
 
 int open(const char *given, int flags, ...) {
@@ -364,12 +404,13 @@ int openat64(int dir, const char *given, int flags, ...) {
     int writes = *how == 'w' || *how == 'a';                      \
     int flags = O_WRONLY | O_CREAT | (*how == 'w' ? O_TRUNC : 0); \
     int ours = writes && opens(AT_FDCWD, given, flags, path);     \
-    int error = ours ? fate(OPEN) : 0;                            \
+    int error = ours ? fate(OPEN, path) : 0;                      \
     if (error > 0) {                                              \
         errno = error;                                            \
         return NULL;                                              \
     }                                                             \
     FILE *done = (REAL_CALL);                                     \
+    watched(!done, given);                                        \
     if (error < 0) die();                                         \
     return done;
 

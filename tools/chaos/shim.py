@@ -18,7 +18,7 @@ from materials.provenance import file_sha256
 SOURCE = Path(__file__).with_name("shim.c")
 VARIABLE = "LD_PRELOAD"
 
-Deed = Literal["kill", "enospc", "eio", "erofs", "short"]
+Deed = Literal["kill", "enospc", "eio", "erofs", "short", "watch"]
 
 
 @cache
@@ -47,11 +47,15 @@ class Aim:
     at: int = 0
     """Which call, from 1."""
     times: int = 1
-    """From there on so many fail, all if 0. A kill is one."""
+    """From there on so many fail of those that can, all if 0. A kill is one."""
+    only: str = ""
+    """Only calls on files whose path has this in it count."""
     share: float = 0.0
     """Of the bytes of a write that arrive before a kill."""
     count: Path | None = None
     """File that counts over all processes of the run."""
+    trace: Path | None = None
+    """File for a line on each call that was counted, or that the deed was done to."""
     log: Path | None = None
     """Folder beside ``folder`` for what a power cut would undo."""
 
@@ -64,6 +68,8 @@ class Aim:
             "GALENA_CHAOS_TIMES": str(self.times),
             "GALENA_CHAOS_SHARE": f"{self.share:.6f}",
             "GALENA_CHAOS_COUNT": "" if self.count is None else str(self.count),
+            "GALENA_CHAOS_ONLY": self.only,
+            "GALENA_CHAOS_TRACE": "" if self.trace is None else str(self.trace),
             "GALENA_CHAOS_LOG": "" if self.log is None else str(self.log),
         }
         if (built := library()) is not None:
@@ -77,3 +83,8 @@ def counted(file: Path) -> int:
         return 0
     (found,) = struct.unpack("@l", file.read_bytes())
     return int(found)
+
+
+def traced(file: Path) -> list[str]:
+    """A line for each call of a trace: what it did, a tab, and the path."""
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []

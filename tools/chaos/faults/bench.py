@@ -13,16 +13,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
+from tools.chaos.faults.orphans import outlived
 from tools.chaos.faults.what import EVERY
 from tools.chaos.killing import Difference, Subject
 from tools.chaos.record import Outcome, Place, Scale
 from tools.chaos.record import Subject as Name
-from tools.chaos.server import Ended, Run, Server, helper
-from tools.chaos.shim import Aim, counted, library
+from tools.chaos.server import MARK, Ended, Run, Server, helper
+from tools.chaos.shim import Aim, library, traced
 
 _DONE = (0, 3)
 """Exit codes of commands that did what they were asked to."""
+_TIMES, _LEAST = 20.0, 300.0
+"""A run is hung after so many times what it takes undisturbed, or so many s if that is more."""
 _REPAIR = re.compile(r"galena campaign repair ")
 
 Do = Callable[[Path], None]
@@ -55,6 +59,11 @@ class Fault:
     """To the folder, after a run that stopped; a repair that was advised is made anyway."""
     codes: tuple[int, ...] = (1,)
     """Exit codes of a run that stopped in good order."""
+    must_stop: bool = False
+    """Whether a run that comes to its end has not noticed what it must not pass over."""
+    proof: bool = False
+    """Whether it has happened only if the run left a line of it in ``CHAOS_FIRED``: what
+    is done to calls that are drawn may find none."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,25 @@ class Prepared:
     subject: Subject
     server: Server
     seconds: float
-    writes: int
+    changes: tuple[str, ...]
+    """Of the disk, in the undisturbed run: see :func:`tools.chaos.shim.traced`."""
     lean: bool
     """Whether reports and MLflow are left out, for speed."""
 
+    @property
+    def writes(self) -> int:
+        """How many changes there are."""
+        return len(self.changes)
+
+    @property
+    def longest(self) -> float:
+        """s, after which a run is hung."""
+        return max(_LEAST, _TIMES * self.seconds)
+
     def run_of(self, folder: Path) -> Run:
-        """The subject's command on a folder."""
-        return run_of(self.subject, folder, lean=self.lean)
+        """The subject's command on a folder, which is killed if it hangs."""
+        run = run_of(self.subject, folder, lean=self.lean)
+        return replace(run, after=self.longest)
 
     @property
     def whole(self) -> Path:
@@ -107,16 +128,15 @@ def prepared(place: Place, name: Name) -> Prepared:
         subject = EVERY[name](folder)
         lean = place.scale is Scale.QUICK
         _to_the_end(server, run_of(subject, folder / "first", lean=lean))
-        whole, count = folder / "whole", folder / "count"
-        run = aimed(run_of(subject, whole, lean=lean), Aim(folder=whole, count=count))
+        whole, trace = folder / "whole", folder / "changes"
+        run = aimed(run_of(subject, whole, lean=lean), Aim(folder=whole, trace=trace))
         seconds = _to_the_end(server, run).seconds
         found = subject.compare(folder / "first", whole, kills=0)
         if found.told:
             raise RuntimeError(f"two undisturbed runs differ: {'; '.join(found.told)}")
-        _PREPARED[root, name] = Prepared(
-            folder, subject, server, seconds, counted(count), lean
-        )
-        tell(f"undisturbed: {seconds:.1f} s, {counted(count)} changes of the disk")
+        changes = tuple(traced(trace))
+        _PREPARED[root, name] = Prepared(folder, subject, server, seconds, changes, lean)
+        tell(f"undisturbed: {seconds:.1f} s, {len(changes)} changes of the disk")
     return _PREPARED[root, name]
 
 
@@ -139,6 +159,7 @@ def run_of(subject: Subject, folder: Path, *, lean: bool) -> Run:
             "GALENA_ALLOW_COMMANDS": "all",  # the specifications are ours
             "CHAOS_LEAN": "1" if lean else "",
             "CHAOS_ALSO": subject.setup,
+            MARK: uuid4().hex,
         },
         setup="tools.chaos.faults.setups:begin",
     )
@@ -151,7 +172,9 @@ class Bench:
     place: Place
     given: Prepared
     name: Name
+    tried: int = 0
     times: int = 0
+    """Of those tried, in which the fault had an effect."""
     survived: int = 0
     stopped: int = 0
     difference: Difference = field(default_factory=Difference)
@@ -167,10 +190,9 @@ class Bench:
     def subject(self) -> Subject:
         return self.given.subject
 
-    @property
-    def writes(self) -> int:
-        """Changes of the disk of an undisturbed run."""
-        return self.given.writes
+    def writes(self, only: str = "") -> int:
+        """Changes of the disk of an undisturbed run, of files with this in their path."""
+        return sum(only in line for line in self.given.changes)
 
     def half(self) -> Path:
         """A subject that was killed in the middle."""
@@ -179,14 +201,24 @@ class Bench:
     @property
     def draw(self) -> random.Random:
         """New for every case, so that cases can be repeated one by one."""
-        return random.Random(f"{self.place.seed} {self.times}")
+        return random.Random(f"{self.place.seed} {self.place.folder.name} {self.tried}")
+
+    def case(self) -> Path:
+        """The folder of another case."""
+        self.tried += 1
+        return self.place.folder / f"case-{self.tried}"
+
+    def until(self, cases: int, make: Callable[[random.Random], Fault]) -> None:
+        """Draw faults until so many had an effect, or thrice as many were tried."""
+        while self.times < cases and self.tried < 3 * cases:
+            self.meet(make(self.draw))
 
     def meet(
         self, fault: Fault, *, start: Path | None = None, compare: Compare | None = None
     ) -> None:
         """One case: the fault, its end, and what came of it; ``start`` is gone on with."""
-        self.times += 1
-        folder = self.place.folder / f"case-{self.times}"
+        folder = self.case()
+        fired = Path(f"{folder}.fired")
         if start is not None:
             shutil.copytree(start, folder)
             if (calls := Path(f"{start}.calls")).exists():
@@ -199,10 +231,11 @@ class Bench:
                 **run.environment,
                 **fault.environment,
                 "CHAOS_SETUP": fault.setup,
+                "CHAOS_FIRED": str(fired),
             },
         )
         if fault.aim is not None:
-            faulty = aimed(faulty, replace(fault.aim, folder=folder))
+            faulty = aimed(faulty, replace(fault.aim, folder=folder, trace=fired))
         with fault.around(folder):
             ended = self.given.server(faulty)
         wrong = self._manners(faulty, ended, fault)
@@ -210,8 +243,12 @@ class Bench:
             self.stopped += 1
             fault.cure(folder)
             self._repair(run, folder)
+        happened = not fault.proof or fired.exists()
         told = f"{fault.what}{wrong}"
-        self.go_on(run, folder, told, bad=bool(wrong), compare=compare)
+        good = self._goes_on(run, folder, told, bad=bool(wrong), compare=compare)
+        if happened or not good:
+            self.times += 1
+            self.survived += good
 
     def go_on(
         self,
@@ -222,9 +259,18 @@ class Bench:
         bad: bool,
         compare: Compare | None = None,
     ) -> None:
+        """Run a case to its end without the fault, and count it."""
+        self.times += 1
+        self.survived += self._goes_on(run, folder, what, bad=bad, compare=compare)
+
+    def _goes_on(
+        self, run: Run, folder: Path, what: str, *, bad: bool, compare: Compare | None
+    ) -> bool:
         """Run to the end without the fault, and compare as the subject does, or otherwise."""
         over = self.subject.done(folder)
         code = 0 if over else self.given.server(run).code
+        if left := outlived(run.environment[MARK]):
+            bad, what = True, f"{what}: {left}"
         found = Difference()
         if code not in _DONE:
             bad, what = True, f"{what}: then ended with {code}: {_last(run)}"
@@ -237,17 +283,21 @@ class Bench:
         if bad:
             self.troubles.append(what)
             self.place.tell(what)
-            return
-        self.survived += 1
+            return False
         shutil.rmtree(folder, ignore_errors=True)
+        return True
 
     def _manners(self, run: Run, ended: Ended, fault: Fault) -> str:
         """What is wrong with how a run ended; empty if nothing is."""
         said = run.output.read_text(encoding="utf-8", errors="replace")
+        if left := outlived(run.environment[MARK]):
+            return f": {left}"
+        if ended.killed and ended.seconds >= self.given.longest:
+            return f": hung, and killed after {ended.seconds:.0f} s: {_last(run)}"
         if "Traceback" in said:
             return f": a traceback: {said.strip().splitlines()[-1]}"
         if ended.code in _DONE:
-            return ""
+            return ": it went on, as if nothing had happened" if fault.must_stop else ""
         if ended.code not in fault.codes:
             return f": exit code {ended.code}: {_last(run)}"
         if ended.code == 1 and "Error: " not in said:
@@ -264,6 +314,8 @@ class Bench:
     def outcome(self, fault: str, note: str = "") -> Outcome:
         """For the table."""
         told = [f"{self.stopped} stopped with one line and went on"] if self.stopped else []
+        if idle := self.tried - self.times:
+            told.append(f"{idle} more found nothing to do anything to, and do not count")
         told += [note] if note else []
         return Outcome(
             fault=fault,

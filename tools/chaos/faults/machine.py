@@ -11,6 +11,7 @@ from tools.chaos.faults.bench import Bench, Compare, Fault
 from tools.chaos.faults.what import SUBJECTS
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
+from tools.chaos.shim import Aim
 
 _KINDS: dict[str, tuple[str, Sequence[int]]] = {
     "out of memory": ("little_memory", (64, 16, 3, 1)),
@@ -33,7 +34,8 @@ def _met(place: Place, name: str, subject: Name) -> Outcome:
     for number in chosen:
         environment = {"CHAOS_NUMBER": str(number)}
         told = f"{setup} {number}"
-        fault = Fault(what=told, environment=environment, setup=setup)
+        aim = Aim(folder=place.folder, do="watch") if setup == "few_files" else None
+        fault = Fault(what=told, environment=environment, setup=setup, aim=aim, proof=True)
         bench.meet(fault, compare=_ROUNDED[subject] if "memory" in name else None)
     return bench.outcome(name)
 
@@ -42,7 +44,8 @@ for _name in _KINDS:
     for _subject in SUBJECTS:
         if _subject == "training" and "memory" in _name:
             continue  # it has a trial of its own
-        trial(_name, _subject)(partial(_met, name=_name, subject=_subject))
+        shim = "files" in _name  # which notes that there was no descriptor left
+        trial(_name, _subject, shim=shim)(partial(_met, name=_name, subject=_subject))
 
 
 def _places(place: Place, subject: Name) -> Outcome:
