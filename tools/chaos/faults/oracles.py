@@ -38,6 +38,7 @@ oracle:
   argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]
   time_limit: 2
 """
+_ASKED = ("band_gap", "energy_above_hull")
 _CALLS = 8
 """Of a campaign on this specification."""
 _PROGRAM = Path(__file__).with_name("answers.py")
@@ -99,7 +100,7 @@ def _met(place: Place, name: str) -> Outcome:
             arguments[2] = str(_spec(place.folder))
         case = replace(run, arguments=arguments, environment=environment)
         expected = len(state(given.whole)["verdicts"]) if raised else _CALLS
-        true = labels.__getitem__ if raised else honest
+        true = labels.get if raised else honest
         trouble, n_lost, n_twice = _judged(given.server, case, expected, true)
         lost, twice = lost + n_lost, twice + n_twice
         survived += not trouble
@@ -119,7 +120,10 @@ def _met(place: Place, name: str) -> Outcome:
 
 
 def _judged(
-    server: Server, run: Run, expected: int, true: Callable[[str], Mapping[str, float]]
+    server: Server,
+    run: Run,
+    expected: int,
+    true: Callable[[str], Mapping[str, float] | None],
 ) -> tuple[str, int, int]:
     """What went wrong; verdicts that are missing; verdicts that are there twice."""
     ended = server(run)
@@ -146,26 +150,29 @@ def _judged(
     return trouble, expected - len(names), twice
 
 
-def _wrong(name: str, verdict: Mapping[str, Any], honest: Mapping[str, float]) -> bool:
+def _wrong(
+    name: str, verdict: Mapping[str, Any], truth: Mapping[str, float] | None
+) -> bool:
     """Whether a failure has no reason or a number, or an honest answer is another one."""
-    found = [verdict[key] for key in honest]
-    if bad(name):
+    found = [verdict[key] for key in _ASKED]
+    if bad(name) or truth is None:  # of what is in no table, it says so
         return not verdict["error"] or any(value is not None for value in found)
-    near = [
-        abs(one - other) < 1e-6 for one, other in zip(found, honest.values(), strict=True)
-    ]
-    return bool(verdict["error"]) or not all(near)
+    return bool(verdict["error"]) or any(
+        value is None or abs(value - truth[key]) > 1e-6
+        for key, value in zip(_ASKED, found, strict=True)
+    )
 
 
 def _labels(given: Prepared) -> Mapping[str, Mapping[str, float]]:
     """What the table of the campaign says of each crystal."""
     import pyarrow.parquet as pq
 
-    columns = ("band_gap", "energy_above_hull")
     table = pq.read_table(
-        given.folder / "crystals.parquet", columns=["material_id", *columns]
+        given.folder / "crystals.parquet", columns=["material_id", *_ASKED]
     )
-    return {row["material_id"]: {c: row[c] for c in columns} for row in table.to_pylist()}
+    return {
+        row["material_id"]: {key: row[key] for key in _ASKED} for row in table.to_pylist()
+    }
 
 
 for _name in (*_KINDS, *_RAISED):
