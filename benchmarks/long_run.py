@@ -46,8 +46,8 @@ LIMITS = {
     f"{VERDICT} bytes a verdict",
     "handles": f"open files and sockets at the last round at most those at round {EARLY}",
     "threads": f"threads and child processes at the last at most those at round {EARLY}",
-    "files": "files in the campaign's folder, but for one crystal a hit, at the last at most "
-    f"those at round {EARLY}",
+    "files": "files in the campaign's folder, but for one crystal a hit, the most of ten "
+    f"rounds, at the last at most those at round {EARLY}",
     "time": f"s of the clock a round, median of ten, at the last at most {SLOWER} times that "
     f"at round {FIRST}",
     "processor": f"s of processor a round, mean of ten, at the last at most {SLOWER} times "
@@ -298,7 +298,7 @@ def judged(rows: list[Seen]) -> dict[str, dict[str, Any]]:
         "memory": (end.uss, GROWTH * early.uss + per_round),
         "handles": (end.handles, early.handles),
         "threads": (end.threads + end.children, early.threads + early.children),
-        "files": (end.files, early.files),
+        "files": (_most(rows, end.round, "files"), _most(rows, EARLY, "files")),
         "time": (_of_ten(rows, end.round, "seconds"), SLOWER * least),
         "processor": (_used(rows, end.round), SLOWER * _used(rows, FIRST)),
     }
@@ -318,6 +318,11 @@ def slopes(rows: list[Seen]) -> dict[str, float]:
         name: float(np.polyfit(numbers, [getattr(row, name) for row in late], 1)[0])
         for name in SLOPES
     }
+
+
+def _most(rows: list[Seen], number: int, part: str) -> float:
+    """The most in ten rounds up to this one: a journal is there for a moment, now and then."""
+    return max(getattr(row, part) for row in rows if number - 10 < row.round <= number)
 
 
 def _of_ten(rows: list[Seen], number: int, part: str) -> float:

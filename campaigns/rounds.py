@@ -9,6 +9,7 @@ from enum import Enum
 from math import ceil
 
 from campaigns.config import CampaignConfig
+from campaigns.heap import trim
 from campaigns.judgements import Judgement, judgements, promoted
 from campaigns.learned import lacking
 from campaigns.ledger import Ledger, pending
@@ -72,6 +73,7 @@ def run_round(
     confirm(number, config, ledger, machinery, watcher)
     close(number, config, ledger)
     watcher.closed(number)
+    trim()
     return (
         Reached.NOTHING if not batch and exhausted(number, config, ledger) else Reached.END
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import re
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ _REASONS = {
 }
 """Why a file cannot be read, for people."""
 
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what Windows calls Unicode
 _POWER = re.compile(r"[+-]?\d{1,9}(\.\d{0,9})?[eE]\+?\d{1,2}", re.ASCII)
 _MOST_LINES = 20  # of what is wrong with one specification
 _LONGEST_VALUE = 60  # characters of a value in a message
@@ -79,7 +81,9 @@ def _whole(text: str) -> int | str:
 def read_text(path: Path) -> str:
     """A file's text; raises :class:`InputError` for one that cannot be read."""
     try:
-        return small_file(path).decode("utf-8").replace("\r\n", "\n")
+        content = small_file(path)
+        encoding = "utf-16" if content.startswith(_UTF16) else "utf-8"
+        return content.decode(encoding).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read: it is no text in UTF-8") from error
     except OSError as error:

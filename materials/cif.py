@@ -16,7 +16,7 @@ import numpy as np
 
 from materials.cif_labels import check_element, element_of, labelled_element
 from materials.cif_symmetry import block_symmetry
-from materials.cif_text import check_text
+from materials.cif_text import check_text, plain_text
 from materials.errors import InputError
 from materials.readers import Frame, read_text
 from materials.soundness import MOST_SITES, FloatArray
@@ -31,6 +31,8 @@ _PLAIN = 1000  # places, above which a cell is built here: pymatgen takes their 
 _MOST_PARTLY = 5000  # places of a cell with atoms partly there, which pymatgen adds up
 _SAME_PLACE = 1e-4  # of the cell; pymatgen's measure
 _WHOLE = 1e-3  # by which an occupancy may differ from 1
+_CELL = re.compile(r"_cell[_.]length_a", re.IGNORECASE)
+_SITES = re.compile(r"_atom_site[_.]", re.IGNORECASE)
 _BLANK = ("", "?", ".")
 
 
@@ -39,7 +41,7 @@ def cif_frames(path: Path) -> Iterator[Frame]:
     blocks = [
         block
         for block in _cif_blocks(read_text(path))
-        if "_cell_length_a" in block.lower() and "_atom_site_" in block.lower()
+        if _CELL.search(block) and _SITES.search(block)
     ]
     if not blocks:
         raise InputError(
@@ -67,7 +69,7 @@ def _cif_structure(block: str) -> Structure:
 
     check_text(block)
     try:
-        parser: Any = CifParser.from_str(block)
+        parser: Any = CifParser.from_str(plain_text(block))
     except (ValueError, ZeroDivisionError, IndexError) as error:
         raise InputError("a row of a loop is incomplete: cut short") from error
     data = next(iter(parser._cif.data.values()))

@@ -55,5 +55,6 @@ def json_reason(error: ValueError | RecursionError) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{brief(near[0])}'?" if near else ""
+    short = [one for one in known if len(one) <= _SHOWN]  # comparing takes their product
+    near = difflib.get_close_matches(name[:_SHOWN], short, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

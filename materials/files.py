@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 _FAR_OUT = 2.0  # cells; fractions beyond it are seldom meant
 _RIM = 0.01  # of a cell, by which an atom on a face may lie outside
-_NAMELESS = (LookupError, AssertionError, ArithmeticError)  # say little by themselves
-_INWARD = (TypeError, AttributeError, NameError)  # speak to who wrote the parser
+_INWARD = (  # speak to who wrote the parser
+    *(TypeError, AttributeError, NameError, LookupError, AssertionError, ArithmeticError),
+    StopIteration,
+)
 
 
 @dataclass(frozen=True)
@@ -248,9 +250,8 @@ def _reason(error: Exception, kind: Format | None) -> str:
         return f"{reading}: nested too deeply"
     if isinstance(error, MemoryError):
         return f"{reading}: takes more memory than there is"
-    name = type(error).__name__
-    if isinstance(error, _INWARD) or not text:
-        return f"{reading}: cut short or malformed ({name})"
-    if isinstance(error.__cause__, StopIteration) or isinstance(error, _NAMELESS):
-        return f"{reading}: cut short or malformed ({name}: {text})"
+    if isinstance(error, KeyError):
+        return f"{reading}: cut short or malformed (at {text})"
+    if isinstance(error.__cause__, StopIteration) or isinstance(error, _INWARD) or not text:
+        return f"{reading}: cut short or malformed"
     return f"{reading}: {text}"

@@ -116,6 +116,14 @@ def _xdatcar_frames(path: Path) -> Iterator[Frame]:
     return _ase("vasp-xdatcar", path)
 
 
+def _cube_frames(path: Path) -> Iterator[Frame]:
+    """A density. Orbitals have a list that ase looks for beyond the end of the file."""
+    head = _checked_text(path).split("\n", 3)
+    if len(head) > 2 and head[2].split()[:1] and head[2].split()[0].startswith("-"):
+        raise InputError("holds orbitals (a negative number of atoms), which are not read")
+    return _ase("cube", path)
+
+
 def _input_frames(path: Path) -> Iterator[Frame]:
     """``.in`` files of Quantum ESPRESSO and FHI-aims, told apart by their keywords."""
     text = read_text(path).lower()
@@ -177,7 +185,7 @@ FORMATS = (
     Format("Quantum ESPRESSO output", ("*.pwo",), partial(_ase, "espresso-out")),
     Format("input file", ("*.in",), _input_frames),
     Format("DFTB+ geometry", ("*.gen",), partial(_ase, "gen")),
-    Format("Gaussian cube", ("*.cube",), partial(_ase, "cube")),
+    Format("Gaussian cube", ("*.cube",), _cube_frames),
     Format("AtomEye", ("*.cfg",), partial(_ase, "cfg")),
     Format("SIESTA XV", ("*.xv",), partial(_ase, "siesta-xv")),
     Format("WIEN2k", ("*.struct",), partial(_ase, "struct")),

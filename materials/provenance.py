@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from materials.errors import InputError
+from materials.errors import InputError, brief
 from materials.opening import check_regular
 
 _CHUNK = 1 << 20  # bytes hashed at a time
@@ -66,7 +66,11 @@ def checked_bytes(path: Path, sha256: str) -> bytes:
 
     Raises :class:`InputError` for a file that is missing or has another hash.
     """
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:  # a name that no file system takes
+        raise InputError(f"{path.parent / brief(path.name)}: {error.strerror}") from error
+    if not is_there:
         raise InputError(f"{path}: not found; copy the model's folder again")
     if file_sha256(path) != sha256:
         raise InputError(

@@ -25,8 +25,9 @@ from materials.bounds import (
     whole_number,
 )
 from materials.errors import InputError
-from materials.poscar import poscar_text
+from materials.poscar import plain_numbers, poscar_text
 from materials.soundness import MOST_SITES, isotope_fault
+from materials.xyz_comment import plain_comment
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -39,6 +40,10 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NO_ENDS = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _LONGEST_COUNT = 15  # digits
 _VASP_COUNTS = 5  # lines before the numbers of atoms: comment, scale, three vectors
+_XYZ_COLUMNS = {
+    "elements": ("species", "symbols", "Z", "numbers"),
+    "positions": ("pos", "positions"),
+}
 _LONGEST_COMMENT = 8 * LONGEST_LINE  # characters; extended XYZ keeps arrays there
 
 
@@ -161,10 +166,11 @@ def xyz_frames(path: Path) -> Iterator[Frame]:
 def _xyz_atoms(lines: list[str]) -> Atoms:
     import ase.io
 
-    _, comment, *rows = lines
+    count, comment, *rows = lines
     if len(rows) > MOST_SITES:
         raise InputError(f"{len(rows)} atoms, at most {MOST_SITES} are read")
     check_lines([comment], _LONGEST_COMMENT)
+    comment = plain_comment(comment)
     check_lines(rows)
     named = re.search(r"\bProperties=\"?([\w:-]+)", comment)
     columns = (
@@ -174,9 +180,28 @@ def _xyz_atoms(lines: list[str]) -> Atoms:
         raise InputError(
             f"Properties name {columns} columns, the first atom has {len(rows[0].split())}"
         )
+    if named:
+        _check_columns(named[1])
     column = _species_column(named[1]) if named else 0
-    text = "\n".join([*lines[:2], *(_without_isotope(row, column) for row in rows)]) + "\n"
-    return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
+    plain = [_without_isotope(plain_numbers(row), column) for row in rows]
+    text = "\n".join([count, comment, *plain]) + "\n"
+    try:
+        return _single(ase.io.read(io.StringIO(text), index=0, format="extxyz"))
+    except KeyError as error:
+        raise InputError(
+            f"unknown element '{error.args[0]!s:.20}'; expected a symbol such as Si, without "
+            "the number of a site"
+        ) from error
+
+
+def _check_columns(properties: str) -> None:
+    """Refuse what ase takes for atoms of no element, or all in one place."""
+    names = properties.split(":")[::3]
+    for what, known in _XYZ_COLUMNS.items():
+        if not set(known) & set(names):
+            raise InputError(
+                f"Properties name no column of {what} ({known[0]}), only {', '.join(names)}"
+            )
 
 
 def _species_column(properties: str) -> int:
@@ -184,7 +209,7 @@ def _species_column(properties: str) -> int:
     parts = properties.split(":")
     column = 0
     for name, count in zip(parts[::3], parts[2::3], strict=False):
-        if name == "species":
+        if name in ("species", "symbols"):
             return column
         column += whole_number(count) or 0
     return -1

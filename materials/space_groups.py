@@ -26,6 +26,14 @@ _OLD_GLIDES = {  # before the glide e of 1992
     64: {"C m c a", "C c m b", "A b m a", "A c a m", "B b c m", "B m a b"},
 }
 _NUMBERED = re.compile(r"\(\s*(?:no\.?|#)?\s*(\d{1,3})\s*\)\s*$", re.IGNORECASE)
+_SCREW = re.compile(
+    r"2\(1\)|3\([12]\)|4\([123]\)|6\([1-5]\)|2~1~|3~[12]~|4~[123]~|6~[1-5]~"
+)
+_TOLD = re.compile(  # by FINDSYM, AFLOW and people
+    r"[(\[{,;]*\s*(?:origin(?:\s*choice)?\s*([12])|(hex|rhomb)[a-z]*\s*(?:axes|setting))\s*[)\]}]*\s*$",
+    re.IGNORECASE,
+)
+_LONGEST = 120  # characters
 _FIT = 0.01  # by which lengths (relative) and cosines may differ under an operation
 
 
@@ -54,6 +62,10 @@ class Setting:
 
 def named(name: str) -> tuple[Setting, ...]:
     """Settings that a Hermann-Mauguin name can mean, the usual one first; empty: unknown."""
+    if len(name) > _LONGEST:
+        return ()
+    name = _SCREW.sub(lambda match: re.sub(r"\D", "", match[0]), name)
+    name = _TOLD.sub(lambda match: f":{match[1] or match[2][0].upper()}", name)
     number = _NUMBERED.search(name)
     plain = _plain(_NUMBERED.sub("", name))
     found = _names().get(plain) or _rare_names().get(plain, ())
@@ -142,10 +154,10 @@ def _same_glides(old: str, new: str) -> bool:
 
 
 def _endings(choice: str) -> tuple[str, ...]:
-    """How a setting is told apart behind its name; S and Z are of older databases."""
+    """How a setting is told apart behind its name; S, Z and O2 are of older databases."""
     if not choice:
-        return ()
-    letters = {"1": ("S",), "2": ("Z",), "H": ("H",), "R": ("R",)}.get(choice, ())
+        return ("S",)
+    letters = {"1": ("S", "O1"), "2": ("Z", "O2"), "H": ("H",), "R": ("R",)}.get(choice, ())
     return (f":{choice}", *letters, *(f":{letter}" for letter in letters))
 
 

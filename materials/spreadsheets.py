@@ -120,6 +120,8 @@ def read_text_frame(path: Path) -> tuple[pd.DataFrame, str]:
     import pandas as pd
 
     text, separator = _without_preamble(_text(path))
+    # A return without a line feed has pandas' tokenizer ask for all memory there is.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     file = io.StringIO(text, newline="")
     try:
         records = csv.reader(file, delimiter=separator)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, brief, did_you_mean
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -40,7 +40,9 @@ def from_plain(kind: type[T], plain: Any, where: str) -> T:
     found = _keys(plain)
     expected = _keys(json.loads(adapter.dump_json(value)))
     for key in sorted(found - expected):
-        raise InputError(f"{where}: unknown key '{key}'.{did_you_mean(key, expected)}")
+        raise InputError(
+            f"{where}: unknown key '{brief(key)}'.{did_you_mean(key, expected)}"
+        )
     for key in sorted(expected - found):
         raise InputError(
             f"{where}: key '{key}' is missing; it was saved by another version of Galena, "

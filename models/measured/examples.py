@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.spreadsheets import read_text_frame
 from materials.table import CrystalTable
 from models.measured.composition import CompositionNet
 from models.measured.formulas import formula_counts, reduced
@@ -82,13 +83,18 @@ def read_measured(path: Path) -> Measured:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a CSV file: {error}") from error
+        frame, _ = read_text_frame(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     for name in COLUMNS:
         if name not in frame:
             raise InputError(f"{path}: no column '{name}'; expected {', '.join(COLUMNS)}")
-    gap = frame["band_gap_measured"].to_numpy(dtype=np.float64)
+    gap, fold = (
+        pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
+        for name in ("band_gap_measured", "fold")
+    )
+    if not np.isfinite(fold).all():
+        raise InputError(f"{path}: every fold must be a whole number")
     if not (gap >= 0.0).all():
         raise InputError(f"{path}: every band_gap_measured must be a number ≥ 0, in eV")
     formulas = tuple(frame["formula"].astype(str))
@@ -98,7 +104,7 @@ def read_measured(path: Path) -> Measured:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise InputError(f"{path}: {twice} stands there twice; keep one row for a formula")
     source = Source(path.name, file_sha256(path), len(frame))
-    return Measured(formulas, keys, counts, gap, frame["fold"].to_numpy(np.int64), source)
+    return Measured(formulas, keys, counts, gap, fold.astype(np.int64), source)
 
 
 def compute(measured: Measured, tables: Sequence[Path], predictor: Predictor) -> Computed:

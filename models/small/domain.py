@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from materials.errors import InputError
 from models.small.examples import FloatArray
 from models.small.folds import Fold
 
 QUANTILE = 0.95
+_HUGE = 1e100  # its square is a number still
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,26 @@ class Domain:
     seen: FloatArray  # (n_compositions, d), standardised
     limit: FloatArray  # (1,)
 
+    def __post_init__(self) -> None:
+        d, n = self.centre.size, len(self.seen) if self.seen.ndim == 2 else 0
+        found = [array.shape for array in self.arrays().values()]
+        if not n or found != [(d,), (d,), (n, d), (1,)]:
+            raise InputError(f"a domain of arrays {found}")
+        if not (self.scale > 0.0).all():
+            raise InputError("a domain with a scale that is not above zero")
+
     def distances(self, magpie: NDArray[np.float32]) -> FloatArray:
-        """Root mean square over features, to the nearest one seen, ``(n,)``."""
-        return _nearest((magpie - self.centre) / self.scale, self.seen)
+        """Root mean square over features, to the nearest one seen, ``(n,)``.
+
+        Infinite where arithmetic overflows, as with a damaged centre.
+        """
+        with np.errstate(all="ignore"):
+            points = (magpie - self.centre) / self.scale
+        found = np.full(len(points), np.inf)
+        good = (np.abs(points) < _HUGE).all(axis=1)
+        if good.any():
+            found[good] = _nearest(points[good], self.seen)
+        return found
 
     def arrays(self) -> dict[str, FloatArray]:
         """By name; ``Domain(**arrays)`` is the inverse."""

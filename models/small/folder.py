@@ -230,7 +230,12 @@ def _domain(path: Path) -> Domain:
     try:
         return Domain(**_arrays(path))
     except TypeError as error:
-        raise InputError(f"{path}: not the domain of a small table: {error}") from error
+        raise InputError(
+            f"{path}: not the domain of a small table: other arrays"
+        ) from error
+    except InputError as error:
+        text = str(error)
+        raise (error if str(path) in text else InputError(f"{path}: {text}")) from error
 
 
 def _arrays(path: Path) -> dict[str, FloatArray]:

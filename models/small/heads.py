@@ -55,11 +55,12 @@ class Head:
     def predict(self, states: NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
         """Mean and deviation, ``(n,)`` each, for states ``(n, d)``, in the label's unit."""
         a = self.arrays
-        x = (states.astype(np.float64) - a["centre"]) / a["scale"]
-        if self.kind == "binary":
-            chance = 1.0 / (1.0 + np.exp(-(x @ a["weight"] + a["parameters"][0])))
-            return chance, np.sqrt(chance * (1.0 - chance))
-        return self._posterior(x)
+        with np.errstate(all="ignore"):  # what overflows is no number, and told as such
+            x = (states.astype(np.float64) - a["centre"]) / a["scale"]
+            if self.kind == "binary":
+                chance = 1.0 / (1.0 + np.exp(-(x @ a["weight"] + a["parameters"][0])))
+                return chance, np.sqrt(chance * (1.0 - chance))
+            return self._posterior(x)
 
     def _posterior(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         from scipy.linalg import solve_triangular
@@ -68,7 +69,9 @@ class Head:
         smooth, length, linear, noise, middle, unit = a["parameters"]
         cross = _kernel(x, a["seen"], smooth, length, linear)  # (n_new, n)
         mean = middle + unit * (cross @ a["weight"])
-        solved = solve_triangular(a["factor"], cross.T, lower=True)  # (n, n_new)
+        solved = solve_triangular(
+            a["factor"], cross.T, lower=True, check_finite=False
+        )  # (n, n_new)
         prior = smooth + linear * (1.0 + np.square(x).sum(axis=1)) + noise
         variance = np.maximum(prior - np.square(solved).sum(axis=0), 1e-12)
         if self.kind == "non-negative":

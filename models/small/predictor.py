@@ -151,6 +151,12 @@ class SmallPredictor:
                 distance[good] <= self._ready.parts.domain.limit[0]
             ) & ~strange
             states[good] = asked.embedding
+        told = list(errors)
+        for row in (row for row in good if not np.isfinite((mean[row], std[row])).all()):
+            told[row] = "the model's answer is no number: its weights may be damaged"
+            for values in (mean, std, lower, upper):
+                values[row] = np.nan
+            in_domain[row] = False
         return Predictions(
             targets=self.targets,
             mean=mean,
@@ -160,7 +166,7 @@ class SmallPredictor:
             embedding=states,
             in_domain=in_domain,
             domain_distance=distance,
-            errors=tuple(errors),
+            errors=tuple(told),
             level=self.level,
         )
 

@@ -42,7 +42,11 @@ class Doubt:
         try:
             errors = ErrorModel.from_tensors(parts["errors"]) if parts["errors"] else None
             return cls(Domain(**parts["domain"]), errors)
-        except (TypeError, KeyError, IndexError, RuntimeError) as error:
+        except TypeError as error:  # some are missing, or there are others
+            raise InputError(
+                "not a model's doubts: other tensors than a domain has"
+            ) from error
+        except (KeyError, IndexError, RuntimeError) as error:
             raise InputError(f"not a model's doubts: {error}") from error
 
     def check(self, *, atom_width: int, n_features: int, n_targets: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tools.fuzz.crystals import CRYSTAL_GROUPS, Unsound, judged
 from tools.fuzz.feeder import CRASH, FED, HANG, Feeder
 from tools.fuzz.group import READ, Group
+from tools.fuzz.groups import groups
 from tools.fuzz.worker import structured_inputs
 
 _INPUTS = 150  # per group
@@ -37,7 +38,7 @@ def test_broken_inputs_are_read_or_refused_with_a_reason(tmp_path, name):
 
 @pytest.mark.parametrize("path", GUILTY, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_what_once_broke_a_reader_does_not(tmp_path, path):
-    outcome = Feeder(BY_NAME[path.parent.name], tmp_path, _SECONDS)(path.read_bytes())
+    outcome = Feeder(groups()[path.parent.name], tmp_path, _SECONDS)(path.read_bytes())
     assert outcome.kind == FED, outcome.label
 
 

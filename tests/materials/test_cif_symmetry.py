@@ -131,6 +131,36 @@ def test_every_setting_is_found_by_its_names(number, standard):
     assert {setting.number for setting in numbered(standard)} == {standard}
 
 
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        *[("P2(1)/c", "P21/c"), ("P 2(1) 2(1) 2(1)", "P212121"), ("P2(1)", "P21")],
+        *[("P6(3)mc", "P63mc"), ("I4(1)/a:2", "I41/a:2"), ("P 2(1)/c (14)", "P21/c")],
+        *[("P 2~1~/n", "P21/n"), ("P 2 (3)", "P2"), ("P 3 (143)", "P3"), ("P4(75)", "P4")],
+        ("F d -3 m (origin choice 2)", "Fd-3m:2"),
+        ("F 41/d -3 2/m (origin choice 1)", "Fd-3m:1"),
+        ("P n n n, origin choice 2", "Pnnn:2"),
+        ("F d -3 m O1", "Fd-3m:1"),
+        ("F m -3 m S", "Fm-3m"),
+        ("P 4/n m m O2", "P4/nmm:2"),
+        ("R -3 2/m (hexagonal axes)", "R-3m:H"),
+        ("R -3 m (rhombohedral setting)", "R-3m:R"),
+    ],
+)
+def test_brackets_and_words(name, plain):
+    assert named(name) == named(plain) != ()
+
+
+def test_a_choice_that_a_group_does_not_have_is_not_known():
+    assert named("P 1" + " " * 1_000_000 + "1") == ()
+    assert named("P m m m (origin choice 2)") == named("P 1 (origin 1) x") == ()
+
+
+@given(st.text("P2346()~1 /origin choice", max_size=25))
+def test_any_name_is_known_or_not(name):
+    assert all(1 <= setting.number <= 230 for setting in named(name))
+
+
 def test_blanks_in_hall_symbols_count():
     found = [hall(symbol)[0].number for symbol in ("P 32", "P 3 2", 'P 3 2"')]
     assert found == [145, 149, 150]

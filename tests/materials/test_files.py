@@ -7,6 +7,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import sqlite3
 import warnings
 from collections.abc import Callable
@@ -23,7 +24,8 @@ from hypothesis import strategies as st
 from pymatgen.entries.computed_entries import ComputedStructureEntry
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from materials.files import ReadCrystal, read_crystals
+from materials.files import ReadCrystal, _read_frames, read_crystals
+from materials.formats import Format
 from tests.broken_files import (
     BROKEN,
     CIF,
@@ -422,3 +424,35 @@ def test_a_file_that_cannot_be_opened_says_so(tmp_path, monkeypatch):
     forbidden, good = read(tmp_path)
     assert forbidden.error == "cannot be opened: Permission denied"
     assert good.error is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *[KeyError("Si1"), IndexError("list index out of range"), StopIteration()],
+        *[AttributeError("'NoneType' has no attribute 'a'"), TypeError("not callable")],
+        *[AssertionError(), ZeroDivisionError("division by zero"), ValueError()],
+        *[RuntimeError("generator raised StopIteration"), MemoryError(), RecursionError()],
+    ],
+)
+def test_a_reason_is_in_words(error):
+    """What only says something to who wrote a parser is left out."""
+    if isinstance(error, RuntimeError) and "generator" in str(error):
+        error.__cause__ = StopIteration()
+
+    def fail():
+        raise error
+
+    kind = Format("CIF", ("*.cif",), lambda _: iter([fail]))
+    (crystal,) = _read_frames(iter([fail]), kind, "a.cif", Path("a.cif"))
+    assert crystal.error.startswith("cannot be read as CIF: ")
+    assert not re.search(r"Error|Iteration|NoneType|index|callable|zero", crystal.error)
+
+
+def test_orbitals_do_not_wait_for_ever(tmp_path):
+    cell = "2 0 2.6 2.6\n2 2.6 0 2.6\n2 2.6 2.6 0\n"
+    (tmp_path / "a.cube").write_text(
+        f"a\nb\n -1 0 0 0\n{cell}11 0 0 0 0\n7 0 5.3 0 0\n0.0\n"
+    )
+    (crystal,) = read_crystals([tmp_path / "a.cube"])
+    assert "holds orbitals" in crystal.error

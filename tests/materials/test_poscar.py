@@ -27,6 +27,18 @@ def read(tmp_path, text: str, encoding: str = "utf-8") -> ReadCrystal:
         .replace("Direct", "Cartesian")
         .replace("0.5 0.5 0.5", "4 2.5 1.5"),
         PLAIN.replace("1.0", "1.0d0").replace("0.5", "5D-1"),
+        PLAIN.replace("1.0", "1.0 ! scale").replace("C As", "C As ! species"),
+        PLAIN.replace("1 1\n", "1 1 ! n\n").replace("4 0 0\n", "4 0 0 # a\n"),
+        PLAIN.replace("1.0", "1.0 scale").replace("4 0 0\n", "4 0 0 A\n"),
+        PLAIN.replace("1.0", "1d0 1d0 1d0 ! by axis").replace("0 5 0", "0d0 5d0 0d0 ! b"),
+        PLAIN.replace("1.0", "-120 ! volume")
+        .replace("4 0 0\n0 5 0\n0 0 6", "8 0 0\n0 10 0\n0 0 12")
+        .replace("Direct", "Cartesian")
+        .replace("0.5 0.5 0.5", "4 5 6"),
+        PLAIN.replace("1.0", "1.0!scale").replace("1 1\n", "1 1#n\n"),
+        PLAIN.replace("C As", "c AS"),
+        PLAIN.replace("C As", "C_s/1a2b as_d"),
+        PLAIN.replace("Direct", "Direct ! mode").replace("0 0 0\n0.5", "0 0 0 ! C\n0.5"),
         PLAIN.replace("c\n", "x" * 700 + "\n", 1),
         PLAIN.replace("c\n", "Å³ \u2028 \x0c 2\n", 1),
     ],
@@ -47,3 +59,16 @@ def test_encodings(tmp_path, encoding):
 def test_factors_by_axis_are_positive(tmp_path):
     crystal = read(tmp_path, PLAIN.replace("1.0", "1 -1 1"))
     assert "each must be positive" in crystal.error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace("4 0 0", "4 0 0 0"),
+        PLAIN.replace("4 0 0", "4 0 ! 0"),
+        PLAIN.replace("1.0", "! 1.0"),
+        PLAIN.replace("1 1\n", "! 1 1\n"),
+    ],
+)
+def test_what_a_comment_hides_is_not_there(tmp_path, text):
+    assert read(tmp_path, text).error

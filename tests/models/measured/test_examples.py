@@ -64,7 +64,7 @@ def test_what_is_measured_is_read(measured):
             "NaCl stands there twice",
         ),
         ("formula,band_gap_measured,fold\nHello,1,1\n", "Hello"),
-        ("", "CSV"),
+        ("", "no column 'formula'"),
     ],
 )
 def test_tables_that_would_mislead_are_refused(tmp_path, content, told):
