@@ -75,7 +75,11 @@ def sound(bench: Bench, folder: Path) -> Stop:
     before, left = bench.subject.kept(bench.half()) or {}, None
     if bench.name != "campaign":
         left = bench.subject.kept(folder) or {}
-    kept = {n: v for n, v in before.items() if left is None or left.get(n) == v}
+    kept = {
+        name: mark
+        for name, mark in before.items()
+        if left is None or (name in left and left[name] == mark)
+    }
     return Stop(kept, len(begun(folder)))
 
 

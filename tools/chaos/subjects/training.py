@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ class TrainingSubject:
             return {}  # its checkpoints come and go with the folds
         if not (folder / "training").exists():
             return {}
-        newest = newest_checkpoint(folder / "training")
+        with warnings.catch_warnings(action="ignore"):  # of a damaged one
+            newest = newest_checkpoint(folder / "training")
         return {f"step {n}": None for n in range(1, newest.step + 1)} if newest else {}
 
     def check(self, folder: Path) -> None:
