@@ -29,7 +29,7 @@ def test_what_is_odd_is_read_or_refused(group, tmp_path):
     labels = []
     for number in range(120):
         rng = Random(f"test {group.name} {number}")
-        outcome = feed(group.mutate(rng.choice(pool), pool, rng))
+        outcome = feed(group.changed(rng.choice(pool), pool, rng))
         assert outcome.kind == FED, f"input {number}: {outcome.label}"
         labels.append(outcome.label)
     assert len(set(labels)) > 5  # many reasons, or the inputs are all alike

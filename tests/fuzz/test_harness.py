@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import NoReturn
 
 import pytest
@@ -20,6 +21,7 @@ from tools.fuzz.watch import Limits, run_engine
 DYING = """
 import sys
 from pathlib import Path
+from random import Random
 engine, rest = sys.argv[2], sys.argv[4:]
 given = dict(zip(rest[::2], rest[1::2]))
 current = Path(given["--folder"]) / "current-input"
@@ -135,3 +137,13 @@ def test_what_two_engines_found_is_added_up() -> None:
     assert (first.inputs, first.read, first.hangs.total()) == (2, 1, 1)
     assert (first.slowest_s, first.peak_mib) == (3.0, 2.0)
     assert not first.good
+
+
+def test_a_mutation_that_cannot_be_made_is_made_by_bytes() -> None:
+    def fails(data: bytes, pool: list[bytes], rng: Random) -> bytes:
+        raise ValueError("circular")
+
+    group = Group("toy", seeds=lambda: [b"valid"], feed=lambda *_: "read", mutate=fails)
+    inputs = list(worker.structured_inputs(group, seed=0, first=0, count=9))
+    assert len(inputs) == 9
+    assert len(set(inputs)) > 1

@@ -30,6 +30,13 @@ class Group:
     mutate: Mutate = mutated
     """An input made of ``(one valid input, all of them, rng)``."""
 
+    def changed(self, data: bytes, pool: list[bytes], rng: Random) -> bytes:
+        """As :attr:`mutate` makes it, or by bytes where that cannot take its input apart."""
+        try:
+            return self.mutate(data, pool, rng)
+        except Exception:  # noqa: BLE001 - of the fuzzer itself: no reader saw anything
+            return mutated(data, pool, rng)
+
 
 def reason_class(reason: str) -> str:
     """A reason without what differs from input to input: names, numbers, paths."""

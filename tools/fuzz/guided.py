@@ -6,7 +6,6 @@ import importlib.util
 import resource
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -52,8 +51,7 @@ def fuzz(
     def mutate(data: bytes, largest: int, number: int) -> bytes:
         rng = Random(number)
         if rng.random() < 0.5 and data:
-            with suppress(Exception):  # it takes apart what is whole; this may be broken
-                return group.mutate(bytes(data), pool, rng)[:largest]
+            return group.changed(bytes(data), pool, rng)[:largest]
         changed: bytes = atheris.Mutate(data, largest)
         return changed
 

@@ -34,7 +34,7 @@ def structured_inputs(
     pool = group.seeds()
     for number in range(first, first + count):
         rng = Random(f"{seed} {group.name} {number}")
-        yield group.mutate(rng.choice(pool), pool, rng)
+        yield group.changed(rng.choice(pool), pool, rng)
 
 
 def work(
