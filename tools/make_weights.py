@@ -8,7 +8,6 @@ when called again with the same options. The last call exports.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +16,7 @@ from rich.console import Console
 from torch import Tensor
 
 from materials.errors import InputError
+from materials.twice import read_twice
 from models.inference import choose_device
 from models.nets import PRESETS
 from models.plain import from_plain
@@ -28,6 +28,7 @@ from models.training.export import export_bundle
 from models.training.fit import train
 from models.training.prepare import prepare
 from models.training.pretrain import pretrained_weights
+from models.training.record import TRAINING
 from models.training.transfer import initial_weights
 
 CONSOLE = Console()
@@ -132,7 +133,7 @@ def _config_of(checkpoint: Path) -> TrainConfig | None:
     record = checkpoint.with_name("train_config.json")
     if not record.is_file():
         return None
-    plain = json.loads(record.read_text(encoding="utf-8"))
+    plain = TRAINING.upgraded(read_twice(record), record)
     return from_plain(TrainConfig, plain, str(record)) if "net" in plain else None
 
 

@@ -22,13 +22,14 @@ from campaigns.trace import Trace
 from materials.errors import InputError
 from materials.screens.incumbent import comparison_text
 from materials.sustainability.comparison import better_than
+from materials.twice import is_there, read_twice
 
 ID, FORMULA, PROTOTYPE = "material_id", "formula", "prototype"
 
 
 def is_screening(path: Path) -> bool:
     """Whether a path is what ``galena screen`` writes."""
-    return path.suffix.lower() == ".parquet" or (path / MANIFEST).is_file()
+    return path.suffix.lower() == ".parquet" or is_there(path / MANIFEST)
 
 
 def explain_rows(path: Path, name: str) -> list[Trace]:
@@ -55,8 +56,8 @@ class _Screening:
     @classmethod
     def read(cls, path: Path) -> _Screening:
         if path.is_dir():
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            found, counts = manifest["screening"], manifest.get("counts", {})
+            manifest = _manifest(path)
+            found, counts = manifest.get("screening", {}), manifest.get("counts", {})
             best = path / BEST
             parts = sorted(path.glob("part-*.parquet")) or sorted(path.glob("_part-*"))
             files = (best,) if best.is_file() else tuple(parts)
@@ -144,3 +145,10 @@ class _Screening:
         if not told:
             return "Rows that a filter or constraint turned down are not kept"
         return f"Turned down, by what did it: {told}; such rows are counted, not kept"
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        return read_twice(folder / MANIFEST)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / MANIFEST}: cannot be read: {error}") from error

@@ -21,6 +21,7 @@ from campaigns.screening.sources import Source, Task
 from campaigns.screening.spec import ScreenSpec
 from campaigns.screening.store import BEST, MANIFEST, WHOLE, ShardStore
 from materials.errors import InputError
+from materials.twice import is_there
 from materials.versioned import FileFormat
 from materials.whole import same_bytes, sync_folder
 
@@ -139,7 +140,7 @@ def screen(
 
 def was_begun(path: Path) -> bool:
     """Whether a screening into this file or folder was begun and not finished."""
-    return (work_folder(path) / MANIFEST).exists()
+    return is_there(work_folder(path) / MANIFEST)
 
 
 def work_folder(path: Path) -> Path:

@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | ``_manifest.json`` | model, crystals and specification; counts and times once complete |
+| ``_manifest.copy.json`` | the same, for the day on which the manifest is damaged |
 | ``_shards.jsonl`` | a line for every finished shard, written after its file |
 | ``part-00000.parquet`` | the rows of the first shard |
 | ``best.parquet`` | with ``best``: the best of all shards, then the rows with an error |
@@ -34,7 +35,9 @@ from campaigns.screening.shard import Counts, ShardResult
 from campaigns.specs import differences
 from materials.errors import InputError
 from materials.provenance import file_sha256
+from materials.twice import copy_of, is_there, read_twice, write_twice
 from materials.whole import whole_of
+from materials.writer import disk_errors
 from models.clock import Clock
 
 MANIFEST = "_manifest.json"
@@ -43,6 +46,7 @@ BEST = "best.parquet"
 _CHECK = "crc32"
 WHOLE = "whole.parquet"  # on its way to become the file that was asked for
 
+_MANIFESTS = (MANIFEST, copy_of(Path(MANIFEST)).name)
 _PARTS = re.compile(r"_?part-\d{5,}\.parquet")
 
 
@@ -91,11 +95,12 @@ class ShardStore:
         Raises:
             InputError: the folder holds another screening, or something else.
         """
-        begun = (self.folder / MANIFEST).exists()
+        begun = is_there(self.folder / MANIFEST)
         if begun and fresh:
             self.clear()
         elif begun:
-            there = self._read_manifest().get("screening")
+            manifest = self._read_manifest()
+            there = manifest.get("screening")
             if isinstance(there, dict):
                 there = self._as_today(there, self.folder / MANIFEST)
             different = list(differences(there, self._as_today(header, self.folder)))
@@ -107,6 +112,7 @@ class ShardStore:
                     "over with --force"
                 )
             self._remove(partial=True)
+            self._write_manifest(manifest)  # whichever of the two was damaged
             self._done = self._read_lines()
             return
         else:
@@ -131,13 +137,14 @@ class ShardStore:
         """Remove a screening, its manifest last, and nothing else."""
         self._remove(partial=True)
         self._remove(partial=False)
+        copy_of(self.folder / MANIFEST).unlink(missing_ok=True)
         (self.folder / MANIFEST).unlink(missing_ok=True)
 
     def _remove(self, *, partial: bool) -> None:
         """Remove what a killed process was writing, or else all but the manifest."""
         for path in list(self.folder.iterdir()):
             name = path.name
-            if _is_partial(name) if partial else _is_ours(name) and name != MANIFEST:
+            if _is_partial(name) if partial else _is_ours(name) and name not in _MANIFESTS:
                 path.unlink(missing_ok=True)
 
     @property
@@ -199,16 +206,15 @@ class ShardStore:
     def _read_manifest(self) -> dict[str, Any]:
         path = self.folder / MANIFEST
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            return read_twice(path)
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: expected JSON: {error}; start over") from error
-        if not isinstance(found, dict):
-            raise InputError(f"{path}: expected a mapping, got {type(found).__name__}")
-        return found
+            raise InputError(
+                f"{path} and its copy: expected JSON: {error}; start over with --force"
+            ) from error
 
     def _write_manifest(self, content: dict[str, Any]) -> None:
-        with whole_file(self.folder / MANIFEST) as partial:
-            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with disk_errors(self.folder / MANIFEST):
+            write_twice(self.folder / MANIFEST, content)
 
     def _read_lines(self) -> dict[int, Finished]:
         """Shards whose line is as it was written and whose file is what the line says."""
@@ -257,7 +263,7 @@ def _checked(line: str) -> dict[str, Any]:
 
 
 def _is_ours(name: str) -> bool:
-    return name in (MANIFEST, LINES, BEST, WHOLE) or _PARTS.fullmatch(name) is not None
+    return name in (*_MANIFESTS, LINES, BEST, WHOLE) or _PARTS.fullmatch(name) is not None
 
 
 def _is_partial(name: str) -> bool:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tools.chaos.crew import How, all_of, run
+from tools.chaos.kept import Stop, begun, begun_again, book_of, forgotten
 from tools.chaos.kills.campaign import program
 from tools.chaos.listed import find_trials
 from tools.chaos.record import TRIALS, Outcome, Scale, Trial, failed
+from tools.chaos.subjects.campaign import CampaignSubject
+from tools.chaos.subjects.quickly import noted_shards
 from tools.chaos.subjects.screening import ScreeningSubject
 
 pytestmark = pytest.mark.skipif(
@@ -84,15 +87,90 @@ def test_calls_that_were_made_again_without_a_kill_are_seen(tmp_path):
     ledger.parent.mkdir(parents=True)
     _ledger(ledger, ["a", "b"])
     calls = Path(f"{folder}.calls")
-    calls.write_text("a\nb\n")
+    calls.write_text(_book("a", "b"))
     assert _of_calls(folder, 0).told == ()
-    calls.write_text("a\nb\nb\n")
+    calls.write_text(_book("a", "b", "b"))
     assert _of_calls(folder, 1).told == ()
     assert _of_calls(folder, 0).duplicates == 1
-    calls.write_text("a\n")
+    calls.write_text(_book("a"))
     assert _of_calls(folder, 0).lost == 1
-    calls.write_text("a\nb\nc\n")
+    calls.write_text(_book("a") + "asked b\n")
+    assert _of_calls(folder, 0).lost == 1
+    calls.write_text(_book("a", "b", "c"))
     assert "1 calls for nothing" in _of_calls(folder, 0).told
+
+
+def test_work_that_is_forgotten_or_done_again_is_seen(tmp_path):
+    kept = {"a": 1, "b": 2}
+    assert forgotten(kept, {**kept, "c": 3}).told == ()
+    assert forgotten(kept, {"a": 1}).lost == 1
+    assert forgotten(kept, {"a": 1, "b": 3}).lost == 1
+    assert forgotten(kept, {"a": 1}, in_flight=1).lost == 0  # a power cut may take the last
+    assert forgotten(kept, {"b": 2}, in_flight=1).lost == 1
+    assert forgotten(kept, {}, in_flight=1).lost == 1
+    folder = tmp_path / "life"
+    book = book_of(folder)
+    book.write_text(_book("a", "b") + "asked c\n" + _book("c", "d"))
+    assert begun_again(folder, [Stop(kept, 3)]).told == ()
+    assert begun_again(folder, [Stop({"a": 1}, 3)]).lost == 1  # b was over
+    book.write_text(_book("a", "b") + "asked c\n" + _book("b", "c", "d"))
+    assert begun_again(folder, [Stop(kept, 3)]).lost == 1
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_screening_that_forgets_its_shards_is_seen(tmp_path, monkeypatch, forgets):
+    from campaigns.screening import store
+    from materials.errors import InputError
+    from tests.campaigns.screening.guesses import rocksalt_table, screen
+
+    table, folder = rocksalt_table(tmp_path / "a.parquet", 40), tmp_path / "life"
+    folder.mkdir()
+    subject = ScreeningSubject(tmp_path, "out")
+    monkeypatch.setenv("CHAOS_CALLS", str(book_of(folder)))
+    monkeypatch.setattr(store.ShardStore, "add", store.ShardStore.add)  # is put back
+    noted_shards()
+    real, left = store.pq.write_table, [3]
+
+    def stops(*given, **options):
+        left[0] -= 1
+        if left[0] == -1:
+            raise OSError(28, "No space left on device")
+        real(*given, **options)
+
+    monkeypatch.setattr(store.pq, "write_table", stops)
+    with pytest.raises(InputError):
+        screen(table, folder / "out", rows_per_shard=6)
+    stop = Stop(subject.kept(folder), len(begun(folder)))
+    assert len(stop.kept) == 3
+    if forgets:
+        monkeypatch.setattr(store.ShardStore, "_read_lines", lambda _: {})
+    screen(table, folder / "out", rows_per_shard=6)
+    lost = 3 if forgets else 0
+    assert forgotten(stop.kept, subject.kept(folder)).lost == lost
+    assert begun_again(folder, [stop]).lost == lost
+
+
+def test_a_verdict_that_is_asked_for_again_is_seen(tmp_path):
+    subject = CampaignSubject(tmp_path, logs_calls=True)
+    folder = tmp_path / "life"
+    ledger = folder / "campaign" / "ledger.sqlite"
+    ledger.parent.mkdir(parents=True)
+    _ledger(ledger, ["a", "b"])
+    book_of(folder).write_text(_book("a", "b"))
+    stop = Stop(subject.kept(folder), 2)
+    assert list(stop.kept) == ["a", "b"]
+    db = sqlite3.connect(ledger)
+    db.execute("DELETE FROM verdicts WHERE id = 'b'")
+    db.execute("INSERT INTO verdicts (id, round, content) VALUES ('b', 1, '{\"s\": 1}')")
+    db.commit()
+    db.close()
+    book_of(folder).write_text(_book("a", "b", "b"))
+    assert forgotten(stop.kept, subject.kept(folder)).lost == 1
+    assert begun_again(folder, [stop]).lost == 1
+
+
+def _book(*names: str) -> str:
+    return "".join(f"asked {name}\nanswered {name}\n" for name in names)
 
 
 def _ledger(path: Path, names: list[str]) -> None:

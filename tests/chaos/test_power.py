@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.chaos.power import cut_power
+from tools.chaos.power import after_a_cut, cut_power
 from tools.chaos.shim import Aim, counted, library
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no C compiler, or no Linux")
@@ -84,3 +84,19 @@ def test_a_call_fails_and_the_old_file_stays(tmp_path, deed):
         if ended.returncode:
             assert "Error" in ended.stderr
     assert "old" in {(tmp_path / f"{at}" / "p").read_text() for at in range(1, 6)}
+
+
+def test_a_power_cut_leaves_old_and_new_pages_and_zeros_only_where_nothing_was():
+    old, new = b"a" * 9000, b"a" * 4096 + b"b" * 8192
+    found = {after_a_cut(old, new, random.Random(seed)) for seed in range(200)}
+    assert {old, new, old.ljust(len(new), b"\0")} < found
+    for left in found:
+        assert left[:4096] == old[:4096]  # never written since
+        assert len(left) in (len(old), len(new))
+        assert b"\0" not in left[: len(old)]
+
+
+def test_what_changed_nothing_is_not_counted(tmp_path):
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "events").write_text(f"made\t{tmp_path / 'never'}\t\t\n")
+    assert cut_power(tmp_path, tmp_path / "log", random.Random(1)) == 0

@@ -58,6 +58,7 @@ def refused(read: Callable[[], object], *paths: Path) -> None:
 def marked(path: Path, *inner: str) -> Path:
     """Say in a JSON file, at a key or at the top, that it is newer."""
     content = json.loads(path.read_text(encoding="utf-8"))
+    content.pop("crc32", None)  # a newer Galena's own would be right
     here: dict[str, Any] = content
     for key in inner:
         here = here[key]

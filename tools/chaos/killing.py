@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import psutil
 
+from tools.chaos.kept import Difference, Kept, Stop, begun, begun_again, forgotten
 from tools.chaos.power import cut_power
 from tools.chaos.record import Outcome, Place
 from tools.chaos.server import MARK, Ended, Run, Server, fresh
@@ -22,22 +23,6 @@ from tools.chaos.shim import Aim, counted, library
 
 _GRACE = 5.0  # s that what a killed process started may outlive it
 _MOST = 6  # kills of one subject before it may come to its end
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How a subject that was killed differs from one that was not."""
-
-    lost: int = 0
-    duplicates: int = 0
-    told: tuple[str, ...] = ()
-
-    def __add__(self, other: Difference) -> Difference:
-        return Difference(
-            self.lost + other.lost,
-            self.duplicates + other.duplicates,
-            self.told + other.told,
-        )
 
 
 class Subject(Protocol):
@@ -58,6 +43,14 @@ class Subject(Protocol):
     def done(self, folder: Path) -> bool:
         """Whether the command would have nothing to go on with."""
 
+    def kept(self, folder: Path) -> Kept | None:
+        """What is committed; nothing on the disk is changed by looking. None where finished
+        work was put together and its pieces go.
+        """
+
+    def check(self, folder: Path) -> None:
+        """Raise ``RuntimeError`` where an undisturbed subject did too little to be hurt."""
+
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         """What ``other``, killed so often, lacks of ``one`` or has twice."""
 
@@ -68,17 +61,21 @@ class Tally:
 
     kills: int = 0
     survived: int = 0
-    difference: Difference = Difference()
+    difference: Difference = field(default_factory=Difference)
     stages: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
     orphans: int = 0
     undone: int = 0
+    tries: int = 0
+    """Kills with those that came before the work, or after it."""
 
     def note(self) -> str:
         """For the table."""
-        stages = ", ".join(f"{self.stages[name]} {name}" for name in _STAGES)
+        stages = (
+            f"{self.stages['before']} before the work and {self.stages['after']} after it"
+        )
         ways = ", ".join(f"{n} {way}" for way, n in self.ways.most_common())
-        found = f"{ways}; {stages}"
+        found = f"{ways}; not counted: {stages}"
         if self.undone:
             found += f"; power cuts undid {self.undone} writes and names"
         if library() is None:
@@ -86,9 +83,6 @@ class Tally:
         if self.orphans:
             found += f"; {self.orphans} processes outlived it"
         return "; ".join([found, *dict.fromkeys(self.difference.told[:3])])
-
-
-_STAGES = ("before", "middle", "after")
 
 
 @dataclass(frozen=True)
@@ -104,6 +98,8 @@ class Killer:
     """Whether each kill is a power cut too."""
     fresh_share: float = 0.1
     """Of the kills that hit a process as users start it."""
+    idle: dict[str, float] = field(default_factory=dict)
+    """By way: until when a subject that begins has committed nothing, as was seen."""
 
     def go(self, kills: int) -> Outcome:
         """Kill so often, in as many lives as it takes."""
@@ -116,8 +112,10 @@ class Killer:
             life += 1
             folder = self.place.folder / f"life-{life}"
             wanted = min(kills - self.tally.kills, self.draw.randint(1, _MOST))
-            n = self._live(folder, wanted, seconds, writes)
-            found = self.subject.compare(whole, folder, kills=n)
+            n, stops, watched = self._live(folder, wanted, seconds, writes)
+            if self.tally.tries > 12 * kills + 40:
+                raise RuntimeError("it is hardly ever killed in the middle of its work")
+            found = watched + self.subject.compare(whole, folder, kills=len(stops))
             self.tally.difference += found
             if not (found.lost or found.duplicates or found.told):
                 self.tally.survived += n
@@ -148,58 +146,87 @@ class Killer:
         found = self.subject.compare(first, folder, kills=0)
         if found.lost or found.duplicates or found.told:
             raise RuntimeError(f"two undisturbed runs differ: {'; '.join(found.told)}")
+        self.subject.check(folder)
         shutil.rmtree(first)
         writes = counted(count)
         count.unlink(missing_ok=True)
         return ended.seconds, writes
 
-    def _live(self, folder: Path, wanted: int, seconds: float, writes: int) -> int:
-        """Kill ``wanted`` times or until it is done, then let it come to its end."""
-        n = 0
+    def _live(
+        self, folder: Path, wanted: int, seconds: float, writes: int
+    ) -> tuple[int, list[Stop], Difference]:
+        """Kill ``wanted`` times in the middle of the work or until it is done, then let it
+        come to its end: kills, all stops, and what was forgotten at them.
+        """
+        n, stops, found = 0, list[Stop](), Difference()
         while n < wanted and not self.subject.done(folder):
             run, way = self._deadly(folder, seconds, writes)
+            begins = not stops or not stops[-1].kept
             ended = fresh(run) if "fresh" in way else self.server(run)
             self._look_for_orphans(run)
             if not ended.killed:
                 self._check(run, ended)
-                return n
+                break
             stage = self.subject.stage(folder)
+            kept = self.subject.kept(folder)
+            found += forgotten(stops[-1].kept if stops else {}, kept)
             if self.power:
                 self.tally.undone += cut_power(folder, self._log(), self.draw)
-            n += 1
-            self.tally.kills += 1
+                before, kept = kept, self.subject.kept(folder)
+                found += forgotten(before, kept, in_flight=1)
+            stops.append(Stop(kept, len(begun(folder))))
+            self.tally.tries += 1
             self.tally.stages[stage] += 1
-            self.tally.ways[way] += 1
+            if stage == "middle":
+                n += 1
+                self.tally.kills += 1
+                self.tally.ways[way] += 1
+            elif stage == "before" and begins:
+                self._note_idle(run, way)
+            elif stage == "after":
+                break
         if not self.subject.done(folder):
             self._end(folder, self._run(folder))
-        return n
+        found += forgotten(stops[-1].kept if stops else {}, self.subject.kept(folder))
+        return n, stops, found + begun_again(folder, stops)
+
+    def _note_idle(self, run: Run, way: str) -> None:
+        """Later ones shall not be killed so early, when they begin with nothing."""
+        when = run.after or float(run.environment["GALENA_CHAOS_AT"])
+        self.idle[way] = max(self.idle.get(way, 0.0), when)
 
     def _deadly(self, folder: Path, seconds: float, writes: int) -> tuple[Run, str]:
+        begins = not folder.exists()
         run = self._run(folder)
         anew = self._may_be_fresh() and self.draw.random() < self.fresh_share
         if library() is not None and writes and (self.power or self.draw.random() < 0.65):
-            log = self._log() if self.power else None
+            log = self._log(clear=True) if self.power else None
+            way = "power cuts" if self.power else "within a write"
+            way += ", fresh process" if anew else ""
+            idle = min(self.idle.get(way, 0.0), 0.8 * writes) if begins else 0.0
             aim = Aim(
                 folder=folder,
                 do="kill",
-                at=self.draw.randint(1, writes),
+                at=self.draw.randint(int(idle) + 1, writes),
                 share=self.draw.random(),
                 log=log,
             )
-            way = "power cuts" if self.power else "within a write"
             run = self._aimed(run, aim)
         else:
-            way = "at a random time"
+            way = "at a random time" + (", fresh process" if anew else "")
             longest = seconds * (3.0 if anew else 1.1)
-            run = replace(run, after=max(0.01, self.draw.uniform(0.0, longest)))
-        return run, f"{way}, fresh process" if anew else way
+            idle = min(self.idle.get(way, 0.0), 0.6 * longest) if begins else 0.0
+            run = replace(run, after=max(0.01, self.draw.uniform(idle, longest)))
+        return run, way
 
     def _may_be_fresh(self) -> bool:
         """What makes a run quick cannot be had there; what makes it small must be."""
         return "small" not in self.subject.setup
 
-    def _log(self) -> Path:
+    def _log(self, *, clear: bool = False) -> Path:
         log = self.place.folder / "power"
+        if clear:  # of a run that came to its end
+            shutil.rmtree(log, ignore_errors=True)
         log.mkdir(exist_ok=True)
         return log
 

@@ -1,9 +1,11 @@
 """What a power cut leaves: of what was not brought to the disk, as much as chance will have.
 
 The shim keeps, for every file, the bytes that were there when it was last brought to the disk,
-and every name that came or went. A file may keep its old bytes, lose them for zeros of the new
-length, or have all that was written. Names come back, or never came, from the last backwards;
-a name is safe once its folder was brought to the disk after it (POSIX promises no more).
+and every name that came or went. A file may keep its old bytes, grow by zeros, have some pages
+of what was written and not others, or have all. Bytes that were on the disk and not written
+since are never touched: no disk does that. Names come back, or never came, from the last
+backwards; a name is safe once its folder was brought to the disk after it (POSIX promises no
+more).
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+_PAGE = 4096  # bytes that reach a disk together
 
 
 @dataclass(frozen=True)
@@ -55,23 +59,28 @@ def _names(events: Sequence[Event], draw: random.Random) -> int:
     undone = 0
     for changes in loose.values():
         for event in reversed(changes[len(changes) - draw.randint(0, len(changes)) :]):
-            _take_back(event)
-            undone += 1
+            undone += _take_back(event)
     return undone
 
 
-def _take_back(event: Event) -> None:
+def _take_back(event: Event) -> bool:
+    """Undo a change of names; whether that changed anything."""
+    there = event.one.exists()
     if event.kind == "made":
         event.one.unlink(missing_ok=True)
-    elif event.kind == "gone":
-        if not event.one.exists():
+        return there
+    if event.kind == "gone":
+        if not there:
             event.one.parent.mkdir(parents=True, exist_ok=True)  # it may have gone, too
             os.link(event.kept, event.one)
-    elif Path(event.two).exists():
-        event.one.parent.mkdir(parents=True, exist_ok=True)
-        Path(event.two).replace(event.one)
-        if event.kept:
-            os.link(event.kept, event.two)
+        return not there
+    if not Path(event.two).exists():
+        return False
+    event.one.parent.mkdir(parents=True, exist_ok=True)
+    Path(event.two).replace(event.one)
+    if event.kept:
+        os.link(event.kept, event.two)
+    return True
 
 
 def _contents(folder: Path, log: Path, draw: random.Random) -> int:
@@ -80,10 +89,27 @@ def _contents(folder: Path, log: Path, draw: random.Random) -> int:
     undone = 0
     for old in sorted(log.glob("durable-*")):
         path = files.get(int(old.name.rpartition("-")[2]))
-        way = draw.choice(("old", "zeros", "all"))
-        if path is None or way == "all":
+        if path is None:
             continue
-        size = path.stat().st_size
-        path.write_bytes(old.read_bytes() if way == "old" else bytes(size))
-        undone += 1
+        durable, written = old.read_bytes(), path.read_bytes()
+        left = after_a_cut(durable, written, draw)
+        if left != written:
+            path.write_bytes(left)
+            undone += 1
     return undone
+
+
+def after_a_cut(durable: bytes, written: bytes, draw: random.Random) -> bytes:
+    """What may be left of a file that was ``written`` over and not brought to the disk."""
+    way = draw.choice(("old", "grown", "pages", "all"))
+    if way == "old":
+        return durable
+    if way == "all":
+        return written
+    old = durable.ljust(len(written), b"\0")  # where nothing was, a file system shows zeros
+    if way == "grown":
+        return old
+    pages = range(0, len(old), _PAGE)
+    new = written.ljust(len(old), b"\0")
+    mixed = (draw.choice((old, new))[first : first + _PAGE] for first in pages)
+    return b"".join(mixed)[: draw.choice((len(durable), len(written)))]

@@ -18,6 +18,7 @@ from campaigns.screening.run import was_begun, work_folder
 from campaigns.screening.shard import Counts
 from campaigns.screening.store import LINES, MANIFEST
 from materials.errors import InputError
+from materials.twice import copy_of
 from tests.campaigns.screening.guesses import Guesser, bytes_of, rocksalt_table, screen
 
 N, ROWS = 40, 6
@@ -138,9 +139,30 @@ def test_lines_of_an_older_galena_count(folder: Path, table: Path) -> None:
     assert screen(table, folder, rows_per_shard=ROWS).n_resumed == N_SHARDS
 
 
+@pytest.mark.parametrize("name", [MANIFEST, copy_of(Path(MANIFEST)).name])
+def test_a_damaged_manifest_costs_no_shard(folder: Path, table: Path, name: str) -> None:
+    before, sound = bytes_of(folder), (folder / name).read_bytes()
+    draw = random.Random(2)
+    for n in range(12):
+        content = bytearray(sound)
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        (folder / name).write_bytes(
+            content[: draw.randrange(len(content))] if n % 2 else content
+        )
+        assert screen(table, folder, rows_per_shard=ROWS).n_resumed == N_SHARDS
+    (folder / name).unlink()
+    assert was_begun(folder)
+    assert screen(table, folder, rows_per_shard=ROWS).n_resumed == N_SHARDS
+    assert bytes_of(folder) == before
+    assert (folder / MANIFEST).read_bytes() == copy_of(folder / MANIFEST).read_bytes()
+
+
 @pytest.mark.parametrize("damage", ["{", "[]"])
-def test_a_damaged_manifest_is_named(folder: Path, table: Path, damage: str) -> None:
-    (folder / MANIFEST).write_text(damage)
+def test_a_manifest_that_is_damaged_twice_is_named(
+    folder: Path, table: Path, damage: str
+) -> None:
+    for path in (folder / MANIFEST, copy_of(folder / MANIFEST)):
+        path.write_text(damage)
     with pytest.raises(InputError, match=MANIFEST):
         screen(table, folder, rows_per_shard=ROWS)
     screen(table, folder, rows_per_shard=ROWS, fresh=True)
@@ -207,7 +229,7 @@ def test_force_starts_over_and_removes_only_what_is_ours(folder: Path, table: Pa
     (folder / ".whole.parquet.12.part").write_bytes(b"half")
     result = screen(table, folder, rows_per_shard=20, fresh=True)
     assert result.n_resumed == 0
-    kept = {*foreign, LOCK_FILES[0], MANIFEST, LINES}
+    kept = {*foreign, LOCK_FILES[0], MANIFEST, copy_of(Path(MANIFEST)).name, LINES}
     parts = {"part-00000.parquet", "part-00001.parquet"}
     assert {path.name for path in folder.iterdir()} == kept | parts
     assert all((folder / name).read_text() == "mine" for name in foreign)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from materials.errors import InputError
+from materials.twice import copy_of
 from models.graphs.store import GraphStore
 from models.training.data import LabelledGraphs
 from models.training.record import keep_record
@@ -55,6 +56,21 @@ def test_a_record_is_kept_and_compared(tmp_path):
     keep_record(path, {"a": 1, "b": (1, 2)})
     with pytest.raises(InputError, match=r"other settings \(b\)"):
         keep_record(path, {"a": 1, "b": (1, 3)})
+
+
+def test_a_damaged_record_does_not_cost_the_training(tmp_path):
+    path = tmp_path / "training.json"
+    keep_record(path, {"a": 1})
+    whole = path.read_bytes()
+    for name in (path, copy_of(path)):
+        for damaged in (b"", whole[:9], whole.replace(b'"a": 1', b'"a": 3'), None):
+            name.unlink() if damaged is None else name.write_bytes(damaged)
+            keep_record(path, {"a": 1})
+            assert path.read_bytes() == copy_of(path).read_bytes() == whole
+    for name in (path, copy_of(path)):
+        name.write_bytes(whole[:9])
+    with pytest.raises(InputError, match="no record of a training"):
+        keep_record(path, {"a": 1})
 
 
 def test_a_folder_is_one_piece_of_work(tmp_path):

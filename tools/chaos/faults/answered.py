@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.chaos.killing import Difference
+from tools.chaos.kept import Difference
 from tools.chaos.subjects.campaign import state
 
 if TYPE_CHECKING:

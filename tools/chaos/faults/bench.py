@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +18,8 @@ from uuid import uuid4
 
 from tools.chaos.faults.orphans import outlived
 from tools.chaos.faults.what import EVERY
-from tools.chaos.killing import Difference, Subject
+from tools.chaos.kept import Difference
+from tools.chaos.killing import Subject
 from tools.chaos.record import Outcome, Place, Scale
 from tools.chaos.record import Subject as Name
 from tools.chaos.server import MARK, Ended, Run, Server, helper
@@ -131,6 +133,7 @@ def prepared(place: Place, name: Name) -> Prepared:
         whole, trace = folder / "whole", folder / "changes"
         run = aimed(run_of(subject, whole, lean=lean), Aim(folder=whole, trace=trace))
         seconds = _to_the_end(server, run).seconds
+        subject.check(whole)
         found = subject.compare(folder / "first", whole, kills=0)
         if found.told:
             raise RuntimeError(f"two undisturbed runs differ: {'; '.join(found.told)}")
@@ -239,6 +242,8 @@ class Bench:
         with fault.around(folder):
             ended = self.given.server(faulty)
         wrong = self._manners(faulty, ended, fault)
+        if ended.code in _DONE and not wrong:
+            wrong = self._unsaid(faulty, folder, compare)
         if ended.code not in _DONE:
             self.stopped += 1
             fault.cure(folder)
@@ -304,6 +309,18 @@ class Bench:
             return f": it ended without saying why: {_last(run)}"
         return ""
 
+    def _unsaid(self, run: Run, folder: Path, compare: Compare | None) -> str:
+        """What is wrong where a run ended well: it must be right, or say what is not."""
+        compared = compare or partial(self.subject.compare, kills=1)
+        try:
+            told = compared(self.given.whole, folder).told
+        except (OSError, sqlite3.Error, ValueError, LookupError) as error:
+            told = (f"{type(error).__name__}: {error}",)
+        usual = _lines(self.given.run_of(self.given.whole))
+        if not told or _lines(run) - usual:
+            return ""
+        return f": it ended well, not as undisturbed, and said nothing of it: {told[0]}"
+
     def _repair(self, run: Run, folder: Path) -> None:
         """What the message said to do."""
         said = run.output.read_text(encoding="utf-8", errors="replace")
@@ -327,6 +344,13 @@ class Bench:
             seconds=time.monotonic() - self._began,
             note="; ".join([*told, *self.troubles[:3]]),
         )
+
+
+def _lines(run: Run) -> set[str]:
+    """What was said, without numbers and without the folder's name."""
+    said = run.output.read_text(encoding="utf-8", errors="replace")
+    plain = re.sub(r"[\d.,]+", "", said.replace(run.folder.name, ""))
+    return {line.strip() for line in plain.splitlines() if line.strip()}
 
 
 def aimed(run: Run, aim: Aim) -> Run:

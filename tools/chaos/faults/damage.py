@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tools.chaos.faults.bench import Bench, Fault
+from tools.chaos.faults.bench import Bench, Compare, Fault
 from tools.chaos.faults.what import SUBJECTS
+from tools.chaos.kept import Difference, Stop, begun, begun_again, forgotten
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.record import Subject as Name
 
@@ -62,14 +63,35 @@ def _faults(
             def before(folder: Path, name: Path = name, draw: random.Random = draw) -> None:
                 bench.place.tell(damage(folder / name, draw))
 
-            yield Fault(what=str(name), before=before, cure=_start_over)
+            yield Fault(what=str(name), before=before)
 
 
-def _start_over(folder: Path) -> None:
-    """Where a file is gone that nothing else knows, the message says to start over."""
-    if not (folder / "campaign").exists():
-        shutil.rmtree(folder)
-        folder.mkdir()
+def sound(bench: Bench, folder: Path) -> Stop:
+    """What a damaged subject must still have at its end, and may not begin again.
+
+    That is all it had before, but for what was in the damaged file itself. Of its ledger a
+    campaign has a copy, so nothing is excepted there. Nothing is deleted to start over.
+    """
+    before, left = bench.subject.kept(bench.half()) or {}, None
+    if bench.name != "campaign":
+        left = bench.subject.kept(folder) or {}
+    kept = {
+        name: mark
+        for name, mark in before.items()
+        if left is None or (name in left and left[name] == mark)
+    }
+    return Stop(kept, len(begun(folder)))
+
+
+def unforgetting(bench: Bench, stop: list[Stop]) -> Compare:
+    """Compare as the subject does, and see that what was sound was gone on with."""
+
+    def compare(one: Path, other: Path) -> Difference:
+        after = forgotten(stop[0].kept, bench.subject.kept(other))
+        again = begun_again(other, [stop[0]], over=False)
+        return bench.subject.compare(one, other, kills=1) + after + again
+
+    return compare
 
 
 def _met(
@@ -81,7 +103,14 @@ def _met(
     each = 1 if place.scale is Scale.QUICK else 3
     bench = Bench.of(place, subject)
     for fault in _faults(bench, damage, each):
-        bench.meet(fault, start=bench.half())
+        stop: list[Stop] = []
+
+        def before(folder: Path, fault: Fault = fault, stop: list[Stop] = stop) -> None:
+            fault.before(folder)
+            stop.append(sound(bench, folder))
+
+        told = replace(fault, before=before)
+        bench.meet(told, start=bench.half(), compare=unforgetting(bench, stop))
     kinds = sorted({p.suffix or p.name for p in state_files(bench.half())})
     return bench.outcome(name, f"of {', '.join(kinds)}")
 

@@ -12,11 +12,14 @@ import sqlite3
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tools.chaos.faults.bench import prepared
+from tools.chaos.faults.answers import bad, honest
+from tools.chaos.faults.bench import Prepared, prepared
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.server import Run, Server
 from tools.chaos.subjects.campaign import state
@@ -35,6 +38,7 @@ oracle:
   argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]
   time_limit: 2
 """
+_ASKED = ("band_gap", "energy_above_hull")
 _CALLS = 8
 """Of a campaign on this specification."""
 _PROGRAM = Path(__file__).with_name("answers.py")
@@ -69,7 +73,7 @@ def _met(place: Place, name: str) -> Outcome:
     began = time.monotonic()
     given = prepared(place, "campaign")
     raised = name in _RAISED
-    deeds = _RAISED[name] if raised else _KINDS[name]
+    deeds, labels = (_RAISED[name], _labels(given)) if raised else (_KINDS[name], {})
     if place.scale is Scale.QUICK:
         deeds = deeds[:2]
     found = Outcome(
@@ -96,7 +100,8 @@ def _met(place: Place, name: str) -> Outcome:
             arguments[2] = str(_spec(place.folder))
         case = replace(run, arguments=arguments, environment=environment)
         expected = len(state(given.whole)["verdicts"]) if raised else _CALLS
-        trouble, n_lost, n_twice = _judged(given.server, case, expected)
+        true = labels.get if raised else honest
+        trouble, n_lost, n_twice = _judged(given.server, case, expected, true)
         lost, twice = lost + n_lost, twice + n_twice
         survived += not trouble
         if trouble:
@@ -114,7 +119,12 @@ def _met(place: Place, name: str) -> Outcome:
     )
 
 
-def _judged(server: Server, run: Run, expected: int) -> tuple[str, int, int]:
+def _judged(
+    server: Server,
+    run: Run,
+    expected: int,
+    true: Callable[[str], Mapping[str, float] | None],
+) -> tuple[str, int, int]:
     """What went wrong; verdicts that are missing; verdicts that are there twice."""
     ended = server(run)
     said = run.output.read_text(encoding="utf-8", errors="replace")
@@ -130,16 +140,39 @@ def _judged(server: Server, run: Run, expected: int) -> tuple[str, int, int]:
         db.close()
     names = Counter(name for name, _ in rows)
     twice = names.total() - len(names)
-    wrong = [name for name, content in rows if _wrong(name, json.loads(content))]
+    wrong = [
+        name for name, content in rows if _wrong(name, json.loads(content), true(name))
+    ]
     trouble = f"{len(wrong)} verdicts are not what the oracle did" if wrong else ""
+    failed = sum(bad(name) for name in names)
+    if not 0 < failed < len(names):
+        trouble = f"the oracle failed on {failed} of {len(names)}: nothing is shown"
     return trouble, expected - len(names), twice
 
 
-def _wrong(name: str, verdict: dict[str, object]) -> bool:
-    """Whether a failure has no reason, or an honest answer has one."""
-    from tools.chaos.faults.answers import bad
+def _wrong(
+    name: str, verdict: Mapping[str, Any], truth: Mapping[str, float] | None
+) -> bool:
+    """Whether a failure has no reason or a number, or an honest answer is another one."""
+    found = [verdict[key] for key in _ASKED]
+    if bad(name) or truth is None:  # of what is in no table, it says so
+        return not verdict["error"] or any(value is not None for value in found)
+    return bool(verdict["error"]) or any(
+        value is None or abs(value - truth[key]) > 1e-6
+        for key, value in zip(_ASKED, found, strict=True)
+    )
 
-    return bool(verdict["error"]) is not bad(name)
+
+def _labels(given: Prepared) -> Mapping[str, Mapping[str, float]]:
+    """What the table of the campaign says of each crystal."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(
+        given.folder / "crystals.parquet", columns=["material_id", *_ASKED]
+    )
+    return {
+        row["material_id"]: {key: row[key] for key in _ASKED} for row in table.to_pylist()
+    }
 
 
 for _name in (*_KINDS, *_RAISED):

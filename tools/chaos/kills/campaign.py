@@ -21,6 +21,6 @@ def program(place: Place) -> Outcome:
 
 @trial("power cut", "campaign")
 def power(place: Place) -> Outcome:
-    """What was not brought to the disk is lost, too."""
-    make = CampaignSubject.on_a_pool
+    """What was not brought to the disk is lost, too; what was answered is not asked again."""
+    make = CampaignSubject.on_a_program
     return killed(place, make, kills=15, quick=2, power=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tools.chaos.killing import Difference
+from tools.chaos.kept import Difference, Kept
 from tools.chaos.server import Run, helper
 from tools.chaos.subjects.campaign import CampaignSubject, of_files, of_rows, state
 
@@ -25,6 +25,7 @@ _QUESTIONS = {
     "params": "SELECT name, key, value FROM params JOIN runs USING (run_uuid)",
 }
 """What MLflow has of a campaign; clocks and identifiers are left out."""
+_ENDED = "SELECT run_uuid, end_time FROM runs WHERE status = 'FINISHED' ORDER BY end_time"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,22 @@ class AfterwardsSubject:
     def done(self, folder: Path) -> bool:
         """It can always be done again."""
         return False
+
+    def kept(self, folder: Path) -> Kept:
+        """Runs of MLflow that are ended; a report is written anew each time."""
+        if self.command == "report":
+            return {}
+        with closing(sqlite3.connect(folder / _STORE)) as store:
+            return dict(store.execute(_ENDED).fetchall())
+
+    def check(self, folder: Path) -> None:
+        """A page, or the campaign and its rounds."""
+        if self.command == "report":
+            there = (folder / "campaign" / "report" / "report.html").exists()
+        else:
+            there = len(self.kept(folder)) >= 3
+        if not there:
+            raise RuntimeError(f"undisturbed, galena campaign {self.command} did nothing")
 
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         found = Difference()

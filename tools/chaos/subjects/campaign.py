@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from tools.chaos.killing import Difference
+from tools.chaos.kept import Difference, Kept, answered, begun
 from tools.chaos.subjects.crystals import labelled
 
 _SPEC = """\
@@ -41,14 +44,15 @@ tiers:
       argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}+"]
 """
 _ANSWER = '''\
-"""Answers from the name, and notes that it was asked: one line, appended before it answers."""
+"""Answers from the name; notes that it was asked, and that it answered, a line for each."""
 import hashlib, json, os, sys
 
 name = sys.argv[2]
 calls = os.open(os.environ["CHAOS_CALLS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-os.write(calls, f"{name}\\n".encode())
+os.write(calls, f"asked {name}\\n".encode())
 number = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
-print(json.dumps({"band_gap": 3 * number, "energy_above_hull": 0.2 * number}))
+print(json.dumps({"band_gap": 3 * number, "energy_above_hull": 0.2 * number}), flush=True)
+os.write(calls, f"answered {name}\\n".encode())
 '''
 _CLOCKS = {"seconds", "proposal_seconds", "closed", "started", "finished", "campaign_id"}
 """What two runs of one campaign need not have in common."""
@@ -91,10 +95,9 @@ class CampaignSubject:
         return [*run, *allowed, "--folder", place, "--tracking-uri", store]
 
     def stage(self, folder: Path) -> str:
-        path = folder / "campaign" / "ledger.sqlite"
-        if not path.exists():
+        if not (folder / "campaign" / "ledger.sqlite").exists():
             return "before"
-        with _opened(path) as ledger:
+        with _as_it_lies(folder) as ledger:
             if not _rows(ledger, "SELECT name FROM sqlite_master WHERE name = 'rounds'"):
                 return "before"
             if _rows(ledger, "SELECT value FROM meta WHERE key = 'finished'"):
@@ -105,6 +108,22 @@ class CampaignSubject:
     def done(self, folder: Path) -> bool:
         """A finished one prints its result again."""
         return False
+
+    def kept(self, folder: Path) -> Kept:
+        """Verdicts with the time that each took, and rounds with when they were closed."""
+        if not (folder / "campaign" / "ledger.sqlite").exists():
+            return {}
+        with _as_it_lies(folder) as ledger:
+            if not _rows(ledger, "SELECT name FROM sqlite_master WHERE name = 'rounds'"):
+                return {}
+            return dict(_rows(ledger, _COMMITTED))
+
+    def check(self, folder: Path) -> None:
+        """Two rounds of four, and with tiers an answer of the dearer one."""
+        ledger = state(folder)
+        verdicts, dearer = (len(ledger[n]) for n in ("verdicts", "confirmations"))
+        if verdicts != 8 or (self.logs_calls and not dearer):
+            raise RuntimeError(f"undisturbed it has {verdicts} verdicts, {dearer} dearer")
 
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         found = Difference()
@@ -131,6 +150,16 @@ _TABLES = {
     "standings": "SELECT round, rank, id, acquisition FROM standings ORDER BY round, rank",
     "sources": "SELECT round, content FROM sources ORDER BY round",
 }
+
+
+_COMMITTED = """
+SELECT name, value FROM (
+    SELECT id AS name, content AS value, round, 0 AS part, position FROM verdicts
+    UNION ALL SELECT id || '+', content, round, 1, position FROM confirmations
+    UNION ALL SELECT 'round ' || round, closed, round, 2, 0 FROM rounds WHERE closed NOT NULL
+) ORDER BY round, part, position
+"""
+"""What a campaign has committed, oldest first, with the clocks of each."""
 
 
 def state(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -171,6 +200,18 @@ class _opened:
         self._db.close()
 
 
+@contextmanager
+def _as_it_lies(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A copy of the ledger with its journal: SQLite mends what it opens, and that is for
+    the campaign to do.
+    """
+    with TemporaryDirectory(prefix="galena-chaos-") as place:
+        for path in (folder / "campaign").glob("ledger.sqlite*"):
+            shutil.copy(path, place)
+        with _opened(Path(place) / "ledger.sqlite") as ledger:
+            yield ledger
+
+
 def of_rows(
     name: str, one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]
 ) -> Difference:
@@ -190,7 +231,7 @@ def of_rows(
 
 def of_files(one: Path, other: Path) -> Difference:
     """Tables of the report, byte for byte, and which files there are."""
-    names = [{p.name for p in _files(folder)} for folder in (one, other)]
+    names = [{str(p.relative_to(f)) for p in _files(f)} for f in (one, other)]
     told = [f"report: {name} in one of them" for name in sorted(names[0] ^ names[1])]
     told += [
         f"report: other bytes in {name}"
@@ -211,7 +252,7 @@ def _text(path: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     """What is not the half-written file of a killed process."""
-    return (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    return (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
 
 
 def _of_study(one: Path, other: Path) -> Difference:
@@ -229,13 +270,15 @@ def _of_study(one: Path, other: Path) -> Difference:
 
 
 def _of_calls(folder: Path, kills: int) -> Difference:
-    """Every verdict was computed; a call was made again only where a kill had lost it."""
+    """Every verdict was computed; calls were made again once for each kill at the most, and
+    :func:`tools.chaos.kept.begun_again` knows which.
+    """
     ledger = state(folder)
     verdicts = [row[0] for row in ledger["verdicts"]]
     dearer = [f"{row[0]}+" for row in ledger["confirmations"]]
-    calls = Counter(Path(f"{folder}.calls").read_text(encoding="utf-8").split())
+    calls, heard = Counter(begun(folder)), set(answered(folder))
     told = []
-    unasked = sum(name not in calls for name in verdicts + dearer)
+    unasked = sum(name not in calls or name not in heard for name in verdicts + dearer)
     if unasked:
         told.append(f"{unasked} verdicts that no oracle gave")
     unknown = len(set(calls) - set(verdicts + dearer))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chaos.killing import Difference
+from tools.chaos.kept import Difference, Kept, mark_of
 from tools.chaos.subjects.web import Database
 
 _TABLE = "out.parquet"
@@ -41,6 +41,19 @@ class PullSubject:
         from materials.sources.store import was_begun
 
         return (folder / _TABLE).exists() and not was_begun(folder / _TABLE)
+
+    def kept(self, folder: Path) -> Kept | None:
+        """Shards, until the table is put together."""
+        if (folder / _TABLE).exists():
+            return None
+        return {
+            path.stem: mark_of(path) for path in sorted(folder.rglob("shard-*.parquet"))
+        }
+
+    def check(self, folder: Path) -> None:
+        """All of the made database."""
+        if (rows := _rows(folder).total()) < 200:
+            raise RuntimeError(f"undisturbed it has {rows} rows")
 
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         left, right = (_rows(folder) for folder in (one, other))

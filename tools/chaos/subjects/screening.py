@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chaos.killing import Difference
+from materials.provenance import file_sha256
+from tools.chaos.kept import Difference, Kept, mark_of
 
 _SPEC = """\
 candidates:
@@ -27,7 +28,7 @@ class ScreeningSubject:
     spec: Path
     output: str
     """A name for the folder, or for the file if it ends in .parquet."""
-    setup: str = ""
+    setup: str = "tools.chaos.subjects.quickly:noted_shards"
 
     @classmethod
     def into_a_folder(cls, folder: Path) -> ScreeningSubject:
@@ -59,6 +60,29 @@ class ScreeningSubject:
             return bool(json.loads(manifest.read_text(encoding="utf-8"))["complete"])
         except (OSError, ValueError):
             return False
+
+    def kept(self, folder: Path) -> Kept | None:
+        """Shards that are on the list and as it says, until one file is made of them."""
+        if self.output.endswith(".parquet") and (folder / self.output).exists():
+            return None
+        place, found = self._shards(folder), {}
+        lines = place / "_shards.jsonl"
+        for line in (
+            lines.read_text("utf-8", "replace").splitlines() if lines.exists() else ()
+        ):
+            try:
+                listed = json.loads(line)
+                path = place / f"part-{listed['number']:05d}.parquet"
+                if path.exists() and file_sha256(path) == listed["sha256"]:
+                    found[f"shard {listed['number']}"] = mark_of(path)
+            except (ValueError, LookupError, TypeError):
+                continue  # the last line, half written, or one that was damaged
+        return found
+
+    def check(self, folder: Path) -> None:
+        """More rows than one shard has."""
+        if (rows := _rows(folder).total()) <= 1000:
+            raise RuntimeError(f"undisturbed it has {rows} rows")
 
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         names = [

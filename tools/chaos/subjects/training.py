@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.chaos.killing import Difference
+from tools.chaos.kept import Difference, Kept
 from tools.chaos.subjects.crystals import labelled
 
 _CLOCKS = {"seconds"}
@@ -53,6 +54,26 @@ class TrainingSubject:
     def done(self, folder: Path) -> bool:
         """A finished one ends again at once, with the same model."""
         return False
+
+    def kept(self, folder: Path) -> Kept:
+        """Every step up to that of the newest checkpoint, the one before it if it is
+        damaged, of a network that is trained alone.
+        """
+        from models.training.checkpoint import newest_checkpoint
+
+        if not self.setup:
+            return {}  # its checkpoints come and go with the folds
+        if not (folder / "training").exists():
+            return {}
+        with warnings.catch_warnings(action="ignore"):  # of a damaged one
+            newest = newest_checkpoint(folder / "training")
+        return {f"step {n}": None for n in range(1, newest.step + 1)} if newest else {}
+
+    def check(self, folder: Path) -> None:
+        """A model, and of a network alone more than twenty steps."""
+        there = (folder / "training" / "model" / "config.json").exists()
+        if not there or (self.setup and len(self.kept(folder)) <= 20):
+            raise RuntimeError("undisturbed it trains next to nothing")
 
     def compare(self, one: Path, other: Path, *, kills: int) -> Difference:
         names = [_names(folder / "training") for folder in (one, other)]
