@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from materials.errors import InputError
+from materials.errors import InputError, brief
 from materials.provenance import file_sha256
 from materials.versioned import FileFormat
 from materials.whole import write_whole
@@ -51,6 +52,8 @@ SMALL = FileFormat(
 )
 DOMAIN = "domain.safetensors"
 TRUNK = "trunk.safetensors"
+
+_LONGEST_NAME = 255  # bytes that file systems take
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,8 @@ def load_small(folder: Path) -> tuple[SmallManifest, Parts]:
     path = folder / "config.json"
     manifest = _read_manifest(path)
     for file, sha256 in manifest.members.items():
-        if Path(file).name != file:
-            raise InputError(f"{path}: member '{file}' is no file name")
+        if Path(file).name != file or len(os.fsencode(file)) > _LONGEST_NAME:
+            raise InputError(f"{path}: member '{brief(file)}' is no file name")
         if not (folder / file).is_file():
             raise InputError(f"{folder / file}: missing; train the model again")
         if file_sha256(folder / file) != sha256:
