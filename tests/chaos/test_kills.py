@@ -183,3 +183,8 @@ def _ledger(path: Path, names: list[str]) -> None:
         db.execute("INSERT INTO verdicts (id, round, content) VALUES (?, ?, ?)", row)
     db.commit()
     db.close()
+
+
+def test_a_life_without_a_stop_has_forgotten_nothing(tmp_path: Path) -> None:
+    book_of(tmp_path / "life").write_text("asked a\nanswered a\n")
+    assert not begun_again(tmp_path / "life", []).told

@@ -88,6 +88,8 @@ def begun_again(folder: Path, stops: Sequence[Stop], *, over: bool = True) -> Di
     lost, what was begun before a later piece and not kept.
     """
     found = Difference()
+    if not stops:  # it came to its end before anybody stopped it
+        return found
     lines = begun(folder)
     ends = [stop.begun for stop in stops[1:]] + [len(lines)]
     for stop, end in zip(stops, ends, strict=True):
