@@ -13,8 +13,6 @@ MOST_SITES = 10_000  # atoms of one crystal; larger ones are handled nowhere in 
 SMALLEST_VOLUME = 0.1  # Å3 per atom; hydrogen at 500 GPa still has 1.2
 LARGEST_VOLUME = 5000.0  # Å3 per atom; the emptiest frameworks have 200
 LONGEST = 2000.0  # Å; neighbour searches on larger cells take all the memory there is
-_MOST_CUBES = 250_000  # of the search for overlaps
-_MOST_PAIRS = 2_000_000  # 100 MB, where every atom is next to every other
 CLOSEST = 0.5  # Å; the shortest bond, H2, is 0.74
 WIDEST_GAP = 15.0  # Å without an atom between two planes; layers of bulk have 3 to 10
 FARTHEST = 1000.0  # cells; a coordinate farther out has lost the digits that matter
@@ -102,7 +100,7 @@ def overlap_fault(
     ``(3, 3)`` in Å, all already found sound.
     """
     from pymatgen.core import Lattice
-    from pymatgen.optimization.neighbors import find_points_in_spheres
+    from scipy.spatial import KDTree
 
     # A cell written with slanting vectors looks thin until they are reduced.
     cell = np.ascontiguousarray(Lattice(lattice).get_lll_reduced_lattice().matrix)
@@ -111,37 +109,36 @@ def overlap_fault(
             f"lattice planes are {_thickness(cell):.2f} Å apart: an atom overlaps its own "
             f"image{_other_unit(abs(float(np.linalg.det(cell))) / len(atomic_numbers))}"
         )
-    # The search keeps a grid of cubes as wide as its radius over the box around the cell:
-    # turned to lie along the axes, a long cell needs few, and an empty one large ones.
-    cell = cell[np.argsort(-np.linalg.norm(cell, axis=1))]
-    turn, _ = np.linalg.qr(cell.T)
-    points = np.ascontiguousarray(frac_coords @ lattice @ turn)
-    cell = np.ascontiguousarray(cell @ turn)
-    box = np.abs(cell).sum(axis=0) + 2 * CLOSEST  # Å
-    radius = max(CLOSEST, float(np.cbrt(box.prod() / _MOST_CUBES)))
-    periodic = np.ones(3, dtype=np.int64)
-    # Atoms heaped up are each other's neighbours: a few at a time, until one is too close.
-    some = max(
-        _MOST_PAIRS // _most_neighbours(points @ np.linalg.inv(cell), cell, radius), 1
-    )
-    for start in range(0, len(points), some):
-        centres = np.ascontiguousarray(points[start : start + some])
-        first, second, _, distance = find_points_in_spheres(
-            points, centres, radius, periodic, cell, 1e-8
-        )
-        first = first + start
-        pairs = np.flatnonzero((first != second) & (distance < CLOSEST))
-        if len(pairs):
-            return _told(atomic_numbers, first[pairs], second[pairs], distance[pairs])
+    # Images matter up to that far outside of the cell: less than one cell, as it is not thin.
+    places = frac_coords @ lattice @ np.linalg.inv(cell) % 1.0
+    margin = 1.01 * CLOSEST * np.linalg.norm(np.linalg.inv(cell), axis=0)
+    owner, points = _with_images(places, margin)
+    tree = KDTree(points @ cell)
+    n = len(places)
+    distance, nearest = tree.query(tree.data[:n], k=min(2, len(points)))
+    if distance.ndim < 2:  # one atom, and no image of it is near
+        return None
+    itself = nearest[:, 0] == np.arange(n)  # of atoms heaped up, any may come first
+    column = itself.astype(np.int64)
+    rows = np.arange(n)
+    distance, other = distance[rows, column], owner[nearest[rows, column] % len(points)]
+    pairs = np.flatnonzero(distance < CLOSEST)
+    if len(pairs):
+        return _told(atomic_numbers, pairs, other[pairs], distance[pairs])
     return None
 
 
-def _most_neighbours(places: FloatArray, cell: FloatArray, radius: float) -> int:
-    """At most so many atoms are within ``radius`` of one: those in its box and around it."""
-    boxes = np.maximum(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0) // radius, 1)
-    inside = (places % 1.0 * boxes).astype(np.int64) % boxes.astype(np.int64)
-    images = np.ceil(radius * np.linalg.norm(np.linalg.inv(cell), axis=0)).clip(1).prod()
-    return int(27 * images * np.unique(inside, axis=0, return_counts=True)[1].max())
+def _with_images(places: FloatArray, margin: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Atoms ``(n, 3)`` in fractions of the cell and then their images up to ``margin``
+    outside of it, each with the number of its atom.
+    """
+    owner = np.arange(len(places))
+    for axis in range(3):
+        below, above = places[:, axis] < margin[axis], places[:, axis] >= 1.0 - margin[axis]
+        step = np.eye(3)[axis]
+        owner = np.concatenate([owner, owner[below], owner[above]])
+        places = np.concatenate([places, places[below] + step, places[above] - step])
+    return owner, places
 
 
 def _told(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 
 import ase.io
@@ -144,3 +146,22 @@ def test_overlaps_are_those_of_all_distances(structure, scale, slant):
         for index, sites in enumerate(near)
         for site in sites
     )
+
+
+LONG_CELL = """
+import resource
+import numpy as np
+from materials.soundness import overlap_fault
+cell = np.array([[0.0, 2.82, 1000.0], [2.82, 0.0, 2.82], [2.82, 2.82, 0.0]])
+places = np.array([[0.0, 0, 0], [-0.5, 0.5, 0.5]])
+assert overlap_fault(np.array([11, 17]), places, cell) is None  # everything is loaded
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (256 << 20),) * 2)
+assert overlap_fault(np.array([11, 17]), places, cell) is None
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_long_slanting_cell_takes_no_memory_to_search():
+    ran = subprocess.run([sys.executable, "-c", LONG_CELL], check=False)
+    assert ran.returncode == 0
