@@ -200,6 +200,8 @@ def _copy_rows(
             f"SELECT {names} FROM main.{part} WHERE rowid = ?",  # noqa: S608  # nosec B608
             (number,),
         ).fetchone()
+        if row is None:  # the copy stays as it is, and may have it
+            raise sqlite3.DatabaseError(f"{part} has lost row {number}")
         other.execute(
             f"INSERT OR REPLACE INTO {part} (rowid, {names}) VALUES (?, {marks})",  # noqa: S608
             (number, *row),

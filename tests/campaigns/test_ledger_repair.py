@@ -267,3 +267,16 @@ def test_a_copy_that_is_the_ledger_itself_is_none(link, tmp_path: Path) -> None:
     assert not copy_of(path).samefile(path)
     assert not copy_of(path).is_symlink()
     assert facts(path) == facts(copy_of(path)) == 3
+
+
+def test_a_row_that_the_ledger_lost_is_not_taken_from_its_copy(tmp_path: Path) -> None:
+    path = begun(tmp_path, facts=3)
+    ledger = Ledger(path)
+    copy_of(path).unlink()
+    execute(path, "DELETE FROM meta WHERE key = 'fact 1'")  # its checksum stays
+    ledger.put("fact 3", 3)
+    ledger.close()
+    with closing(sqlite3.connect(copy_of(path))) as copy:
+        assert copy.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    with pytest.raises(LedgerError):
+        Ledger(path).check()
