@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.chaos.kept import Difference, Kept
+from tools.chaos.kept import Difference, Kept, mark_of
 from tools.chaos.subjects.crystals import labelled
 
 _CLOCKS = {"seconds"}
@@ -48,7 +48,8 @@ class TrainingSubject:
         training = folder / "training"
         if (training / "model" / "config.json").exists():
             return "after"
-        begun = (training / "last.pt").exists() or any(training.rglob("fold-*"))
+        # of methods compared, what each says of each fold
+        begun = (training / "last.pt").exists() or any(training.rglob("*-[0-9].json"))
         return "middle" if begun else "before"
 
     def done(self, folder: Path) -> bool:
@@ -57,12 +58,15 @@ class TrainingSubject:
 
     def kept(self, folder: Path) -> Kept:
         """Every step up to that of the newest checkpoint, the one before it if it is
-        damaged, of a network that is trained alone.
+        damaged, of a network that is trained alone; of methods compared, what each says of
+        each fold.
         """
         from models.training.checkpoint import newest_checkpoint
 
         if not self.setup:
-            return {}  # its checkpoints come and go with the folds
+            said = (folder / "training" / "folds").glob("*-[0-9].json")
+            by_time = sorted(said, key=lambda path: path.stat().st_mtime_ns)
+            return {path.name: mark_of(path) for path in by_time}
         if not (folder / "training").exists():
             return {}
         with warnings.catch_warnings(action="ignore"):  # of a damaged one
