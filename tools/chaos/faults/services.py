@@ -14,6 +14,7 @@ from tools.chaos.faults.bench import Bench
 from tools.chaos.faults.signals import started
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.server import Run
+from tools.chaos.subjects.afterwards import in_mlflow, in_store
 from tools.chaos.subjects.campaign import state
 
 _BEGINS = 900.0  # s, for a process to have loaded what it needs, on a busy machine
@@ -41,53 +42,54 @@ def _verdicts(folder: Path) -> int:
 
 @trial("MLflow gone", "campaign", waits=True)
 def mlflow_gone(place: Place) -> Outcome:
-    """Ten minutes; the campaign ends long before, and MLflow is brought up to date later."""
+    """From the first verdict on, for ten minutes; it is brought up to date afterwards."""
     from tests.campaigns.mlflow_servers import MlflowServer, running
 
     seconds = 10.0 if place.scale is Scale.QUICK else 600.0
     bench = Bench.of(place, "campaign")
     folder = bench.case()
     run = bench.given.run_of(folder)
-    server = MlflowServer(
-        f"sqlite:///{place.folder / 'served.db'}", place.folder / "mlflow"
-    )
+    served = place.folder / "served.db"
+    server = MlflowServer(f"sqlite:///{served}", place.folder / "mlflow")
     with running(server):
         arguments = [*run.arguments, "--tracking-uri", server.uri]
-        environment = {**run.environment, "CHAOS_LEAN": ""}
-        case = replace(run, arguments=arguments, environment=environment)
-        server.stop()
-        began = time.monotonic()
-        ended = bench.given.server(case)
+        case = replace(run, arguments=arguments)
+        campaign = started(case)
+        try:
+            _until(lambda: _verdicts(folder) >= 1 or campaign.poll() is not None)
+            server.stop()
+            began = time.monotonic()
+            over = campaign.poll() is not None
+            code = campaign.wait(_BEGINS)
+        finally:
+            campaign.kill()
+            campaign.wait()
         lasted = time.monotonic() - began
         said = run.output.read_text(encoding="utf-8", errors="replace")
-        wrong = "" if ended.code == 0 else f": ended with {ended.code}"
+        wrong = "" if code == 0 else f": ended with {code}"
+        wrong += ": all was over before" if over else ""
         if "The campaign goes on" not in said:
             wrong += ": nobody was told"
+        sync = ["campaign", "sync", str(folder / "campaign"), "--tracking-uri"]
+        away = bench.given.server(replace(run, arguments=[*sync, server.uri]))
+        if away.code != 1:
+            wrong += f": a sync without MLflow ended with {away.code}"
         time.sleep(max(0.0, seconds - (time.monotonic() - began)))
         server.start()
-        sync = ["campaign", "sync", str(folder / "campaign"), "--tracking-uri", server.uri]
-        bench.given.server(replace(run, arguments=sync))
-        told = _in_mlflow(server.uri)
-        if told != {"campaign": 1, "round": len(state(folder)["rounds"])}:
-            wrong += f": MLflow has {told}"
+        bench.given.server(replace(run, arguments=[*sync, server.uri]))
+        other = place.folder / "never-away.db"
+        bench.given.server(replace(run, arguments=[*sync, f"sqlite:///{other}"]))
+        found = in_mlflow(other, served)
+        wrong += "".join(f": MLflow: {told}" for told in found.told)
+        bench.difference += found
+        rounds = len(in_store(served, "rounds"))
+        if rounds != len(state(folder)["rounds"]):
+            wrong += f": MLflow has {rounds} rounds"
         bench.go_on(
             case, folder, f"MLflow{wrong}", bad=bool(wrong), compare=answers_compared
         )
-    note = f"for {seconds:g} s; the campaign ended after {lasted:.0f} s without it"
+    note = f"for {seconds:g} s; the campaign ended {lasted:.0f} s after it went, without it"
     return bench.outcome("MLflow gone", note)
-
-
-def _in_mlflow(uri: str) -> dict[str, int]:
-    """How many runs of each kind there are."""
-    from campaigns.tracking.client import open_client
-
-    client = open_client(uri)
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    found: dict[str, int] = {}
-    for run in client.search_runs(experiments):
-        kind = run.data.tags.get("galena.kind", "")
-        found[kind] = found.get(kind, 0) + 1
-    return found
 
 
 @trial("PostgreSQL gone", "campaign", waits=True)

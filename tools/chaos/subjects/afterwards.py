@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ class AfterwardsSubject:
     def stage(self, folder: Path) -> str:
         if self.command == "report":
             return "middle" if (folder / "campaign" / "report").exists() else "before"
-        return "middle" if _answers(folder, _QUESTIONS["runs"]) else "before"
+        return "middle" if in_store(folder / _STORE, "runs") else "before"
 
     def done(self, folder: Path) -> bool:
         """It can always be done again."""
@@ -90,9 +89,7 @@ class AfterwardsSubject:
             return found + of_files(
                 one / "campaign" / "report", other / "campaign" / "report"
             )
-        for name, question in _QUESTIONS.items():
-            left, right = (sorted(_answers(f, question), key=repr) for f in (one, other))
-            found += of_rows(name, left, right)
+        found += in_mlflow(one / _STORE, other / _STORE)
         left, right = (Counter(_artifacts(folder)) for folder in (one, other))
         if left != right:
             odd = sorted((left - right) + (right - left))
@@ -121,9 +118,19 @@ def _finished(folder: Path) -> Path:
     return place
 
 
-def _answers(folder: Path, question: str) -> Sequence[tuple[Any, ...]]:
-    with closing(sqlite3.connect(folder / _STORE)) as store:
-        return store.execute(question).fetchall()
+def in_mlflow(one: Path, other: Path) -> Difference:
+    """What the second store lacks of the first, or has twice."""
+    found = Difference()
+    for name in _QUESTIONS:
+        left, right = (sorted(in_store(store, name), key=repr) for store in (one, other))
+        found += of_rows(name, left, right)
+    return found
+
+
+def in_store(store: Path, name: str) -> list[tuple[Any, ...]]:
+    """Runs, rounds, metrics or params that a store of MLflow holds."""
+    with closing(sqlite3.connect(store)) as db:
+        return db.execute(_QUESTIONS[name]).fetchall()
 
 
 def _artifacts(folder: Path) -> list[str]:
