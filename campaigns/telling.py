@@ -24,7 +24,7 @@ from campaigns.origins import TOLD, of_one_origin, origin_of_energy
 from campaigns.protocols import Verdict
 from campaigns.questions import Question, all_questions, inboxes
 from campaigns.told_rows import ToldRows, same_crystal
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 
 _COUNTS = {"seconds": "s", "cost": ""}
 
@@ -61,7 +61,7 @@ def tell(
     if not used:
         raise InputError(
             f"results need a column such as {wanted[0].name}, or 'error' for why there is "
-            f"none; there are {', '.join(told.columns)}"
+            f"none; there are {listed(told.columns)}"
         )
     if not any(split_heading(h)[0] != FAILED for h in used):
         used.append(wanted[0].name)  # empty: nothing but failures was told

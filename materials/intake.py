@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from materials.columns import crystal_arrays
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 from materials.files import ReadCrystal, read_crystals
 from materials.schema import CRYSTAL_COLUMNS
 from materials.soundness import overlap_fault, vacuum_fault
@@ -146,7 +146,7 @@ def _of_frame(frame: pd.DataFrame) -> Iterator[ReadCrystal]:
     missing = [name for name in CRYSTAL_COLUMNS if name not in frame]
     if missing:
         raise InputError(
-            f"no crystals in a DataFrame with the columns {', '.join(map(str, frame))}; "
+            f"no crystals in a DataFrame with the columns {listed(frame)}; "
             f"expected a column 'structure', or those of a crystal table, "
             f"{', '.join(CRYSTAL_COLUMNS)}"
         )

@@ -24,7 +24,7 @@ from materials.bounds import (
     check_size,
     whole_number,
 )
-from materials.errors import InputError
+from materials.errors import InputError, listed
 from materials.poscar import plain_numbers, poscar_text
 from materials.soundness import MOST_SITES, isotope_fault
 from materials.xyz_comment import plain_comment
@@ -200,7 +200,7 @@ def _check_columns(properties: str) -> None:
     for what, known in _XYZ_COLUMNS.items():
         if not set(known) & set(names):
             raise InputError(
-                f"Properties name no column of {what} ({known[0]}), only {', '.join(names)}"
+                f"Properties name no column of {what} ({known[0]}), only {listed(names)}"
             )
 
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 from materials.versioned import FORMAT, WRITER, FileFormat
 
 TABLE = FileFormat(
@@ -181,7 +181,7 @@ def cast_batch(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.Record
         if field.name not in batch.schema.names:
             raise InputError(
                 f"{name}: a batch lacks column '{field.name}'; every batch needs the "
-                f"columns of the first: {', '.join(schema.names)}"
+                f"columns of the first: {listed(schema.names)}"
             )
         column = batch.column(field.name)
         try:

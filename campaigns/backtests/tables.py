@@ -64,7 +64,7 @@ class ChosenRows:
             near = "".join(did_you_mean(name, numeric) for name in bad[:1])
             raise InputError(
                 f"{self.path}: {', '.join(bad)} cannot be sought, being no column of measured "
-                f"numbers; targets can be {', '.join(numeric) or 'none of its columns'}.{near}"
+                f"numbers; targets can be {listed(numeric) or 'none of its columns'}.{near}"
             )
 
     @property

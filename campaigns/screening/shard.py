@@ -19,7 +19,7 @@ from campaigns.screening.columns import (
 from campaigns.screening.filters import Sieve, reduced_formulas
 from campaigns.screening.sources import Given, Task, decorations, made_columns
 from campaigns.screening.spec import ScreenSpec
-from materials.errors import InputError, did_you_mean
+from materials.errors import InputError, did_you_mean, listed
 from models.clock import Clock
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Screener:
         columns = prediction_columns(self.targets)
         if name not in columns:
             raise InputError(
-                f"no predicted column '{name}'; there are {', '.join(columns)}."
+                f"no predicted column '{name}'; there are {listed(columns)}."
                 f"{did_you_mean(name, columns)}"
             )
 

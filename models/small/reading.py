@@ -89,7 +89,7 @@ def read_table(path: Path, targets: Sequence[str], folder: Path) -> Crystals | C
         raise InputError(
             f"{path}: no crystals; expected a column {' or '.join(STRUCTURE_COLUMNS)} (CIF, "
             f"pymatgen JSON or the path of a file), or {' or '.join(FORMULA_COLUMNS)}; it "
-            f"has {', '.join(frame.columns)}"
+            f"has {listed(frame.columns)}"
         )
     return _compositions(list(frame[found]), names, columns, path.name, sha256)
 
