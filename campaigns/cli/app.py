@@ -52,6 +52,7 @@ _MEMORY = (
     "memory ran out. Nothing on disk is lost: run the same command again with fewer workers "
     "or smaller pieces, or where there is more memory"
 )
+_NO_TEMPORARY = "No usable temporary directory"  # of tempfile, which names no file
 _NO_MEMORY = ("can't start new thread", "can't allocate memory", "not enough memory")
 """How Python and torch say so in a RuntimeError."""
 
@@ -66,6 +67,9 @@ class GalenaGroup(TyperGroup):
             _tell(str(error), chosen(ctx))
         except OSError as error:
             say = chosen(ctx)
+            if _NO_TEMPORARY in str(error):
+                _tell("no temporary folder can be written; name one in TMPDIR", say)
+                raise typer.Exit(ExitCode.ERROR) from None
             if error.errno in _DISK:
                 advice = say("free some space or choose a place that can be written")
             elif error.errno in _PATH and error.filename:

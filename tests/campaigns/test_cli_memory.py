@@ -41,3 +41,10 @@ def test_no_memory_is_one_line(error):
 def test_what_nobody_foresaw_keeps_its_traceback():
     error = RuntimeError("a fault in Galena")
     assert ended(error)[2] is error
+
+
+def test_no_temporary_folder_is_one_line():
+    error = FileNotFoundError(2, "No usable temporary directory found in ['/x']")
+    code, said, _ = ended(error)
+    assert code == 1
+    assert said.startswith("Error: no temporary folder can be written; name one in TMPDIR")
