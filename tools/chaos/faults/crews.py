@@ -125,7 +125,6 @@ class Life:
     mark: str = field(default_factory=lambda: uuid4().hex)
     _campaign: subprocess.Popen[bytes] | None = None
     _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    _holders: dict[int, int] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
     def begin(self) -> None:
@@ -163,10 +162,6 @@ class Life:
             if call.pid not in answered and (holder := self._holder(call)):
                 found[holder] = call
         return found
-
-    def last_asked(self, parent: int) -> Call:
-        """What the oracle's process of a worker was asked last."""
-        return [c for c in self.calls() if c.parent == parent and c.what == "asked"][-1]
 
     def end(self) -> tuple[Difference, str]:
         """Wait for all, and compare; the second is what else went wrong."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import psutil
+
 from tools.chaos.faults.crews import GRACE, SECONDS, Call, Life, Subject, freeze
 from tools.chaos.killing import Difference
 from tools.chaos.record import Outcome, Place, Scale, trial
@@ -140,14 +142,14 @@ def _hurt(life: Life, draw: random.Random, wanted: list[str]) -> list[str]:
 def _do(life: Life, deed: str, worker: int, call: Call) -> list[str]:
     """Kill or freeze a worker; nothing if it is gone."""
     try:
+        os.kill(worker, signal.SIGSTOP)  # or it may have another candidate by now
+        held = life.open_calls().get(worker, call)
+        life.hit[held.name] += 1
         if deed == "killed":
             os.kill(worker, signal.SIGKILL)
             time.sleep(0.2)  # for what it started to end, too
         else:
-            life.hit[call.name] += 1
             freeze(worker, 2 * GRACE)
-            return [deed]
-    except ProcessLookupError:
+    except (ProcessLookupError, psutil.NoSuchProcess):
         return []
-    life.hit[life.last_asked(call.parent).name] += 1
     return [deed]
