@@ -48,7 +48,9 @@ def yaml_frames(path: Path) -> Iterator[Frame]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        why = str(error).replace("found unhashable key", "a list or mapping stands for a name")
+        why = str(error).replace(
+            "found unhashable key", "a list or mapping stands for a name"
+        )
         raise InputError(f"is not YAML, or cut short: {why}") from error
     except RecursionError as error:
         raise InputError("is not YAML, or nested too deeply") from error
