@@ -74,7 +74,7 @@ def kill_inside_a_pass(process: subprocess.Popen[bytes], folder: Path) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
 def test_a_run_killed_inside_a_pass_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
     killed, straight = tmp_path / "killed", tmp_path / "straight"
-    step = kill_inside_a_pass(start(0.05, killed), killed)
+    step = kill_inside_a_pass(start(0.25, killed), killed)
     assert STEPS_PER_PASS < step < 3 * STEPS_PER_PASS
     assert start(0.0, killed, straight).wait(200) == 0
     one, other = read_checkpoint(killed / LAST), read_checkpoint(straight / LAST)
