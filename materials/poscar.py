@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 
 import numpy as np
 
+from materials.bounds import LARGEST_CRYSTAL
 from materials.errors import InputError
 
 _FORTRAN = re.compile(r"(?<!\S)([-+]?(?:\d+\.?\d*|\.\d+))[dD]([-+]?\d{1,3})(?!\S)")
@@ -21,6 +24,97 @@ _SCALE = 1
 _SYMBOLS = 5  # line; or the numbers of atoms, in VASP 4
 _NAME = re.compile(r"^[A-Za-z]{1,2}(?![A-Za-z])")
 _FIRST_MODE = 7  # line; those before hold symbols, such as C, and numbers of atoms
+_HEADER = 7  # lines before which a blank one is no end: the comment may be blank
+_HEAD = 6  # lines by which a further POSCAR is known: up to its symbols or numbers
+_MOST_DIGITS = 15  # of a number of atoms
+_SYMBOL = re.compile(r"[A-Z][a-z]?(_\w+|/\w+)?")
+
+
+def blocks(lines: Iterator[str]) -> Iterator[list[str]]:
+    """The POSCARs of a file one by one: USPEX gathers them so, ``cat`` puts them together.
+
+    What follows the positions and is no further POSCAR (velocities, the grid of a CHGCAR)
+    is not read. Raises :class:`InputError` at one of more than 16 MiB.
+    """
+    ahead: deque[str] = deque()
+
+    def another() -> bool:
+        while len(ahead) < _HEAD and (line := next(lines, None)) is not None:
+            ahead.append(line)
+        return _is_head(list(ahead)[:_HEAD])
+
+    block: list[str] = []
+    complete: int | None = None
+    size = 0
+    while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
+        if len(block) >= _HEADER and not line.strip():
+            ahead.appendleft(line)  # it may be the comment of a further one
+            while not another() and ahead and not ahead[0].strip():
+                ahead.popleft()
+            if not another():
+                break
+            yield block
+            block, complete, size = [], None, 0
+            continue
+        block.append(line)
+        size += len(line)
+        if size > LARGEST_CRYSTAL:
+            raise InputError("no blank line ends its list of atoms within 16 MiB")
+        if len(block) >= _HEADER and complete is None:
+            complete = _lines_in_all(block)
+        if len(block) == complete and another():
+            yield block
+            block, complete, size = [], None, 0
+    yield block
+
+
+def _is_head(lines: list[str]) -> bool:
+    """Whether a comment, a scale, three vectors and symbols or numbers of atoms are there."""
+    if len(lines) < _HEAD:
+        return False
+    scale, *vectors = (_leading_numbers(line) for line in lines[_SCALE:_SYMBOLS])
+    words = _words(lines[_SYMBOLS])
+    return (
+        len(scale) in (1, 3)
+        and all(len(vector) == 3 and any(vector) for vector in vectors)
+        and bool(words)
+        and (
+            all(word.isdecimal() for word in words)
+            or all(_SYMBOL.fullmatch(word) for word in words)
+        )
+    )
+
+
+def _leading_numbers(line: str) -> list[float]:
+    """At most four."""
+    found: list[float] = []
+    for word in plain_numbers(line).split()[:4]:
+        if (number := _number(word)) is None:
+            break
+        found.append(number)
+    return found
+
+
+def _words(line: str) -> list[str]:
+    """Without a comment."""
+    return re.split("[!#]", line, maxsplit=1)[0].split()
+
+
+def _lines_in_all(block: list[str]) -> int | None:
+    """How many lines a POSCAR has down to its last position, if these lines tell."""
+    for index, line in enumerate(block[_SYMBOLS:], _SYMBOLS):
+        counts = list(takewhile(str.isdecimal, _words(line)))
+        if not counts:
+            continue
+        mode = index + 1
+        if mode >= len(block):
+            return None
+        if block[mode].strip()[:1] in ("s", "S"):  # selective dynamics
+            mode += 1
+        if any(len(word) > _MOST_DIGITS for word in counts):
+            return None
+        return mode + 1 + sum(map(int, counts))
+    return None
 
 
 def poscar_text(lines: list[str]) -> str:
@@ -66,7 +160,7 @@ def _plain_head(lines: list[str]) -> Iterator[str]:
     """
     in_head = True
     for index, line in enumerate(lines, _SCALE):
-        words = re.split("[!#]", line, maxsplit=1)[0].split() if in_head else []
+        words = _words(line) if in_head else []
         if not in_head or not words:
             yield line
             continue

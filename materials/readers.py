@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from materials.bounds import (
     LARGEST_CRYSTAL,
@@ -25,7 +25,7 @@ from materials.bounds import (
     whole_number,
 )
 from materials.errors import InputError, listed
-from materials.poscar import plain_numbers, poscar_text
+from materials.poscar import blocks, plain_numbers, poscar_text
 from materials.soundness import MOST_SITES, isotope_fault
 from materials.xyz_comment import plain_comment
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 Frame = Callable[[], "Structure | Atoms"]
 
-_POSCAR_HEADER = 7  # lines before which a blank line is no end: the comment may be blank
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NO_ENDS = dict.fromkeys(map(ord, "\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _LONGEST_COUNT = 15  # digits
@@ -78,22 +77,21 @@ def _plain_lines(text: str) -> str:
 
 def poscar_frames(path: Path) -> Iterator[Frame]:
     """POSCAR and what starts like it; the grids of a CHGCAR are not read."""
-    lines: list[str] = []
-    size = 0
     with path.open("rb") as raw:
         encoding = "utf-16" if raw.read(2) in _UTF16 else "utf-8-sig"
     with path.open(encoding=encoding, errors="replace") as file:
-        while line := file.readline(LARGEST_CRYSTAL):
-            if len(lines) >= _POSCAR_HEADER and not line.strip():
-                break
-            lines.append(_plain_lines(line))
-            size += len(line)
-            if size > LARGEST_CRYSTAL:
-                raise InputError("no blank line ends its list of atoms within 16 MiB")
-    if lines and len(lines[0]) > LONGEST_LINE:
-        raise InputError(f"a comment of {len(lines[0])} characters, at most {LONGEST_LINE}")
-    check_lines(lines[1:], first=2)
-    yield partial(_poscar_structure, poscar_text(lines))
+        for lines in blocks(_poscar_lines(file)):
+            if lines and len(lines[0]) > LONGEST_LINE:
+                raise InputError(
+                    f"a comment of {len(lines[0])} characters, at most {LONGEST_LINE}"
+                )
+            check_lines(lines[1:], first=2)
+            yield partial(_poscar_structure, poscar_text(lines))
+
+
+def _poscar_lines(file: TextIO) -> Iterator[str]:
+    while line := file.readline(LARGEST_CRYSTAL + 1):
+        yield _plain_lines(line)
 
 
 def check_vasp_counts(lines: list[str]) -> None:

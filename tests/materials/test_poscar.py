@@ -72,3 +72,39 @@ def test_factors_by_axis_are_positive(tmp_path):
 )
 def test_what_a_comment_hides_is_not_there(tmp_path, text):
     assert read(tmp_path, text).error
+
+
+def gathered(tmp_path, text: str) -> list[str]:
+    (tmp_path / "gatheredPOSCARS").write_text(text)
+    found = read_crystals([tmp_path / "gatheredPOSCARS"])
+    return [c.error or c.structure.composition.reduced_formula for c in found]
+
+
+OTHER = PLAIN.replace("C As", "Ga N").replace("Direct", "Selective\nDirect")
+VELOCITIES = "0.1 0.2 0.3\n0.1 0.2 0.3\n"
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\n\n", "\n" + VELOCITIES + "\n"])
+def test_poscars_that_follow_one_another(tmp_path, between: str) -> None:
+    whole = PLAIN + between + OTHER + between + PLAIN.replace("C As", "Zn O")
+    # Where velocities lie between, nobody knows where they end.
+    kept = ["AsC"] if "0.1" in between else ["AsC", "GaN", "ZnO"]
+    assert [str(c).replace("CAs", "AsC") for c in gathered(tmp_path, whole)] == kept
+
+
+def test_a_further_poscar_with_an_empty_comment(tmp_path) -> None:
+    whole = PLAIN + "\n" + OTHER.split("\n", 1)[1]
+    assert len(gathered(tmp_path, whole)) == 2
+
+
+def test_one_broken_poscar_costs_only_itself(tmp_path) -> None:
+    broken = OTHER.replace("Ga N", "Ga Qq")
+    found = gathered(tmp_path, PLAIN + broken + OTHER)
+    assert len(found) == 3
+    assert "Qq" in found[1]
+    assert found[2] == "GaN"
+
+
+@pytest.mark.parametrize("after", ["0 0 0\n" * 8, VELOCITIES, "\n2 2 2\n0 0 0 0 0\n0 0 0\n"])
+def test_what_is_no_further_poscar_is_not_one(tmp_path, after: str) -> None:
+    assert len(gathered(tmp_path, PLAIN + after)) == 1

@@ -20,6 +20,8 @@ from tools.chaos.faults.orphans import outlived
 from tools.chaos.killing import Difference
 from tools.chaos.server import MARK, ROOT, Run, helper
 from tools.chaos.subjects.campaign import state
+from tools.chaos.subjects.specification import asking
+from tools.chaos.subjects.specification import program as oracle
 
 SECONDS = 1.0
 """That the oracle takes."""
@@ -27,17 +29,6 @@ GRACE, BEAT = 4.0, 0.5
 """s that a worker elsewhere may be silent here, and between its signs of life."""
 _LEAVE = 60.0  # s that a worker may take to leave when all is over
 _LONGEST = 300.0  # s of one life
-_SPEC = """\
-name: chaos
-elements: {{allowed: [Mg, Ca, Zn, Sn, O, S, Se]}}
-targets: {{band_gap: {{min: 0.8, max: 2.2}}}}
-search: {{asks: 40, chunk: 20, n_species: [2], max_sites: 4}}
-model: fast
-rounds: 2
-batch_size: 4
-seed: 5
-oracle: {{kind: command, argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]}}
-"""
 _PROGRAM = '''\
 """Notes that it was asked and by whom, answers from the name, and notes that, too."""
 import hashlib, json, os, sys, time
@@ -75,8 +66,7 @@ class Subject:
         """In a folder; run once, here."""
         program, spec = folder / "answer.py", folder / "program.yaml"
         program.write_text(_PROGRAM, encoding="utf-8")
-        text = _SPEC.format(python=sys.executable, program=program)
-        spec.write_text(text, encoding="utf-8")
+        spec.write_text(asking(f"oracle: {oracle(program)}"), encoding="utf-8")
         subject = cls(folder, spec)
         place = subject.whole
         place.mkdir()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,21 +22,8 @@ from tools.chaos.faults.bench import Prepared, prepared
 from tools.chaos.record import Outcome, Place, Scale, trial
 from tools.chaos.server import Run, Server
 from tools.chaos.subjects.campaign import state
+from tools.chaos.subjects.specification import asking, program
 
-_SPEC = """\
-name: chaos-oracle
-elements: {{allowed: [Mg, Ca, Zn, Sn, O, S, Se]}}
-targets: {{band_gap: {{min: 0.8, max: 2.2}}}}
-search: {{asks: 40, chunk: 20, n_species: [2], max_sites: 4}}
-model: fast
-rounds: 2
-batch_size: 4
-seed: 5
-oracle:
-  kind: command
-  argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]
-  time_limit: 2
-"""
 _ASKED = ("band_gap", "energy_above_hull")
 _CALLS = 8
 """Of a campaign on this specification."""
@@ -64,7 +50,7 @@ _RAISED = {
 
 def _spec(folder: Path) -> Path:
     path = folder / "oracle.yaml"
-    text = _SPEC.format(python=sys.executable, program=_PROGRAM)
+    text = asking(f"oracle: {program(_PROGRAM, time_limit=2)}")
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,31 +17,9 @@ from typing import Any
 
 from tools.chaos.kept import Difference, Kept, answered, begun
 from tools.chaos.subjects.crystals import labelled
+from tools.chaos.subjects.specification import asking
+from tools.chaos.subjects.specification import program as oracle
 
-_SPEC = """\
-name: chaos
-elements: {{allowed: [Mg, Ca, Zn, Sn, O, S, Se]}}
-targets: {{band_gap: {{min: 0.8, max: 2.2}}}}
-search: {{asks: 40, chunk: 20, n_species: [2], max_sites: 4}}
-model: fast
-rounds: 2
-batch_size: 4
-seed: 5
-{rest}"""
-_POOL = """\
-pool: {{table: {table}, per_round: 30}}
-oracle: {{kind: lookup, table: {table}, source: made, cost: 2}}
-"""
-_PROGRAM = """\
-oracle: {{kind: command, argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}"]}}
-tiers:
-  - best: 1
-    oracle:
-      name: dearer
-      kind: command
-      cost: 10
-      argv: [{python}, -I, -S, {program}, "{{structure}}", "{{id}}+"]
-"""
 _ANSWER = '''\
 """Answers from the name; notes that it was asked, and that it answered, a line for each."""
 import hashlib, json, os, sys
@@ -72,7 +49,11 @@ class CampaignSubject:
         """It chooses from a table, and a table answers."""
         table = labelled(folder / "crystals.parquet", rows=slice(128))
         spec = folder / "pool.yaml"
-        spec.write_text(_SPEC.format(rest=_POOL.format(table=table)), encoding="utf-8")
+        rest = (
+            f"pool: {{table: {table}, per_round: 30}}",
+            f"oracle: {{kind: lookup, table: {table}, source: made, cost: 2}}",
+        )
+        spec.write_text(asking(*rest), encoding="utf-8")
         return cls(spec, logs_calls=False)
 
     @classmethod
@@ -80,8 +61,12 @@ class CampaignSubject:
         """It makes its candidates, and a program answers; another one about the best."""
         program, spec = folder / "answer.py", folder / "program.yaml"
         program.write_text(_ANSWER, encoding="utf-8")
-        rest = _PROGRAM.format(python=sys.executable, program=program)
-        spec.write_text(_SPEC.format(rest=rest), encoding="utf-8")
+        dearer = oracle(program, called="{id}+", name="dearer", cost=10)
+        rest = (
+            f"oracle: {oracle(program)}",
+            f"tiers: [{{best: 1, oracle: {dearer}}}]",
+        )
+        spec.write_text(asking(*rest), encoding="utf-8")
         return cls(spec, logs_calls=True)
 
     def begin(self, folder: Path) -> None:
