@@ -25,7 +25,9 @@ _AHEAD = 2  # shards that an actor has at once, so that it never waits for the n
 _LOSSES = 3  # of workers by one shard, or at the start, before it is not bad luck any more
 _LOOK = 10.0  # seconds between looks for processors that joined
 _PATIENCE = 300.0  # seconds without any worker
-_START = 140.0  # seconds for a worker to start, before another is asked for: twice in _PATIENCE
+_START = (
+    140.0  # seconds for a worker to start, before another is asked for: twice in _PATIENCE
+)
 
 
 class _Worker:

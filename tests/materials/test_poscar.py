@@ -105,6 +105,8 @@ def test_one_broken_poscar_costs_only_itself(tmp_path) -> None:
     assert found[2] == "GaN"
 
 
-@pytest.mark.parametrize("after", ["0 0 0\n" * 8, VELOCITIES, "\n2 2 2\n0 0 0 0 0\n0 0 0\n"])
+@pytest.mark.parametrize(
+    "after", ["0 0 0\n" * 8, VELOCITIES, "\n2 2 2\n0 0 0 0 0\n0 0 0\n"]
+)
 def test_what_is_no_further_poscar_is_not_one(tmp_path, after: str) -> None:
     assert len(gathered(tmp_path, PLAIN + after)) == 1
