@@ -77,8 +77,10 @@ class Session:
 def _may_pass(error: BaseException | None) -> bool:
     """Whether a file that is locked, or a disk that is full, is to blame."""
     while error is not None:
-        if isinstance(error, OSError | sqlite3.OperationalError):
+        if isinstance(error, OSError):
             return True
+        if isinstance(error, sqlite3.OperationalError):  # else its tables are not as made
+            return error.sqlite_errorcode != sqlite3.SQLITE_ERROR
         error = error.__cause__ or error.__context__
     return False
 

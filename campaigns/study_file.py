@@ -1,6 +1,7 @@
 """Optuna's file of a campaign: the scored proposals, for people and dashboards.
 
-The ledger is the truth; a file that is half written or lost is completed from it.
+The ledger is the truth; a file that is half written or lost is completed from it, and one
+in which something else stands is made anew.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
+class StudyDamagedError(Exception):
+    """Something else stands in the file than was written."""
+
+
 class StudyFile:
     """One file, written again and again: SQLAlchemy never forgets an engine, so there is one.
 
-    Between two writes the file is closed.
+    Between two writes the file is closed. What was there before is compared once.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._storage: RDBStorage | None = None
+        self._compared = False
 
     def write(
         self,
@@ -42,32 +48,41 @@ class StudyFile:
         not taken, whenever the file is written.
 
         Raises:
+            StudyDamagedError: it holds something else.
             Exception: whatever Optuna and its database say of a file that they cannot use.
         """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         known = {name: None if s is None else (s,) for name, s in scores.items()}
+
+        def trial_of(entry: Entry) -> FrozenTrial:
+            distributions = space.distributions(entry[2].params)
+            return frozen_trial(entry, known, judged_in or {}, distributions)
+
         storage = self._opened()
         try:
             study = optuna.create_study(
                 storage=storage, study_name=name, direction="maximize", load_if_exists=True
             )
-            for entry in _missing(storage, study, [e for e in history if is_trial(e[2])]):
-                distributions = space.distributions(entry[2].params)
-                trial = frozen_trial(entry, known, judged_in or {}, distributions)
-                study.add_trial(trial)
+            history = [entry for entry in history if is_trial(entry[2])]
+            if not self._compared:
+                _compare(storage, study, {entry[:2]: trial_of(entry) for entry in history})
+                self._compared = True
+            for entry in _missing(storage, study, history):
+                study.add_trial(trial_of(entry))
         except Exception:
-            self._storage = None  # it may be another file by the next time
+            self._storage, self._compared = None, False  # it may be another file next time
             raise
         finally:
             storage.remove_session()
             storage.engine.dispose()
 
     def remove(self) -> None:
-        """Make room for a new one."""
-        self.path.unlink(missing_ok=True)
-        self._storage = None
+        """Make room for a new one; the last one that was damaged is kept."""
+        if self.path.exists():
+            self.path.replace(self.path.with_name(f"{self.path.stem}.damaged.sqlite"))
+        self._storage, self._compared = None, False
 
     def _opened(self) -> RDBStorage:
         from optuna.storages import RDBStorage
@@ -75,6 +90,31 @@ class StudyFile:
         if self._storage is None or not self.path.exists():
             self._storage = RDBStorage(f"sqlite:///{self.path}")
         return self._storage
+
+
+def _compare(
+    storage: RDBStorage, study: Study, expected: Mapping[tuple[int, int], FrozenTrial]
+) -> None:
+    """Refuse a file that SQLite finds damaged, or with other trials than the ledger has."""
+    with storage.engine.connect() as db:
+        told = db.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+        n = db.exec_driver_sql("SELECT COUNT(*) FROM trials").scalar()
+    if told != "ok":
+        raise StudyDamagedError(str(told))
+    held = study.get_trials(deepcopy=False)
+    if len(held) != n:
+        raise StudyDamagedError("trials of another study")
+    for trial in held:
+        right = expected.get(_place(trial))
+        if right is None or _content(trial) != _content(right):
+            raise StudyDamagedError(f"trial {trial.number} is none of this campaign's")
+
+
+def _content(trial: FrozenTrial) -> tuple[Any, ...]:
+    return (
+        *(trial.state, trial.values, trial.params),
+        *(trial.distributions, trial.user_attrs),
+    )
 
 
 def _missing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -210,23 +211,78 @@ def test_the_command_says_what_it_found(
     assert list((tmp_path / "c").glob("ledger.damaged-1.sqlite"))
 
 
-def test_optunas_file_made_anew_is_the_same(campaign: Path, tmp_path: Path) -> None:
+def no_database(study: Path) -> None:
+    study.write_bytes(b"no database")
+
+
+def turned_bits(study: Path) -> None:
+    """In the last page of its biggest table."""
+    with sqlite3.connect(study) as db:
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        page = db.execute(
+            "SELECT MAX(pageno) FROM dbstat WHERE name = 'trial_params'"
+        ).fetchone()[0]
+    raw = bytearray(study.read_bytes())
+    raw[(page - 1) * size] ^= 0x40  # what kind of page it is
+    study.write_bytes(raw)
+
+
+def changed(statement: str) -> Callable[[Path], None]:
+    def change(study: Path) -> None:
+        with sqlite3.connect(study) as db:
+            assert db.execute(statement).rowcount
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        no_database,
+        turned_bits,
+        changed("UPDATE trial_values SET value = value + 0.5 WHERE trial_id = 2"),
+        changed("UPDATE trial_params SET param_value = 1 - param_value WHERE trial_id = 3"),
+        changed("UPDATE trials SET state = 'PRUNED' WHERE trial_id = 2"),
+        changed("UPDATE studies SET study_name = 'tox'"),
+        changed("UPDATE trial_user_attributes SET value_json = '77' WHERE trial_id = 4"),
+    ],
+)
+def test_optunas_file_made_anew_is_the_same(
+    campaign: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     config = toy_config()
     one, other = tmp_path / "one", tmp_path / "other"
     run_campaign(config, one, machinery=toy_machinery(config))
     shutil.copytree(one, other)
-    CampaignFolder(other).study.write_bytes(b"no database")
+    damage(CampaignFolder(other).study)
     run_campaign(config, other, machinery=toy_machinery(config))
     found = [trials(CampaignFolder(folder).study) for folder in (one, other)]
     assert found[0] == found[1] != []
+    assert [len(list(folder.glob("optuna.damaged*"))) for folder in (one, other)] == [0, 1]
+
+
+def test_optunas_file_whose_tables_are_others_is_made_anew(
+    campaign: Path, tmp_path: Path
+) -> None:
+    config = toy_config()
+    run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    study = CampaignFolder(tmp_path / "c").study
+    right = trials(study)
+    with sqlite3.connect(study) as db:
+        db.execute("ALTER TABLE trials RENAME COLUMN state TO stbte")
+    run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    assert trials(study) == right
 
 
 def trials(study: Path) -> list[tuple[Any, ...]]:
     db = sqlite3.connect(study)
     try:
         return db.execute(
-            "SELECT number, state, value FROM trials LEFT JOIN trial_values USING (trial_id) "
-            "ORDER BY number"
+            "SELECT number, state, value, param_name, param_value, key, value_json "
+            "FROM trials LEFT JOIN trial_values USING (trial_id) "
+            "LEFT JOIN trial_params USING (trial_id) "
+            "LEFT JOIN trial_user_attributes USING (trial_id) "
+            "ORDER BY number, param_name, key"
         ).fetchall()
     finally:
         db.close()

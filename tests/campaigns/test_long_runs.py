@@ -119,9 +119,10 @@ def test_the_study_is_written_on_without_being_read(
     history = ledger.trials()
     ledger.close()
     path = folder / "again.sqlite"
-    StudyFile(path).write("toy", space, history[:-3], {})
+    study = StudyFile(path)
+    study.write("toy", space, history[:-3], {})
     monkeypatch.setattr(optuna.Study, "get_trials", None)  # all of them
-    StudyFile(path).write("toy", space, history, {})
+    study.write("toy", space, history, {})
     monkeypatch.undo()
     found = optuna.load_study(study_name="toy", storage=f"sqlite:///{path}").trials
     assert [(t.user_attrs["round"], t.user_attrs["position"]) for t in found] == [
