@@ -133,7 +133,7 @@ def postgresql_gone(place: Place) -> Outcome:
 
 def _worker(case: Run, folder: Path) -> subprocess.Popen[bytes]:
     """A worker that has begun to answer."""
-    arguments = ["campaign", "work", "chaos", "--idle", "30"]
+    arguments = ["campaign", "work", "chaos", "--idle", f"{_BEGINS:g}"]
     output = folder.parent / "worker.txt"
     work = replace(case, arguments=arguments, output=output)
     _until(lambda: (folder / "campaign" / "ledger.sqlite").exists())
