@@ -19,6 +19,8 @@ def stopping() -> Iterator[None]:
     """Within, these signals interrupt as Ctrl-C does; the exit code says which it was.
 
     A second one ends the process at once. What is ignored, as under ``nohup``, stays so.
+    Afterwards all is written: Ctrl-C then ends the process, with no traceback of what libraries
+    do at its end.
     """
     told: list[int] = []
 
@@ -40,3 +42,5 @@ def stopping() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -50,3 +50,25 @@ def test_the_exit_code_says_which_signal_it_was(number: int, code: int) -> None:
 
 def test_what_is_ignored_stays_so() -> None:
     assert stopped(signal.SIGHUP, ignored=True, seconds=2) == (0, "")
+
+
+def test_ctrl_c_at_the_very_end_is_no_traceback() -> None:
+    program = (
+        "import atexit, signal, time\n"
+        "from campaigns.cli.stopping import stopping\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(lambda: (print('ending', flush=True), time.sleep(60)))\n"
+        "with stopping():\n    print('done', flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["done\n", "ending\n"]
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (-signal.SIGINT, "")

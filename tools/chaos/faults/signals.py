@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 from tools.chaos.faults.answered import answers_compared
 from tools.chaos.faults.bench import Bench
@@ -43,7 +45,7 @@ def _stopped(bench: Bench, number: signal.Signals) -> bool:
     process = started(run)
     try:
         end = time.monotonic() + _LONGEST
-        while bench.subject.stage(folder) == "before" and process.poll() is None:
+        while not _begun(bench, folder) and process.poll() is None:
             if time.monotonic() > end:
                 raise RuntimeError("it did not begin")
             time.sleep(0.01)
@@ -56,6 +58,9 @@ def _stopped(bench: Bench, number: signal.Signals) -> bool:
         process.kill()
         process.wait()
     said = run.output.read_text(encoding="utf-8", errors="replace")
+    over = code in (0, -number) and bench.subject.stage(folder) == "after"
+    if over and "Traceback" not in said:
+        return False  # all was written when it came
     wrong = "" if code == _CODES[number] else f": exit code {code}"
     if code is None:
         wrong = ": hung, and was killed"
@@ -67,6 +72,13 @@ def _stopped(bench: Bench, number: signal.Signals) -> bool:
     told = f"{number.name}{wrong}"
     bench.go_on(run, folder, told, bad=bool(wrong), compare=compare)
     return True
+
+
+def _begun(bench: Bench, folder: Path) -> bool:
+    try:
+        return bench.subject.stage(folder) != "before"
+    except sqlite3.Error:  # it was being written while it was copied
+        return False
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> int | None:

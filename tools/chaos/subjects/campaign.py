@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -188,11 +188,12 @@ class _opened:
 @contextmanager
 def _as_it_lies(folder: Path) -> Iterator[sqlite3.Connection]:
     """A copy of the ledger with its journal: SQLite mends what it opens, and that is for
-    the campaign to do.
+    the campaign to do. One that is at work may have removed its journal meanwhile.
     """
     with TemporaryDirectory(prefix="galena-chaos-") as place:
         for path in (folder / "campaign").glob("ledger.sqlite*"):
-            shutil.copy(path, place)
+            with suppress(FileNotFoundError):
+                shutil.copy(path, place)
         with _opened(Path(place) / "ledger.sqlite") as ledger:
             yield ledger
 
