@@ -20,7 +20,7 @@ from tools.chaos.server import ROOT, Run
 
 _CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 _LONGEST = 300.0  # s, for a command to be in the middle of its work
-_TRIES = 3  # until one is still at work when it is told
+_TRIES = 12  # until one is still at work when it is told
 
 
 def started(run: Run) -> subprocess.Popen[bytes]:
@@ -49,7 +49,7 @@ def _stopped(bench: Bench, number: signal.Signals) -> bool:
             if time.monotonic() > end:
                 raise RuntimeError("it did not begin")
             time.sleep(0.01)
-        time.sleep(draw.uniform(0.0, 0.2 * bench.given.seconds))
+        time.sleep(draw.uniform(0.0, 0.1 * bench.given.seconds))
         if process.poll() is not None:
             return False
         process.send_signal(number)
