@@ -11,3 +11,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Commands speak the language of whoever runs them; tests read English.
 os.environ["LANGUAGE"] = "en"
+
+# Ray lets its workers wait for everybody else (nice 15); beside two other tests they would
+# take minutes to load a model.
+os.environ["RAY_worker_niceness"] = "0"

@@ -25,9 +25,6 @@ _AHEAD = 2  # shards that an actor has at once, so that it never waits for the n
 _LOSSES = 3  # of workers by one shard, or at the start, before it is not bad luck any more
 _LOOK = 10.0  # seconds between looks for processors that joined
 _PATIENCE = 300.0  # seconds without any worker
-_START = (
-    140.0  # seconds for a worker to start, before another is asked for: twice in _PATIENCE
-)
 
 
 class _Worker:
@@ -107,8 +104,7 @@ class _Crew:
     most: int | None
     on_gpus: bool
     """Whether the model may go there."""
-    starting: dict[Any, tuple[Any, float]] = field(default_factory=dict)
-    """Reference to the answer -> the actor, and when it was asked for."""
+    starting: dict[Any, Any] = field(default_factory=dict)  # reference -> actor
     running: dict[Any, tuple[Any, Task]] = field(default_factory=dict)
     load: dict[Any, int] = field(default_factory=dict)  # actor -> shards it has
     failures: int = 0
@@ -134,21 +130,13 @@ class _Crew:
         if now - self.looked < _LOOK:
             return
         self.looked = now
-        self._give_up_starts(now)
         have = self.ray.cluster_resources()
         gpus = int(have.get("GPU", 0)) if self.on_gpus else 0
         wanted = min(gpus or int(have.get("CPU", 0)), self.most or 1_000_000)
         actor = self.ray.remote(_Worker).options(num_cpus=1, num_gpus=1 if gpus else 0)
         for _ in range(wanted - len(self.load) - len(self.starting)):
             new = actor.remote()
-            self.starting[new.ready.remote(self.recipe)] = new, now
-
-    def _give_up_starts(self, now: float) -> None:
-        """A start can get lost without a word: of a node that went, of a worker killed."""
-        for ref, (actor, asked) in list(self.starting.items()):
-            if now - asked > _START:
-                del self.starting[ref]
-                self.ray.kill(actor)
+            self.starting[new.ready.remote(self.recipe)] = new
 
     def give(self, task: Task) -> None:
         actor = self.idle[0]
@@ -169,7 +157,7 @@ class _Crew:
                 yield self._finished(ref)
 
     def _started(self, ref: Any) -> None:
-        actor, _ = self.starting.pop(ref)
+        actor = self.starting.pop(ref)
         try:
             version = self.ray.get(ref)
         except self.ray.exceptions.RayTaskError as error:

@@ -121,7 +121,6 @@ Slow.__module__ = "__main__"  # taken along: the cluster cannot import this file
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Watched]]:
     monkeypatch.setattr(on_ray, "_Crew", Watched)
     monkeypatch.setattr(on_ray, "_Worker", Slow)
-    monkeypatch.setattr(on_ray, "_START", 60.0)  # Ray loses a start now and then
     yield Watched
     Watched.used.clear()
     Watched.lost.clear()
@@ -256,33 +255,6 @@ def test_a_shard_that_kills_its_workers_is_named(
     assert "shard 7 (rows 3 to 4) lost its worker 3 times" in said_on_ray(
         cluster, recipe, [Task(Shard(7, 3, 4))]
     )
-
-
-def test_a_start_that_gets_lost_is_asked_for_again(
-    tmp_path: Path,
-    cluster: Any,
-    recipe: Recipe,
-    spec: ScreenSpec,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    mark = tmp_path / "asked"
-
-    class Lost(Worker):
-        def ready(self, recipe: Recipe) -> str:
-            if not mark.exists():
-                mark.touch()
-                time.sleep(1000)
-            return Worker.ready(self, recipe)
-
-    Lost.__module__ = "__main__"
-    monkeypatch.setattr(on_ray, "_Worker", Lost)
-    monkeypatch.setattr(on_ray, "_LOOK", 0.5)
-    monkeypatch.setattr(on_ray, "_START", 30.0)
-    (result,) = on_ray.screen_on_ray(
-        [Task(Shard(7, 3, 6))], recipe, address=cluster.address
-    )
-    assert mark.exists()
-    assert result.number == 7
 
 
 def test_a_cluster_without_room_is_one_line(
