@@ -14,4 +14,4 @@ os.environ["LANGUAGE"] = "en"
 
 # Ray lets its workers wait for everybody else (nice 15); beside two other tests they would
 # take minutes to load a model.
-os.environ["RAY_worker_niceness"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - it is called so

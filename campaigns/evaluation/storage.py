@@ -6,6 +6,7 @@ PostgreSQL serves any number of machines; an SQLite file or a journal serves one
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from urllib.parse import quote, quote_plus
 from materials.errors import GalenaError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
     from sqlalchemy.engine import URL
 
 T = TypeVar("T")
@@ -278,7 +279,7 @@ def _sqlite(url: URL) -> BaseStorage:
     storage.engine.dispose()
     event.listen(storage.engine, "connect", manual)
     event.listen(storage.engine, "begin", begin)
-    return storage
+    return _ending(storage)
 
 
 def _postgresql(url: URL) -> BaseStorage:
@@ -294,9 +295,16 @@ def _postgresql(url: URL) -> BaseStorage:
         "options": f"-c idle_in_transaction_session_timeout={_IDLE} -c lock_timeout={_LOCKED}",
     }
     try:
-        return RDBStorage(
+        storage = RDBStorage(
             url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}"),
             engine_kwargs={"pool_pre_ping": True, "connect_args": connect},
         )
     except ImportError:
         raise MissingExtraError("psycopg", "postgres") from None
+    return _ending(storage)
+
+
+def _ending(storage: RDBStorage) -> RDBStorage:
+    """One whose connections end with it: a notebook's process goes on for days."""
+    weakref.finalize(storage, storage.engine.dispose)
+    return storage

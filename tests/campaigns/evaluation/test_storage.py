@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.exceptions import StorageInternalError
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from campaigns.evaluation.storage import Address, Patience, StorageError, masked
@@ -178,3 +180,14 @@ def test_what_is_no_fault_of_the_database_is_not_tried_again():
     with pytest.raises(KeyError):
         Patience(Address("postgresql://me@db/g"), 30.0)(call)
     assert len(calls) == 1
+
+
+def test_connections_end_with_the_storage(tmp_path):
+    storage = Address(f"sqlite:///{tmp_path / 'a.db'}").open()
+    storage.get_all_studies()
+    pool, closed = storage.engine.pool, []
+    event.listen(pool, "close", lambda *_: closed.append(True))
+    assert pool.checkedin() == 1
+    del storage
+    gc.collect()
+    assert closed == [True]
