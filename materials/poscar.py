@@ -25,6 +25,8 @@ _SYMBOLS = 5  # line; or the numbers of atoms, in VASP 4
 _NAME = re.compile(r"^[A-Za-z]{1,2}(?![A-Za-z])")
 _FIRST_MODE = 7  # line; those before hold symbols, such as C, and numbers of atoms
 _HEADER = 7  # lines before which a blank one is no end: the comment may be blank
+_LATEST = 16  # line before which the positions begin, if they are to be counted
+_BLANK = 4  # empty lines between two POSCARs
 _HEAD = 6  # lines by which a further POSCAR is known: up to its symbols or numbers
 _MOST_DIGITS = 15  # of a number of atoms
 _SYMBOL = re.compile(r"[A-Z][a-z]?(_\w+|/\w+)?")
@@ -49,8 +51,9 @@ def blocks(lines: Iterator[str]) -> Iterator[list[str]]:
     while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
         if len(block) >= _HEADER and not line.strip():
             ahead.appendleft(line)  # it may be the comment of a further one
-            while not another() and ahead and not ahead[0].strip():
-                ahead.popleft()
+            for _ in range(_BLANK):
+                if not another() and ahead and not ahead[0].strip():
+                    ahead.popleft()
             if not another():
                 break
             yield block
@@ -60,7 +63,7 @@ def blocks(lines: Iterator[str]) -> Iterator[list[str]]:
         size += len(line)
         if size > LARGEST_CRYSTAL:
             raise InputError("no blank line ends its list of atoms within 16 MiB")
-        if len(block) >= _HEADER and complete is None:
+        if complete is None and _HEADER <= len(block) <= _LATEST:
             complete = _lines_in_all(block)
         if len(block) == complete and another():
             yield block

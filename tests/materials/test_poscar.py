@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import materials.poscar
 from materials.files import ReadCrystal, read_crystals
 
 PLAIN = "c\n1.0\n4 0 0\n0 5 0\n0 0 6\nC As\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
@@ -110,3 +111,19 @@ def test_one_broken_poscar_costs_only_itself(tmp_path) -> None:
 )
 def test_what_is_no_further_poscar_is_not_one(tmp_path, after: str) -> None:
     assert len(gathered(tmp_path, PLAIN + after)) == 1
+
+
+@pytest.mark.parametrize("line", ["x y z\n", "0 0 0\n", "\n", "1\n", "C\n"])
+def test_lines_without_end_are_looked_at_once(line: str) -> None:
+    """By how often it is asked for more, since a test has no clock."""
+    looked = 0
+
+    def numbers(text: str) -> list[str]:
+        nonlocal looked
+        looked += 1
+        return text.split()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(materials.poscar, "_words", numbers)
+        list(materials.poscar.blocks(iter(["c\n", "1.0\n", *[line] * 2000])))
+    assert looked < 200
