@@ -18,6 +18,7 @@ from materials.bounds import LONGEST_LINE, check_lines
 from materials.cif import cif_frames
 from materials.documents import json_frames, yaml_frames
 from materials.errors import InputError, did_you_mean
+from materials.poscar import check_xdatcar_names
 from materials.readers import (
     Frame,
     check_vasp_counts,
@@ -112,7 +113,9 @@ def _parsed(atoms: Atoms) -> Atoms:
 
 
 def _xdatcar_frames(path: Path) -> Iterator[Frame]:
-    check_vasp_counts(_checked_text(path).splitlines())
+    lines = _checked_text(path).splitlines()
+    check_vasp_counts(lines)
+    check_xdatcar_names(lines)
     return _ase("vasp-xdatcar", path)
 
 

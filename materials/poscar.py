@@ -218,3 +218,27 @@ def _scaled_places(lines: list[str], factors: list[float]) -> Iterator[str]:
             continue
         cartesian = index >= _FIRST_MODE and line.strip()[:1] in tuple("cCkK")
         yield line
+
+
+def check_xdatcar_names(lines: list[str]) -> None:
+    """Refuse names that are no elements above the numbers of atoms of an XDATCAR.
+
+    ``ase`` puts names and numbers together to a formula, of which ``H9999999999`` is one, too.
+    """
+    at, atoms = 0, 0
+    while at < len(lines):
+        if "Direct configuration=" not in lines[at]:
+            head = lines[at : at + _FIRST_MODE]
+            if len(head) < _FIRST_MODE or _number(head[_SCALE].strip()) is None:
+                return
+            for name in head[_SYMBOLS].split():
+                if not name.isalpha():
+                    raise InputError(
+                        f"line {at + _SYMBOLS + 1} names '{name[:40]}', expected elements"
+                    )
+            try:
+                atoms = max(0, sum(map(int, head[_SYMBOLS + 1].split())))
+            except ValueError:
+                return
+            at += _FIRST_MODE
+        at += 1 + atoms

@@ -127,3 +127,25 @@ def test_lines_without_end_are_looked_at_once(line: str) -> None:
         patch.setattr(materials.poscar, "_words", numbers)
         list(materials.poscar.blocks(iter(["c\n", "1.0\n", *[line] * 2000])))
     assert looked < 200
+
+
+XDATCAR = (
+    "c\n1.0\n4 0 0\n0 5 0\n0 0 6\n Na Cl\n 1 1\nDirect configuration= 1\n"
+    "0 0 0\n0.5 0.5 0.5\nDirect configuration= 2\n0 0 0\n0.4 0.5 0.5\n"
+)
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_names_in_an_xdatcar_are_no_formula(tmp_path, second: bool) -> None:
+    bad = XDATCAR.replace("Na Cl", "H9999999999999 Cl")
+    text = XDATCAR + bad if second else bad
+    (tmp_path / "XDATCAR").write_text(text)
+    (crystal,) = read_crystals([tmp_path / "XDATCAR"])
+    line = text.splitlines().index(" H9999999999999 Cl") + 1
+    assert f"line {line} names 'H9999999999999', expected elements" in crystal.error
+
+
+def test_an_xdatcar_is_all_its_frames(tmp_path) -> None:
+    (tmp_path / "XDATCAR").write_text(XDATCAR + XDATCAR)
+    found = list(read_crystals([tmp_path / "XDATCAR"]))
+    assert [c.structure.composition.reduced_formula for c in found] == ["NaCl"] * 4
