@@ -21,6 +21,7 @@ from materials.errors import InputError, did_you_mean
 from materials.poscar import check_xdatcar_names
 from materials.readers import (
     Frame,
+    check_promised,
     check_vasp_counts,
     poscar_frames,
     read_text,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 _LONGEST_LINE = 8 * LONGEST_LINE  # characters; XML is sometimes written on one
+_COUNTS_OF_CFG = re.compile(
+    r"^[ \t]*(Number of particles|entry_count)[ \t]*=[ \t]*(\S+)", re.MULTILINE
+)
 _XML_HEAD = 4096  # characters, in which a document type must come
 _EMPTY_TYPE = re.compile(r"<!DOCTYPE\s+\w+\s*(\[\s*\])?\s*>")  # Materials Studio's
 
@@ -121,10 +125,23 @@ def _xdatcar_frames(path: Path) -> Iterator[Frame]:
 
 def _cube_frames(path: Path) -> Iterator[Frame]:
     """A density. Orbitals have a list that ase looks for beyond the end of the file."""
-    head = _checked_text(path).split("\n", 3)
-    if len(head) > 2 and head[2].split()[:1] and head[2].split()[0].startswith("-"):
+    lines = _checked_text(path).splitlines()
+    words = lines[2].split() if len(lines) > 2 else []
+    if words and words[0].startswith("-"):
         raise InputError("holds orbitals (a negative number of atoms), which are not read")
+    for word in words[:1]:
+        check_promised(word, len(lines), "atoms")
     return _ase("cube", path)
+
+
+def _cfg_frames(path: Path) -> Iterator[Frame]:
+    text = _checked_text(path)
+    for what, word in _COUNTS_OF_CFG.findall(text):
+        if what == "entry_count":
+            check_promised(word, len(text), "columns")
+        else:
+            check_promised(word, text.count("\n") + 1, "atoms")
+    return _ase("cfg", path)
 
 
 def _input_frames(path: Path) -> Iterator[Frame]:
@@ -189,7 +206,7 @@ FORMATS = (
     Format("input file", ("*.in",), _input_frames),
     Format("DFTB+ geometry", ("*.gen",), partial(_ase, "gen")),
     Format("Gaussian cube", ("*.cube",), _cube_frames),
-    Format("AtomEye", ("*.cfg",), partial(_ase, "cfg")),
+    Format("AtomEye", ("*.cfg",), _cfg_frames),
     Format("SIESTA XV", ("*.xv",), partial(_ase, "siesta-xv")),
     Format("WIEN2k", ("*.struct",), partial(_ase, "struct")),
     Format("RMCProfile", ("*.rmc6f",), partial(_ase, "rmc6f")),

@@ -24,7 +24,7 @@ from materials.bounds import (
     check_size,
     whole_number,
 )
-from materials.errors import InputError, listed
+from materials.errors import InputError, brief, listed
 from materials.poscar import blocks, plain_numbers, poscar_text
 from materials.soundness import MOST_SITES, isotope_fault
 from materials.xyz_comment import plain_comment
@@ -104,6 +104,13 @@ def check_vasp_counts(lines: list[str]) -> None:
     promised = sum(map(int, words))
     if promised > len(lines):
         raise InputError(f"promises {promised} atoms in {len(lines)} lines: cut short")
+
+
+def check_promised(word: str, most: int, what: str) -> None:
+    """Refuse a count of more than a file can hold, which a parser makes room for first."""
+    digits = _digits(word)
+    if digits.isdecimal() and (len(digits) > _LONGEST_COUNT or int(digits) > most):
+        raise InputError(f"promises {brief(word)} {what}, holds less: cut short")
 
 
 def _are_counts(line: str) -> bool:

@@ -244,11 +244,16 @@ def _numbers(path: Path, table: pa.Table, column: str) -> Any:
 
 
 def _texts(table: pa.Table, column: str) -> list[str | None] | None:
+    """A column that another program wrote: as bytes, or numbers for names, too."""
+    import pyarrow as pa
+
     if column not in table.column_names:
         return None
     chunks = table.column(column).combine_chunks()
-    found: list[str | None] = sound_text(chunks).to_pylist()
-    return found
+    if pa.types.is_binary(chunks.type) or pa.types.is_large_binary(chunks.type):
+        chunks = chunks.view(pa.string() if pa.types.is_binary(chunks.type) else pa.large_string())
+    found = sound_text(chunks).to_pylist()
+    return [None if cell is None else str(cell) for cell in found]
 
 
 def _canonical(formula: str) -> str:

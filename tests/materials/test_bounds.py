@@ -14,7 +14,7 @@ from ase.db import connect
 from hypothesis import given
 from hypothesis import strategies as st
 
-from materials import bounds, documents, readers, stores
+from materials import bounds, documents, poscar, readers, stores
 from materials.bounds import LONGEST_WORD, check_lines, printable, shortened, whole_number
 from materials.errors import InputError
 from materials.files import ReadCrystal, read_crystals
@@ -70,11 +70,27 @@ def test_a_large_yaml_file_is_asked_for_as_json(tmp_path, monkeypatch):
 
 
 def test_the_header_of_a_grid_is_read_however_long_the_grid(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "LARGEST_CRYSTAL", 2 * len(POSCAR))
+    for module in (readers, poscar):
+        monkeypatch.setattr(module, "LARGEST_CRYSTAL", 2 * len(POSCAR))
     (tmp_path / "CHGCAR").write_text(POSCAR + "\n2 2 2\n" + "1 2 3 4 5\n" * 1000)
     assert read(tmp_path / "CHGCAR")[0].error is None
     (tmp_path / "POSCAR").write_text(POSCAR + "1 2 3 4 5\n" * 1000)
     assert "no blank line" in read(tmp_path / "POSCAR")[0].error
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.cube", "\n\n736660\n2 0 4 4\n2 4 0 2\n0 6 2 0"),
+        ("a.cube", "\n\n+99_999_999 0 0 0\n2 0 4 4\n2 4 0 2\n0 6 2 0"),
+        ("a.cfg", "Number of particles=478348\nA=1\n"),
+        ("a.cfg", "Number of particles = 1\n  entry_count = 99999999999999999999\n"),
+    ],
+)
+def test_a_promise_that_a_file_cannot_keep_is_not_believed(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    (crystal,) = read(tmp_path / name)
+    assert "promises" in crystal.error
 
 
 def test_a_damaged_row_of_a_database_spares_the_others(tmp_path):

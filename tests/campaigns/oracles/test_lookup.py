@@ -158,3 +158,24 @@ def test_a_table_as_a_spreadsheet_writes_it(gap: str, tmp_path: Path) -> None:
         (text if "." in gap else text.replace("7.75", "7,75")).encode("cp1252")
     )
     assert lookup(path)(candidate(ZINCBLENDE)).band_gap == 2.5
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.large_string()])
+def test_text_that_another_program_wrote_as_bytes(kind: pa.DataType, tmp_path: Path) -> None:
+    path = crystals(tmp_path / "t.parquet", ("a", ZINCBLENDE, 2.5), ("b", ROCKSALT, 0.5))
+    table = pq.read_table(path)
+    for name in ("material_id", "formula"):
+        cells = [cell.encode() for cell in table[name].to_pylist()]
+        column = pa.array(cells, pa.binary()).cast(kind)
+        table = table.set_column(table.column_names.index(name), name, column)
+    pq.write_table(table, path)
+    assert lookup(path)(candidate(ROCKSALT, "b")).band_gap == 0.5
+    assert lookup(path)(candidate(ZINCBLENDE, "new")).band_gap == 2.5
+
+
+def test_names_that_are_numbers(tmp_path: Path) -> None:
+    path = crystals(tmp_path / "t.parquet", ("7", ZINCBLENDE, 2.5), ("8", ROCKSALT, 0.5))
+    table = pq.read_table(path)
+    table = table.set_column(0, "material_id", pa.array([7, 8]))
+    pq.write_table(table, path)
+    assert lookup(path)(candidate(ROCKSALT, "8")).band_gap == 0.5
