@@ -251,7 +251,9 @@ def _texts(table: pa.Table, column: str) -> list[str | None] | None:
         return None
     chunks = table.column(column).combine_chunks()
     if pa.types.is_binary(chunks.type) or pa.types.is_large_binary(chunks.type):
-        chunks = chunks.view(pa.string() if pa.types.is_binary(chunks.type) else pa.large_string())
+        chunks = chunks.view(
+            pa.string() if pa.types.is_binary(chunks.type) else pa.large_string()
+        )
     found = sound_text(chunks).to_pylist()
     return [None if cell is None else str(cell) for cell in found]
 

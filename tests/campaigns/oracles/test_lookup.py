@@ -161,7 +161,9 @@ def test_a_table_as_a_spreadsheet_writes_it(gap: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.large_string()])
-def test_text_that_another_program_wrote_as_bytes(kind: pa.DataType, tmp_path: Path) -> None:
+def test_text_that_another_program_wrote_as_bytes(
+    kind: pa.DataType, tmp_path: Path
+) -> None:
     path = crystals(tmp_path / "t.parquet", ("a", ZINCBLENDE, 2.5), ("b", ROCKSALT, 0.5))
     table = pq.read_table(path)
     for name in ("material_id", "formula"):
