@@ -27,7 +27,7 @@ from campaigns.searchers import Choices, worth_telling
 from campaigns.study_file import StudyFile
 from tests.campaigns.fakes import toy_config, toy_machinery
 
-ROUNDS, EARLY = 30, 10
+ROUNDS, EARLY = 22, 9
 
 
 class Meter(Silent):
