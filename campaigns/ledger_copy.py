@@ -18,6 +18,8 @@ from materials.whole import whole
 
 COPY = "ledger.copy.sqlite"
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""Of a damaged file; SQLite quotes what it cannot read, in bytes."""
 _PATIENCE = 5.0  # s for another process that writes the copy
 _JOURNAL = "-journal"  # of what SQLite had not finished; it belongs to its file
 _MORE = """
@@ -60,10 +62,12 @@ def bring_up_to_date(db: sqlite3.Connection, copy: Path) -> None:
             if not _follow(db, copy):
                 put_aside(copy, "other")
                 _follow(db, copy)
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             # Locked or a full disk may pass; what is no database any more never will. The
             # broken one may also be the ledger: then the copy is what there is left.
-            if getattr(error, "sqlite_errorcode", None) in _BROKEN and not _is_whole(copy):
+            broken = getattr(error, "sqlite_errorcode", None) in _BROKEN
+            broken |= isinstance(error, UnicodeDecodeError)
+            if broken and not _is_whole(copy):
                 copy.unlink(missing_ok=True)
 
 
@@ -95,7 +99,7 @@ def is_ahead(copy: Path, ledger: Path) -> bool:
                 return False
             db.execute("ATTACH ? AS ledger", (str(ledger),))
             more = db.execute(_MORE).fetchone()
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return False
     return more is not None and _is_sound(copy)
 
@@ -110,7 +114,7 @@ def campaign_of(path: Path) -> str | None:
                 return None
             teach(db)
             found = db.execute(_CAMPAIGN).fetchone()
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return None
     return None if found is None else str(found[0])
 
@@ -126,7 +130,7 @@ def _is_whole(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(path, timeout=_PATIENCE)) as db:
             return bool(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return False
 
 
@@ -135,7 +139,7 @@ def _is_sound(path: Path) -> bool:
         with closing(sqlite3.connect(path, timeout=_PATIENCE)) as db:
             teach(db)
             return damage(db) is None
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return False
 
 

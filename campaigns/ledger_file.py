@@ -65,6 +65,8 @@ class LedgerFile:
         except sqlite3.DatabaseError as error:
             what = f"{path}: cannot be used as a campaign ledger: {error}"
             raise self._error(what, error) from error
+        except UnicodeDecodeError as error:  # SQLite quotes what it cannot read
+            raise self._damaged("its tables have names that are no text") from error
 
     def check(self) -> None:
         """Read all of it, and see that it is what was written.

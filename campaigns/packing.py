@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from pymatgen.core import Structure
+from pymatgen.core.structure import StructureError
 
 from campaigns.protocols import SAMPLER, Candidate, Verdict
 from campaigns.records import Proposed
@@ -154,7 +155,10 @@ def dump_structure(structure: Structure | None) -> dict[str, Any] | None:
 
 
 def load_structure(content: dict[str, Any] | None) -> Structure | None:
-    """The crystal that was written."""
+    """The crystal that was written. Raises :class:`LedgerError` at one that is none."""
     if content is None:
         return None
-    return Structure(content["lattice"], content["species"], content["frac_coords"])
+    try:
+        return Structure(content["lattice"], content["species"], content["frac_coords"])
+    except StructureError as error:
+        raise LedgerError(f"holds a crystal that is none: {error}") from error

@@ -20,6 +20,7 @@ from campaigns.ledger import Ledger, LedgerError
 from campaigns.ledger_checks import PARTS, checksum
 from campaigns.ledger_copy import copy_of
 from campaigns.loop import run_campaign
+from campaigns.packing import load_structure
 from campaigns.repairing import repair
 from campaigns.results import open_view
 from materials.errors import InputError
@@ -304,3 +305,45 @@ def test_a_clock_that_jumps_spends_no_budget(
     view = run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
     assert len(view.verdicts) == 8
     assert view.rounds["proposal_seconds"].between(0.0, 3600.0).all()
+
+
+def no_text(database: Path) -> None:
+    """Bytes that are no UTF-8 where a table is described: SQLite's errors quote them."""
+    with sqlite3.connect(database) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(
+            "UPDATE sqlite_master SET sql = CAST(x'43524541544520ff' AS TEXT) "
+            "WHERE name = 'verdicts'"
+        )
+    db.close()
+
+
+def test_a_ledger_whose_tables_are_no_text_is_mended(
+    campaign: Path, tmp_path: Path
+) -> None:
+    config = toy_config()
+    run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    no_text(CampaignFolder(tmp_path / "c").ledger)
+    with pytest.raises(LedgerError, match="names that are no text"):
+        open_view(tmp_path / "c")
+    repair(tmp_path / "c")
+    assert len(open_view(tmp_path / "c").verdicts) > 0
+
+
+def test_a_copy_whose_tables_are_no_text_is_made_anew(
+    campaign: Path, tmp_path: Path
+) -> None:
+    config = toy_config()
+    run_campaign(config, tmp_path / "c", rounds=1, machinery=toy_machinery(config))
+    copy = copy_of(CampaignFolder(tmp_path / "c").ledger)
+    no_text(copy)
+    run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    with sqlite3.connect(copy) as db:
+        assert db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+
+
+def test_a_crystal_that_is_none_is_said() -> None:
+    lattice = [[4, 0, 0], [0, 4, 0], [0, 0, 4]]
+    content = {"lattice": lattice, "species": ["Na"], "frac_coords": [[0, 0, 0]] * 2}
+    with pytest.raises(LedgerError, match="a crystal that is none"):
+        load_structure(content)

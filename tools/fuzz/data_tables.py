@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -176,7 +177,9 @@ def feed(content: bytes, folder: Path) -> str:
 
 
 def _feed_formula(text: str) -> str:
-    """One formula, as given on a command line."""
+    """One formula, as given on a command line, where ``..`` is the folder above."""
+    if os.path.exists(text):  # noqa: PTH110 - a Path cannot hold all of these
+        return READ
     found = list(read_formulas([text]))
     if len(found) != 1:  # a path that is there, such as a dot
         return READ
