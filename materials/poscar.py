@@ -29,7 +29,7 @@ _LATEST = 16  # line before which the positions begin, if they are to be counted
 _BLANK = 4  # empty lines between two POSCARs
 _HEAD = 6  # lines by which a further POSCAR is known: up to its symbols or numbers
 _MOST_DIGITS = 15  # of a number of atoms
-_SYMBOL = re.compile(r"[A-Z][a-z]?(_\w+|/\w+)?")
+_SYMBOL = re.compile(r"[A-Za-z]{1,2}(_\w+|/\w+)?")
 
 
 def blocks(lines: Iterator[str]) -> Iterator[list[str]]:

@@ -93,6 +93,10 @@ def test_poscars_that_follow_one_another(tmp_path, between: str) -> None:
     assert [str(c).replace("CAs", "AsC") for c in gathered(tmp_path, whole)] == kept
 
 
+def test_a_further_poscar_whose_symbols_are_in_capitals(tmp_path) -> None:
+    assert gathered(tmp_path, PLAIN + OTHER.replace("Ga N", "GA n"))[1:] == ["GaN"]
+
+
 def test_a_further_poscar_with_an_empty_comment(tmp_path) -> None:
     whole = PLAIN + "\n" + OTHER.split("\n", 1)[1]
     assert len(gathered(tmp_path, whole)) == 2
