@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from campaigns.ledger_tables import SCHEMA_VERSION
 from tools.notebooks import LARGEST, clean, notebooks, pictures, read, untold
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,3 +108,10 @@ def test_it_has_key_numbers(path: Path) -> None:
 @pytest.mark.parametrize("path", ENGLISH, ids=lambda path: path.name)
 def test_its_text_states_no_number_that_did_not_come_out(path: Path) -> None:
     assert untold(read(path)) == []
+
+
+def test_the_campaign_they_open_needs_no_change_to_be_opened() -> None:
+    ledger = (FOLDER / "campaign/ledger.sqlite").as_uri() + "?mode=ro&immutable=1"
+    with closing(sqlite3.connect(ledger, uri=True)) as connection:
+        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'")
+        assert found.fetchone() == (str(SCHEMA_VERSION),)
