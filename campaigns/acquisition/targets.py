@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import log_ndtr
 
 from campaigns.acquisition.arrays import FloatArray, log_difference, predictions
 from materials.errors import InputError
 
+_LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 _NARROW = 1e-6  # deviations; below it a window is its midpoint's density times its width
 
 
@@ -91,7 +92,8 @@ def log_between(low: FloatArray, high: FloatArray) -> FloatArray:
     flip = low > 0  # mirror, so that the difference is taken where the tails are small
     a = np.where(flip, -high, low)
     b = np.where(flip, -low, high)
-    found = log_difference(norm.logcdf(b), norm.logcdf(a))
+    found = log_difference(log_ndtr(b), log_ndtr(a))
     with np.errstate(divide="ignore", invalid="ignore"):
-        narrow = norm.logpdf(0.5 * (a + b)) + np.log(b - a)
+        middle = 0.5 * (a + b)
+        narrow = -(middle**2) / 2.0 - _LOG_ROOT_2PI + np.log(b - a)
         return np.asarray(np.where(b - a < _NARROW, narrow, found), dtype=np.float64)

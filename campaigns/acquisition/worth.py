@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import log_ndtr
 
 from campaigns.acquisition.arrays import FloatArray
 from campaigns.acquisition.targets import log_between
@@ -57,7 +57,7 @@ def success_parts(
     )
     hull = targets.energy_above_hull
     hull_std = np.maximum(scores.energy_above_hull_std, _LEAST_STD)
-    stable = norm.logcdf((hull.max - scores.energy_above_hull) / hull_std)
+    stable = log_ndtr((hull.max - scores.energy_above_hull) / hull_std)
     parts = {
         "band_gap": gap.weight * inside,
         "energy_above_hull": hull.weight * stable,

@@ -17,7 +17,6 @@ from functools import cached_property
 from itertools import permutations
 
 import numpy as np
-from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 from pymatgen.core import Composition, Structure
 
 from campaigns.oracles.records import (
@@ -207,6 +206,9 @@ def _above_predicted_hull(
     elements = sorted({e for c in compositions for e in c.elements})
     if len(elements) == 1:
         return energy
+    # It loads what it could draw with, too: a second that only this function pays for.
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+
     entries = [PDEntry(Composition({e: 1}), 0.0) for e in elements]
     entries += [
         PDEntry(c, float(e) * c.num_atoms)

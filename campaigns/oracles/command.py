@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pymatgen.core import Structure
-from pymatgen.io.ase import AseAtomsAdaptor
 
 from campaigns.oracles.failures import AttemptFailed, MayPass
 from campaigns.oracles.process import Finished, Limits, not_found, run_program
@@ -131,6 +130,7 @@ def write_structure(structure: Structure, path: Path, kind: Format) -> None:
     """Write a crystal; ``json`` is pymatgen's."""
     if kind == "extxyz":
         from ase.io import write
+        from pymatgen.io.ase import AseAtomsAdaptor
 
         write(path, AseAtomsAdaptor.get_atoms(structure), format="extxyz")
     else:

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from campaigns.pictures import style
 from campaigns.pictures.crystals.shapes import colour_of, radius_of, shape_of
+from campaigns.pictures.formulas import formula_text
 from campaigns.pictures.picture import Picture, with_units
 from campaigns.symmetry import conventional, space_group
 from campaigns.view import CampaignView
@@ -44,7 +45,7 @@ def gallery(named: Sequence[tuple[str, Structure]], columns: int = 3) -> Figure:
     for index, (formula, structure) in enumerate(named):
         axes = figure.add_subplot(rows, columns, index + 1)
         _draw(axes, structure)
-        axes.set_title(style.formula_text(formula), fontsize=12, color=style.BLACK)
+        axes.set_title(formula_text(formula), fontsize=12, color=style.BLACK)
     return figure
 
 

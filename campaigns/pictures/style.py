@@ -7,7 +7,6 @@ be read where half a page is all they get.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 
@@ -17,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 from numpy.typing import ArrayLike
 
+from campaigns.pictures.formulas import formula_text
 from campaigns.words import Words
 
 BLACK, GREY, PALE = "#222222", "#8c8c8c", "#d9d9d9"
@@ -28,24 +28,11 @@ BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 WIDTH = 5.8
 """Inches. At half a page, 8.5 cm, 10 points become 6."""
 DOTS_PER_INCH = 200
-NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
-"""The numbers of a formula, which are set low."""
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _OFFSETS = (
     *((9, 5), (9, -14), (-9, 5), (-9, -14), (0, 11), (0, -22)),
     *((26, 20), (-26, 20), (26, -30), (-26, -30), (40, 40), (-40, 40)),
 )
 _NEAR = 22  # points: a name further from its point than this gets a line to it
-
-
-def formula_text(formula: str) -> str:
-    """``SnO2`` for Matplotlib, its numbers set low."""
-    return NUMBERS.sub(r"$_{\1}$", formula.replace("$", ""))
-
-
-def formula_plain(formula: str) -> str:
-    """``SnO₂`` for places that take letters alone."""
-    return NUMBERS.sub(lambda found: found[1].translate(_LOW), formula)
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:

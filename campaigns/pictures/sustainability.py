@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from campaigns.config import CampaignConfig
 from campaigns.pictures import style
+from campaigns.pictures.formulas import formula_text
 from campaigns.pictures.periodic import MAP, ink
 from campaigns.pictures.picture import Picture, with_units
 from campaigns.view import CampaignView
@@ -81,9 +82,9 @@ def draw(view: CampaignView, say: Words) -> Figure:
     )
     axes.xaxis.tick_top()
     texts = [
-        say("{formula}, in use", formula=style.formula_text(row.formula))
+        say("{formula}, in use", formula=formula_text(row.formula))
         if row.incumbent
-        else style.formula_text(row.formula)
+        else formula_text(row.formula)
         for row in frame.itertuples()
     ]
     axes.set_yticks(range(len(texts)), texts)

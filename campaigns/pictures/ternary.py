@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from pymatgen.core.composition import Composition
 
 from campaigns.pictures import style
+from campaigns.pictures.formulas import formula_text
 from campaigns.pictures.picture import Picture, with_units
 from campaigns.view import CampaignView, judged
 from campaigns.words import Words, noted
@@ -181,7 +182,7 @@ def _draw_frame(axes: Axes, corners: Sequence[str]) -> None:
         np.stack(_places(ends), axis=1), corners, (1, 0, 0.5), (-1, -1, 1), strict=True
     ):
         axes.annotate(
-            style.formula_text(name),
+            formula_text(name),
             (x, y),
             xytext=(8 - 16 * across, 6 * up),
             textcoords="offset points",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from campaigns.pictures.style import NUMBERS
+from campaigns.pictures.formulas import NUMBERS
 
 _END, _SEPARATOR = "\ue000", "\ue00f"
 _PRIVATE = re.compile("[\ue000-\ue00f]")

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from campaigns.pictures import style
+from campaigns.pictures.formulas import formula_text
 from campaigns.screening.outputs import check_output, whole_file
 from materials.sustainability.sensitivity import Sensitivity
 
@@ -28,7 +29,7 @@ def sensitivity_figure(formulas: Sequence[str], found: Sensitivity) -> Figure:
     figure, (left, right) = style.new_figure(9.0, 1.4 + 0.3 * len(order), columns=2)
     style.label(left, f"Draws in which it is in the top {found.k} / %", "")
     left.barh(rows, 100 * found.share[order], color=style.BLUE, height=0.65)
-    left.set_yticks(rows, [style.formula_text(formulas[place]) for place in order])
+    left.set_yticks(rows, [formula_text(formulas[place]) for place in order])
     left.set_xlim(0, 100)
     style.label(right, "Burden index: given weights, 5–95 % of draws", "")
     right.hlines(

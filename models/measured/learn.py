@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from materials.errors import InputError
 from models.measured.composition import CompositionNet
@@ -83,6 +82,8 @@ def scored(parts: Parts, gap: FloatArray, fold: Folds) -> Scores:
         reach[test] = half_width(
             fitted.with_gap, fitted.without_gap, mean[test], std[test], 0.9
         )
+    from scipy.stats import spearmanr
+
     error = np.abs(gap - mean)
     by_fold = tuple(float(error[test].mean()) for _, test in _splits(fold))
     shown = mean > 0.0

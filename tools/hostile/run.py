@@ -169,7 +169,7 @@ def prepare() -> None:
         *(
             "campaigns.cli.app",
             "campaigns.campaign",
-            "campaigns.reports",
+            "campaigns.reports.writing",
             "models.pretrained",
         ),
         *("pymatgen.core", "pyarrow.parquet", "chgnet.model", "mlflow"),

@@ -20,8 +20,8 @@ import numpy as np
 from pymatgen.core.periodic_table import Element
 from pymatgen.core.structure import Structure
 
-from campaigns.pictures import style
 from campaigns.pictures.crystals.shapes import Shape, colour_of, radius_of, shape_of
+from campaigns.pictures.formulas import formula_plain
 from campaigns.symmetry import conventional, space_group
 from campaigns.view import CampaignView
 from campaigns.words import Words, words
@@ -207,7 +207,7 @@ def _columns(say: Words) -> list[str]:
 def _row(crystal: Crystal, say: Words) -> list[str]:
     cell = crystal.cell
     return [
-        style.formula_plain(crystal.name),
+        formula_plain(crystal.name),
         crystal.group or "–",
         _number(crystal.band_gap, 2, say),
         _number(crystal.energy_above_hull, 3, say),
@@ -219,7 +219,7 @@ def _row(crystal: Crystal, say: Words) -> list[str]:
 
 def _summary(crystal: Crystal, say: Words) -> str:
     """``MgZrS₃ · R-3 · 1.31 eV · 0.039 eV/atom``, for the chooser."""
-    parts = [style.formula_plain(crystal.name), crystal.group]
+    parts = [formula_plain(crystal.name), crystal.group]
     if crystal.band_gap is not None:
         parts.append(f"{say.number(crystal.band_gap, 2)} eV")
     if crystal.energy_above_hull is not None:
@@ -232,7 +232,7 @@ def _text(crystal: Crystal, say: Words) -> str:
     cell = crystal.cell
     told = say(
         "{formula}, space group {group}, {n} atoms in a cell of {edges} Å.",
-        formula=style.formula_plain(crystal.name),
+        formula=formula_plain(crystal.name),
         group=crystal.group or "–",
         n=len(cell),
         edges=" × ".join(say.number(edge, 2) for edge in cell.lattice.abc),

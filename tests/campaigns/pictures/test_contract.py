@@ -19,8 +19,8 @@ from matplotlib.text import Annotation, Text
 from pymatgen.core import Element
 
 from campaigns.pictures import PICTURES, Picture, figure_file, picture_files, picture_tables
+from campaigns.pictures.formulas import formula_text
 from campaigns.pictures.periodic import luminance
-from campaigns.pictures.style import formula_text
 from campaigns.words import noted, words
 from materials.errors import InputError
 from tests.campaigns.pictures.odd import MARKED, all_views, odd_views

@@ -19,7 +19,7 @@ from pymatgen.core import Lattice, Structure
 from campaigns.pictures import crystal_view, crystals_page
 from campaigns.pictures.crystals.page import Crystal, page
 from campaigns.pictures.crystals.shapes import shape_of, with_faces
-from campaigns.pictures.style import formula_plain, formula_text
+from campaigns.pictures.formulas import formula_plain, formula_text
 from campaigns.words import LANGUAGES, words
 from tests.campaigns.views import (
     delafossite,

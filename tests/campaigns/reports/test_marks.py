@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.pictures.style import formula_text
+from campaigns.pictures.formulas import formula_text
 from campaigns.reports import marks
 from campaigns.reports.marks import Mark, bare, plain, spans
 from campaigns.reports.page import marked_html

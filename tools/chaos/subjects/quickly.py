@@ -15,13 +15,13 @@ _DOT = base64.b64decode(
 def without_pictures() -> None:
     """Every picture of a report is a dot: drawing takes nine tenths of a small campaign."""
     import campaigns.pictures.picture
-    import campaigns.reports
+    import campaigns.reports.writing
 
     def dot(*_: object) -> bytes:
         return _DOT
 
     campaigns.pictures.picture.figure_file = dot
-    campaigns.reports.figure_file = dot  # type: ignore[attr-defined]
+    campaigns.reports.writing.figure_file = dot  # type: ignore[attr-defined]
 
 
 def small_network() -> None:
