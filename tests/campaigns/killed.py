@@ -1,10 +1,10 @@
-"""Run the toy campaign and die by SIGKILL at a named moment: ``killed.py FOLDER MOMENT``."""
+"""The toy campaign in a process of its own, which dies by SIGKILL at a named moment."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
+import traceback
 from pathlib import Path
 
 import campaigns.rounds
@@ -30,7 +30,22 @@ class Asked:
             die()
 
 
-def main(folder: Path, moment: str) -> None:
+def killed(folder: Path, moment: str) -> bool:
+    """Whether it died at that moment; forked, for loading torch again takes seconds."""
+    child = os.fork()
+    if child == 0:
+        try:
+            run_until(folder, moment)
+        except BaseException:  # noqa: BLE001 - a child never returns into the tests
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def run_until(folder: Path, moment: str) -> None:
+    """Run it; it is over before the campaign is."""
     config = toy_config()
     oracle = FakeOracle()
     machinery = toy_machinery(config, oracle)
@@ -61,7 +76,3 @@ def main(folder: Path, moment: str) -> None:
     if kind == "asking":
         watcher.asked = Asked(int(at))
     run_campaign(config, folder, machinery=machinery, watcher=watcher)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])

@@ -26,7 +26,7 @@ from campaigns.tracking import KIND_TAG, PARENT_TAG, ui_command, ui_environment
 from tests.campaigns.mlflow_servers import answers
 
 SCREENSHOTS = Path(__file__).parents[2] / "runs" / "screenshots"
-PATIENCE = 60.0  # s, for one thing to appear on a slow machine
+PATIENCE = 150.0  # s, for one thing to appear on a slow machine
 DESKTOP, PHONE = (1400, 1250), (390, 844)  # CSS pixels
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"),

@@ -28,6 +28,8 @@ from materials.errors import InputError
 from tests.campaigns.fakes import SPEC, FakeOracle, FakePredictor, toy_config, toy_machinery
 from tests.campaigns.test_worksheets import LAB
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 ROUNDS = 3
 
 

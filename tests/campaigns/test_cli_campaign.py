@@ -16,6 +16,8 @@ from campaigns.results import open_view
 from campaigns.tracking import Tracker, TrackingError
 from tests.campaigns.fakes import SPEC, FakeOracle, toy_machinery
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 EXAMPLE = Path(__file__).parents[2] / "campaigns" / "examples" / "solar_absorber.yaml"
 SMALL = (
     SPEC.replace("rounds: 3", "rounds: 2")

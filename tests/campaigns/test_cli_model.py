@@ -19,6 +19,8 @@ from tests.campaigns.crystal_files import rocksalts, write_mixture
 from tests.campaigns.fakes import SPEC, FakeOracle
 from tests.campaigns.registered import Registry, make_registry, other_model
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 CHAMPION = "models:/galena@champion"
 SMALL = (
     SPEC.replace("rounds: 3", "rounds: 2")

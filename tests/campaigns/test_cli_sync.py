@@ -17,6 +17,8 @@ from campaigns.loop import run_campaign
 from tests.campaigns.fakes import toy_config, toy_machinery
 from tests.campaigns.stored import picture
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 NOBODY = "http://127.0.0.1:9"
 
 

@@ -15,6 +15,8 @@ from tests.campaigns.crystal_files import rocksalts
 from tests.campaigns.small_model import save_small_model
 from tests.models.small.tables import HARDNESS, IS_HEAVY, crystal_table
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 N = 60
 TARGETS = ("band_gap", "formation_energy_per_atom", "energy_above_hull")
 

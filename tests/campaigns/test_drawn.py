@@ -18,6 +18,8 @@ from materials.errors import InputError
 from materials.table import CrystalTable
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 
+pytestmark = pytest.mark.usefixtures("without_study")
+
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:

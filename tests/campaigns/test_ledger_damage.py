@@ -251,22 +251,21 @@ def changed(statement: str) -> Callable[[Path], None]:
 def test_optunas_file_made_anew_is_the_same(
     campaign: Path, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    config = toy_config()
-    one, other = tmp_path / "one", tmp_path / "other"
-    run_campaign(config, one, machinery=toy_machinery(config))
-    shutil.copytree(one, other)
-    damage(CampaignFolder(other).study)
-    run_campaign(config, other, machinery=toy_machinery(config))
-    found = [trials(CampaignFolder(folder).study) for folder in (one, other)]
+    config, again = toy_config(rounds=1), tmp_path / "again"
+    shutil.copytree(campaign, again)
+    damage(CampaignFolder(again).study)
+    run_campaign(config, again, machinery=toy_machinery(config))
+    found = [trials(CampaignFolder(folder).study) for folder in (campaign, again)]
     assert found[0] == found[1] != []
-    assert [len(list(folder.glob("optuna.damaged*"))) for folder in (one, other)] == [0, 1]
+    left = [len(list(each.glob("optuna.damaged*"))) for each in (campaign, again)]
+    assert left == [0, 1]
 
 
 def test_optunas_file_whose_tables_are_others_is_made_anew(
     campaign: Path, tmp_path: Path
 ) -> None:
-    config = toy_config()
-    run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    config = toy_config(rounds=1)
+    shutil.copytree(campaign, tmp_path / "c")
     study = CampaignFolder(tmp_path / "c").study
     right = trials(study)
     with sqlite3.connect(study) as db:
@@ -321,8 +320,7 @@ def no_text(database: Path) -> None:
 def test_a_ledger_whose_tables_are_no_text_is_mended(
     campaign: Path, tmp_path: Path
 ) -> None:
-    config = toy_config()
-    run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))
+    shutil.copytree(campaign, tmp_path / "c")
     no_text(CampaignFolder(tmp_path / "c").ledger)
     with pytest.raises(LedgerError, match="names that are no text"):
         open_view(tmp_path / "c")
@@ -333,8 +331,8 @@ def test_a_ledger_whose_tables_are_no_text_is_mended(
 def test_a_copy_whose_tables_are_no_text_is_made_anew(
     campaign: Path, tmp_path: Path
 ) -> None:
-    config = toy_config()
-    run_campaign(config, tmp_path / "c", rounds=1, machinery=toy_machinery(config))
+    config = toy_config(rounds=1)
+    shutil.copytree(campaign, tmp_path / "c")
     copy = copy_of(CampaignFolder(tmp_path / "c").ledger)
     no_text(copy)
     run_campaign(config, tmp_path / "c", machinery=toy_machinery(config))

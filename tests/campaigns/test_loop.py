@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +23,9 @@ from campaigns.view import CampaignView
 from campaigns.words.sentences import NOTHING_NEW
 from materials.errors import InputError
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
+from tests.campaigns.killed import killed
 
-ROOT = Path(__file__).parents[2]
-MOMENTS = ["asking:2", "asking:6", "oracle:1", "oracle:6", "verdict:3", "close", "study"]
+MOMENTS = ["asking:6", "oracle:1", "oracle:6", "verdict:3", "close", "study"]
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +63,13 @@ def test_what_the_oracle_says_changes_what_is_proposed_next(
     assert residual.iloc[-1] < residual.iloc[0]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_it_goes_on_to_the_same_end(
     moment: str, undisturbed: CampaignView, tmp_path: Path
 ) -> None:
     folder = tmp_path / "campaign"
-    died = subprocess.run(
-        [sys.executable, str(ROOT / "tests/campaigns/killed.py"), str(folder), moment],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-        timeout=240,
-        capture_output=True,
-    )
-    assert died.returncode == -9, died.stderr.decode()
+    assert killed(folder, moment)
     before = len(open_view(folder).verdicts)
     oracle = FakeOracle()
     config = toy_config()

@@ -1,6 +1,7 @@
 """MLflow's page of a campaign, looked at in a real browser; screenshots are kept.
 
-``GALENA_DEMO_MLFLOW=runs/mlflow.db`` has the newest campaign of that database looked at too.
+``GALENA_DEMO_MLFLOW=runs/mlflow.db`` has the newest campaign of that database looked at
+instead of a made-up one.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from tests.campaigns.mlflow_pages import (
 )
 from tests.campaigns.views import make_view
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 SOURCES = {
     "training data": f"mp_train.parquet sha256:{'1f' * 32}",
     "known formulas": f"known_formulas.txt.xz sha256:{'2e' * 32}",
@@ -57,24 +60,21 @@ def no_errors(browser) -> Iterator[None]:
     assert errors(browser) == []
 
 
-@pytest.fixture(scope="module", params=["made_up", "demo"])
-def shown(
-    request, browser, tmp_path_factory
-) -> Iterator[Shown]:  # no server without browser
-    if request.param == "made_up":
+@pytest.fixture(scope="module")
+def shown(browser, tmp_path_factory) -> Iterator[Shown]:  # no server without browser
+    database = os.environ.get("GALENA_DEMO_MLFLOW")
+    if database:
+        uri = f"sqlite:///{Path(database.removeprefix('sqlite:///')).resolve()}"
+    else:
         folder = tmp_path_factory.mktemp("store")
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         write_report(make_view(), folder / "report")
         Tracker(uri, EXPERIMENT).sync(
             make_view(), report_folder=folder / "report", sources=SOURCES
         )
-    elif database := os.environ.get("GALENA_DEMO_MLFLOW"):
-        uri = f"sqlite:///{Path(database.removeprefix('sqlite:///')).resolve()}"
-    else:
-        pytest.skip("GALENA_DEMO_MLFLOW does not name the database of a demo")
     parent, children = newest_campaign(MlflowClient(tracking_uri=uri))
     with served(uri) as address:
-        yield Shown(request.param, address, uri, parent, children)
+        yield Shown("demo" if database else "made_up", address, uri, parent, children)
 
 
 def test_the_first_page_is_laid_out_for_runs(browser, shown):

@@ -28,6 +28,8 @@ from tests.campaigns.mlflow_pages import (
 from tests.campaigns.registered import make_registry
 from tests.campaigns.views import VERSIONS, make_view
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 
 @dataclasses.dataclass(frozen=True)
 class Store:

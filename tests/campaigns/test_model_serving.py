@@ -25,6 +25,8 @@ from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts
 from tests.campaigns.registered import Registry, make_registry
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
 """s; a server is up after a few, but machines under load take their time."""

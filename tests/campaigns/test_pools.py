@@ -25,6 +25,8 @@ from materials.errors import InputError
 from materials.table import CrystalTable
 from tests.campaigns.fakes import FakeOracle, FakePredictor
 
+pytestmark = pytest.mark.usefixtures("without_study")
+
 PAIRS = [(m, x) for m in ("Mg", "Zn", "Na", "Sn", "Ca") for x in ("O", "S", "Se", "F")]
 
 

@@ -14,6 +14,8 @@ from campaigns.tracking import AwayError, Tracked, TrackingError
 from materials.errors import GalenaError
 from tests.campaigns.fakes import toy_config, toy_machinery
 
+pytestmark = pytest.mark.usefixtures("copied_databases", "without_study")
+
 AWAY = AwayError("http://team: MLflow could not be brought up to date: no answer")
 STORE = "http://ada:secret@team"
 

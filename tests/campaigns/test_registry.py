@@ -29,6 +29,8 @@ from models.inference import Predictor
 from tests.campaigns.crystal_files import rocksalts
 from tests.campaigns.registered import Registry, make_registry, other_model
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 CRYSTALS = rocksalts(3)
 TEXTS = {
     "cif": CRYSTALS[0].to(fmt="cif"),

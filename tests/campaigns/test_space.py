@@ -62,8 +62,8 @@ def test_every_sampler_gives_the_same_campaign_for_the_same_seed(
     kind: str, tmp_path: Path
 ) -> None:
     volume = VOLUME if kind in ("cmaes", "nsga3") else None
-    few = {"chunk": 5, "explore": 0.75} if kind == "gp" else {}
-    config = searching(sampler=kind, volume=volume, asks=40, **few)
+    few = {"chunk": 5, "explore": 0.75, "asks": 20} if kind == "gp" else {"asks": 40}
+    config = searching(sampler=kind, volume=volume, **few)
     first = run(config, tmp_path / "a")
     assert run(config, tmp_path / "b") == first
     assert len(first[1]) == 2 * config.search.asks

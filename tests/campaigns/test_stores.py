@@ -36,6 +36,8 @@ from campaigns.tracking.store import for_mlflow, scrubbed
 from tests.campaigns.stored import picture
 from tests.campaigns.views import make_view
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 passwords = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), min_size=6

@@ -18,6 +18,8 @@ from tests.campaigns.fakes import FakeOracle, toy_config
 from tests.campaigns.test_campaign import LAB, answered, campaign
 from tests.campaigns.test_worksheets import WANTED
 
+pytestmark = pytest.mark.usefixtures("without_study")
+
 GOOD = {"band_gap": 1.4, "energy_above_hull": 0.02}
 
 

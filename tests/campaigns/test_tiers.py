@@ -22,6 +22,8 @@ from campaigns.steps import Outcome
 from campaigns.view import CampaignView, funnel
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 
+pytestmark = pytest.mark.usefixtures("without_study")
+
 DEAR = {"kind": "command", "name": "dear", "argv": ["true", "{structure}"], "cost": 50.0}
 TIERS = [{"best": 2, "oracle": DEAR}]
 

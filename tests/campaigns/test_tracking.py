@@ -40,6 +40,8 @@ from materials.provenance import file_sha256
 from tests.campaigns import stored
 from tests.campaigns.views import SPEC, VERSIONS, empty_view, make_view
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 WRITES = (
     *("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifacts"),
     *("set_tag", "set_terminated"),

@@ -9,6 +9,8 @@ import pytest
 from campaigns.tracking import TrackingError
 from campaigns.tracking.training import mlflow_name, tracked
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 
 def opened(folder: Path, told: list[str]):
     uri = f"sqlite:///{folder / 'mlflow.db'}"

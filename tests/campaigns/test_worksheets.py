@@ -21,6 +21,8 @@ from campaigns.worksheets import take_answers
 from materials.errors import InputError
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 
+pytestmark = pytest.mark.usefixtures("without_study")
+
 WANTED = [
     {"name": "band_gap", "unit": "eV", "min": 0, "max": 20},
     {"name": "energy_above_hull", "unit": "eV/atom"},

@@ -21,6 +21,8 @@ from tests.campaigns.fakes import toy_config, toy_machinery
 from tests.materials.sources.loopback import Answer, serving
 from tools.hostile.folders import finished
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 MARK = "c4n4ry"
 KEY = MARK.ljust(32, "0")  # as long as a key of the Materials Project
 PASSWORD = f"{MARK}:/@%{{x}}"

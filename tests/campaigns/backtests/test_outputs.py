@@ -13,6 +13,8 @@ from campaigns.tracking.backtests import EXPERIMENT
 from campaigns.tracking.client import open_client
 from tests.campaigns.backtests.toys import Guesser, spec_of, write_table
 
+pytestmark = pytest.mark.usefixtures("copied_databases")
+
 RUNNER = CliRunner()
 
 

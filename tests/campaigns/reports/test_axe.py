@@ -19,11 +19,20 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from campaigns.reports import Form, write_report
-from campaigns.words import LANGUAGES, words
+from campaigns.words import ENGLISH, LANGUAGES, words
 from tests.campaigns.reports.told import told_view
 
 SCREENSHOTS = Path(__file__).parents[3] / "runs" / "screenshots"
 WIDTHS = (1280, 390)  # px, of a desk and of a phone
+LOOKS = [
+    *((language, WIDTHS[1], "light") for language in LANGUAGES),
+    (ENGLISH.language, WIDTHS[0], "light"),
+    (ENGLISH.language, WIDTHS[1], "dark"),
+]
+"""In a hand in every language; the desk and the colours are the same in all of them."""
+in_every_language = pytest.mark.parametrize(
+    "page", list(LANGUAGES), indirect=True, scope="module"
+)
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
@@ -59,14 +68,18 @@ def axe() -> str:
     return (Path(folder) / "axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module", params=list(LANGUAGES))
+@pytest.fixture(scope="module")
 def page(request, tmp_path_factory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp(request.param)
     written = write_report(told_view(), folder, words(request.param), forms=(Form.HTML,))
     return request.param, written.html
 
 
-def show(browser, path: Path, width: int) -> None:
+def show(browser, path: Path, width: int, scheme: str = "light") -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
@@ -75,15 +88,11 @@ def show(browser, path: Path, width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(WIDTHS[0], "light"), (WIDTHS[1], "light"), (WIDTHS[1], "dark")]
+    ("page", "width", "scheme"), LOOKS, indirect=["page"], scope="module"
 )
 def test_no_reader_is_kept_out(browser, axe, page, width, scheme):
     language, path = page
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
-    )
-    show(browser, path, width)
+    show(browser, path, width, scheme)
     assert browser.execute_script("return document.documentElement.lang") == language
     browser.execute_script(
         "document.querySelectorAll('details').forEach(d => d.open = true)"
@@ -99,20 +108,21 @@ def test_no_reader_is_kept_out(browser, axe, page, width, scheme):
     assert told == []
     assert len(found["passes"]) > 20  # it did look
     assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
-    if scheme == "light":
-        keep(browser, f"report_{language}_{width}")
 
 
+@in_every_language
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_itself_never_scrolls_sideways(browser, page, width):
-    _, path = page
+    language, path = page
     show(browser, path, width)
     wide = browser.execute_script("return document.documentElement.scrollWidth")
     assert wide <= width
     tables = browser.find_elements(By.CSS_SELECTOR, ".scroll")
     assert all(table.get_attribute("tabindex") == "0" for table in tables)
+    keep(browser, f"report_{language}_{width}")
 
 
+@in_every_language
 def test_the_keyboard_gets_to_the_content(browser, page):
     _, path = page
     show(browser, path, WIDTHS[0])
@@ -143,6 +153,7 @@ def keep(browser, name: str) -> None:
     (SCREENSHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
+@in_every_language
 def test_what_nobody_can_say_in_a_language_is_marked_as_english(page):
     language, path = page
     said = words(language).recorded("killed after 3600 s")

@@ -33,7 +33,7 @@ from tests.campaigns.small_model import save_small_model
 pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
 psutil = pytest.importorskip("psutil", reason="psutil is not installed")
 
-N, ROWS = 140, 5
+N, ROWS = 100, 5
 HOME = Path(campaigns.__file__).parents[1]  # of the packages, installed or not
 
 
