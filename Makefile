@@ -48,7 +48,7 @@ demo: $(VENV)/.runtime ## run the example campaign (resumes runs/demo) and print
 lab: $(VENV)/.dev ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
-notebooks: $(VENV)/.dev ## execute a copy of every notebook and compare its key numbers
+notebooks: $(VENV)/.dev ## execute a copy of each notebook and compare its key numbers
 	@$(BIN)/python tools/notebooks.py run runs/notebooks
 	@$(BIN)/python tools/notebooks.py compare runs/notebooks
 
@@ -61,7 +61,7 @@ test: $(VENV)/.dev ## run the tests
 lint: $(VENV)/.dev ## style, types and layering
 	@echo "ruff check";        $(BIN)/ruff check .
 	@echo "ruff format";       $(BIN)/ruff format --check .
-	@echo "mypy";              $(BIN)/mypy
+	@echo "mypy";              $(BIN)/mypy --num-workers 2
 	@echo "import-linter";     $(BIN)/lint-imports
 
 audit: $(VENV)/.dev ## unsafe code, and known vulnerabilities of dependencies

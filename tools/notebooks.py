@@ -1,8 +1,11 @@
 """Run, keep and compare the notebooks.
 
-Usage: python tools/notebooks.py run FOLDER       # execute a copy of all of them in FOLDER
+Usage: python tools/notebooks.py run FOLDER       # execute a copy of the English ones in FOLDER
        python tools/notebooks.py compare FOLDER   # the key numbers there and in notebooks/
        python tools/notebooks.py keep [FILE…]     # execute in place; outputs free of noise
+
+Those in other languages are the English ones with other words, which a test of them compares;
+so they are not executed again.
 
 Cells tagged ``key`` show the numbers that must come out again. They are compared word by word
 as they are printed. Whole numbers are counts and must be the same; others may differ by 0.005,
@@ -74,6 +77,11 @@ def notebooks(folder: Path = HERE) -> list[Path]:
     return sorted(p for p in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 
 
+def english(folder: Path = HERE) -> list[Path]:
+    """Those that are written, not translated."""
+    return [path for path in notebooks(folder) if len(path.suffixes) == 1]
+
+
 def run(folder: Path) -> int:
     """Execute a copy of ``notebooks`` with nbmake; the copy keeps what came out."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +100,7 @@ def run(folder: Path) -> int:
         *options,
         "-p",
         "no:cacheprovider",
-        str(folder),
+        *map(str, english(folder)),
     ]
     return subprocess.run(command, check=False, env=quiet()).returncode
 
@@ -101,13 +109,13 @@ def compare(folder: Path) -> int:
     """Print every key number that came out otherwise than it is kept."""
     faults = [
         f"{path.relative_to(HERE)}: {fault}"
-        for path in notebooks()
+        for path in english()
         for fault in differences(read(path), clean(read(folder / path.relative_to(HERE))))
     ]
     for fault in faults:
         print(f"FAIL {fault}")
     if not faults:
-        print(f"ok   {len(notebooks())} notebooks show the numbers that were computed now")
+        print(f"ok   {len(english())} notebooks show the numbers that were computed now")
     return 1 if faults else 0
 
 

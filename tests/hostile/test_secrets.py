@@ -56,7 +56,9 @@ def begun(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SECRETS.items():
             patch.setenv(name, value)
-        patch.setattr("campaigns.reports.PICTURES", {"discovery": PICTURES["discovery"]})
+        patch.setattr(
+            "campaigns.reports.writing.PICTURES", {"discovery": PICTURES["discovery"]}
+        )
         patch.setattr(campaigns.publishing, "PATIENCE", 0.1)
         patch.setattr(campaigns.publishing, "PAUSE", 0.01)
         place = CampaignFolder(folder / "toy")

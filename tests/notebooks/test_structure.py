@@ -11,12 +11,12 @@ import nbformat
 import pytest
 
 from campaigns.ledger_tables import SCHEMA_VERSION
-from tools.notebooks import LARGEST, clean, notebooks, pictures, read, untold
+from tools.notebooks import LARGEST, clean, english, notebooks, pictures, read, untold
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
 ALL = notebooks(FOLDER)
-ENGLISH = [path for path in ALL if len(path.suffixes) == 1]
+ENGLISH = english(FOLDER)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 MACHINE = re.compile(r"/(?:home|root|tmp|work|Users|usr|opt|var)/")
 

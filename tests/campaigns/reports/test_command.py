@@ -26,7 +26,7 @@ from tests.campaigns.views import empty_view, make_view
 def galena(monkeypatch):
     """The command, on a made-up campaign, with no pictures."""
     monkeypatch.setattr("campaigns.results.open_view", lambda _: told_view())
-    monkeypatch.setattr("campaigns.reports.PICTURES", {})
+    monkeypatch.setattr("campaigns.reports.writing.PICTURES", {})
 
     def run(*arguments: object, **environment: str) -> Result:
         line = ["campaign", "report", *map(str, arguments)]

@@ -31,7 +31,9 @@ def written(tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     """One picture in place of a dozen, where pictures are not what is tested."""
-    monkeypatch.setattr("campaigns.reports.PICTURES", {"discovery": PICTURES["discovery"]})
+    monkeypatch.setattr(
+        "campaigns.reports.writing.PICTURES", {"discovery": PICTURES["discovery"]}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ def chemical(word: str) -> bool:
 
 
 def test_a_report_is_in_the_language_it_was_asked_in(tmp_path, monkeypatch):
-    monkeypatch.setattr("campaigns.reports.PICTURES", {})
+    monkeypatch.setattr("campaigns.reports.writing.PICTURES", {})
     view = told_view()
     html = write_report(view, tmp_path, PSEUDO, forms=(Form.HTML,)).html.read_text()
     assert Page(html).all("html") == [{"lang": "es"}]
