@@ -16,7 +16,11 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -151,9 +155,23 @@ def click(browser, text: str) -> None:
             shown[-1].click()
         return bool(shown)
 
-    WebDriverWait(
-        browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException]
-    ).until(clicked, f"nothing says {text}")
+    covered = [StaleElementReferenceException, ElementClickInterceptedException]
+    WebDriverWait(browser, PATIENCE, ignored_exceptions=covered).until(
+        clicked, f"nothing says {text}"
+    )
+
+
+def press(browser, selector: str) -> None:
+    """Click on the first visible element of a selector, once nothing lies over it."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            see(browser, selector).click()
+            return
+        except (ElementClickInterceptedException, StaleElementReferenceException):
+            if time.monotonic() > end:
+                raise
+            put_assistant_away(browser)
 
 
 def read(browser, *words: str) -> str:

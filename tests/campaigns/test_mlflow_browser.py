@@ -29,6 +29,7 @@ from tests.campaigns.mlflow_pages import (
     keep,
     newest_campaign,
     open_run,
+    press,
     put_assistant_away,
     read,
     resize,
@@ -91,7 +92,7 @@ def test_the_experiment_lists_the_campaign_and_unfolds_its_rounds(browser, shown
     put_assistant_away(browser)
     child = f'a[href*="{shown.children[0].info.run_id}"]'
     assert not browser.find_elements(By.CSS_SELECTOR, child)
-    see(browser, 'button[data-component-id*="runnamecellrenderer"]').click()
+    press(browser, 'button[data-component-id*="runnamecellrenderer"]')
     for run in shown.children:
         assert see(browser, f'a[href*="{run.info.run_id}"]').text == run.info.run_name
     keep(browser, f"{shown.name}_1_experiment")
@@ -112,7 +113,7 @@ def test_the_campaign_can_be_read_on_a_phone(browser, shown):
     resize(browser, PHONE)
     open_run(browser, shown, shown.parent)
     read(browser, shown.parent.info.run_name)
-    see(browser, 'button[data-component-id*="sidebar"]').click()  # it takes half the width
+    press(browser, 'button[data-component-id*="sidebar"]')  # it takes half the width
     width = "return document.documentElement.scrollWidth"
     assert browser.execute_script(width) <= PHONE[0]
     keep(browser, f"{shown.name}_2_campaign_phone")

@@ -19,6 +19,7 @@ from tests.campaigns.mlflow_pages import (
     chromium,
     errors,
     keep,
+    press,
     read,
     resize,
     see,
@@ -109,7 +110,7 @@ def test_charts_of_campaigns_on_a_phone(browser, store):
     resize(browser, PHONE)
     compare(browser, store, store.campaigns)
     read(browser, "Comparing 2 Runs")
-    see(browser, 'button[data-component-id*="sidebar"]').click()
+    press(browser, 'button[data-component-id*="sidebar"]')
     keep(browser, "compare_phone")
 
 
