@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | ``header.json`` | what is pulled; a pull goes on only where this is the same |
+| ``header.copy.json`` | the same; it stands in where the header is damaged or gone |
 | ``shard-00000.parquet`` | rows of whole pages, in their order |
 
 The schema metadata of a shard holds the cursor of the page after it, what was turned down and
@@ -25,8 +26,9 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from materials.errors import InputError
+from materials.twice import copy_of, is_there, read_twice, write_twice
 from materials.versioned import FileFormat
-from materials.whole import remove_parts, whole_of, write_whole
+from materials.whole import remove_parts, whole_of
 from materials.writer import CrystalTableWriter, disk_errors
 
 HEADER = "header.json"
@@ -82,7 +84,7 @@ def pull_folder(path: Path) -> Path:
 
 def was_begun(path: Path) -> bool:
     """Whether there is a pull of this table to go on with."""
-    return (pull_folder(path) / HEADER).exists()
+    return is_there(pull_folder(path) / HEADER)
 
 
 class PullStore:
@@ -116,7 +118,6 @@ class PullStore:
 
     def _begin(self, header: Mapping[str, Any], *, fresh: bool) -> bool:
         file = self.folder / HEADER
-        text = json.dumps(header, indent=1, sort_keys=True)
         foreign = [path.name for path in self.folder.iterdir() if not _is_ours(path.name)]
         if foreign:
             raise InputError(
@@ -125,17 +126,20 @@ class PullStore:
             )
         if fresh:
             self._clear()
-        if file.exists():
-            self._check(
-                PULL.upgraded(_load(file), file), PULL.upgraded(json.loads(text), file)
-            )
+        if is_there(file):
+            there = _load(file)
+            self._check(PULL.upgraded(there, file), PULL.upgraded(header, file))
             self._remove_partial()
+            self._note_down(there)
             self.shards = [Shard(path, _note(path)) for path in self._files()]
             return bool(self.shards)
         self._clear()
-        with disk_errors(file):
-            write_whole(file, text)
+        self._note_down(header)
         return False
+
+    def _note_down(self, header: Mapping[str, Any]) -> None:
+        with disk_errors(self.folder / HEADER):
+            write_twice(self.folder / HEADER, header)
 
     def _check(self, there: Any, wanted: Any) -> None:
         found = list(_differences(there, wanted))
@@ -172,7 +176,7 @@ class PullStore:
         """Take the folder away, once its rows are elsewhere; the header first, so that no
         pull is gone on with that has lost its shards.
         """
-        (self.folder / HEADER).unlink(missing_ok=True)
+        self._remove_header()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> Sequence[Path]:
@@ -193,11 +197,15 @@ class PullStore:
         self._remove_partial()
         for path in self.folder.glob("shard-*.parquet"):
             path.unlink()
-        (self.folder / HEADER).unlink(missing_ok=True)
+        self._remove_header()
+
+    def _remove_header(self) -> None:
+        for path in (copy_of(self.folder / HEADER), self.folder / HEADER):
+            path.unlink(missing_ok=True)
 
 
 def _is_ours(name: str) -> bool:
-    if name in (HEADER, _LOCK):
+    if name in (HEADER, copy_of(Path(HEADER)).name, _LOCK):
         return True
     if name.startswith("."):
         return whole_of(name) is not None
@@ -206,12 +214,9 @@ def _is_ours(name: str) -> bool:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return read_twice(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is damaged; start over with --force") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is damaged; start over with --force")
-    return found
 
 
 def _note(path: Path) -> ShardNote:

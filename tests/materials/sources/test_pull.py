@@ -242,15 +242,49 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert (folder / "thesis.tex").exists()
 
 
-@pytest.mark.parametrize("victim", ["header.json", "shard-00001.parquet"])
-def test_damage_is_named(tmp_path, monkeypatch, victim):
+def cut(file):
+    file.write_bytes(file.read_bytes()[:40])
+
+
+def turned(file):
+    file.write_text(file.read_text().replace("null", "3", 1))
+
+
+@pytest.mark.parametrize("victim", ["header.json", "header.copy.json"])
+@pytest.mark.parametrize("damage", [cut, turned, Path.unlink])
+def test_a_header_that_is_damaged_or_gone_costs_nothing(
+    tmp_path, monkeypatch, victim, damage
+):
+    monkeypatch.setattr(engine, "ROWS_PER_SHARD", 1)
+    out, folder = tmp_path / "out.parquet", tmp_path / "out.parquet.pull"
+    with pytest.raises(SourceError):
+        pull([FakeSource(PAGES, fails_at=3)], out)
+    left = len(list(folder.glob("shard-*.parquet")))
+    right = (folder / victim).read_bytes()
+    damage(folder / victim)
+    with pytest.raises(SourceError):
+        pull([FakeSource(PAGES, fails_at=3)], out)
+    assert len(list(folder.glob("shard-*.parquet"))) == left > 0
+    assert (folder / victim).read_bytes() == right
+    result = pull([FakeSource(PAGES)], out)
+    assert result.resumed > 0
+    assert result.table.rows == 15
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "victims", [("header.json", "header.copy.json"), ("shard-00001.parquet",)]
+)
+def test_damage_is_named(tmp_path, monkeypatch, victims):
     monkeypatch.setattr(engine, "ROWS_PER_SHARD", 1)
     out = tmp_path / "out.parquet"
     with pytest.raises(SourceError):
         pull([FakeSource(PAGES, fails_at=3)], out)
-    file = tmp_path / "out.parquet.pull" / victim
-    file.write_bytes(file.read_bytes()[:40])
-    with pytest.raises(InputError, match=rf"{victim} is damaged; start over with --force"):
+    for victim in victims:
+        cut(tmp_path / "out.parquet.pull" / victim)
+    with pytest.raises(
+        InputError, match=rf"{victims[0]} is damaged; start over with --force"
+    ):
         pull([FakeSource(PAGES)], out)
     assert pull([FakeSource(PAGES)], out, fresh=True).table.rows == 15
 
