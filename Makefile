@@ -28,6 +28,9 @@ TORCH = $(shell grep '^torch==' constraints.txt)
 # Thread pools of several libraries fight for few cores: one thread each does more.
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
+# Nothing is compiled while it is installed, so that the first use is soon; what is not kept then
+# would be compiled again by every process, which takes each of them ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
@@ -56,7 +59,7 @@ notebooks-keep: $(VENV)/.dev ## execute NOTEBOOKS (all of them) in place and kee
 	@$(BIN)/python tools/notebooks.py keep $(NOTEBOOKS)
 
 test: $(VENV)/.dev ## run the tests
-	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -p no:nbmake $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.dev ## style, types and layering
 	@echo "ruff check";        $(BIN)/ruff check .

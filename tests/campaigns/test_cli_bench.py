@@ -83,6 +83,7 @@ def test_a_model_that_is_not_there_is_said(folder):
     assert result.exit_code != 0
 
 
+@pytest.mark.slow
 def test_speed_is_measured_in_tables_a_file_and_a_picture(folder):
     from campaigns.speed.figure import draw
     from campaigns.speed.report import Wanted, run_speed, write_json

@@ -144,6 +144,7 @@ def test_checks_fill_columns_of_crystals_that_converged(folder):
     assert frame.phonons_error["fcc"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["half:2", "after:3", "table"])
 def test_killed_the_same_command_goes_on_and_nothing_is_done_twice(folder, moment):
     table, output = folder / "in.parquet", folder / "out.parquet"

@@ -27,6 +27,8 @@ from campaigns.searchers import Choices, worth_telling
 from campaigns.study_file import StudyFile
 from tests.campaigns.fakes import toy_config, toy_machinery
 
+pytestmark = pytest.mark.slow
+
 ROUNDS, EARLY = 22, 9
 
 

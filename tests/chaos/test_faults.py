@@ -28,6 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return tmp_path_factory.mktemp("faults")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", QUICK + SHIM)
 def test_nothing_is_lost(name: str, root: Path) -> None:

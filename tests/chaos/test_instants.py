@@ -83,6 +83,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES)
 def test_it_goes_on_whenever_it_was_killed(tmp_path, piece):
     done = subprocess.run(

@@ -30,6 +30,7 @@ KILLED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", KILLED)
 def test_nothing_is_lost_or_there_twice(tmp_path, name):

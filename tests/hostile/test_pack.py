@@ -18,6 +18,8 @@ from tools.hostile.crystals import MIB
 from tools.hostile.item import Place
 from tools.hostile.run import Ended, try_item
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):

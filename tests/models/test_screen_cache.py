@@ -15,6 +15,8 @@ from materials.table import CrystalTable
 from models.inference import Predictor
 from tests.models.samples import named_crystals, random_bundle
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "screen_cache.py"
 ELSEWHERE = """

@@ -19,7 +19,8 @@ MISSING = pytest.mark.skipif(
     find_spec("baybe") is None, reason="needs pip install 'galena-materials[bench]'"
 )
 STRATEGIES = [
-    pytest.param(name, marks=MISSING if name == "baybe" else ()) for name in FACTORIES
+    pytest.param(name, marks=(MISSING, pytest.mark.slow) if name == "baybe" else ())
+    for name in FACTORIES
 ]
 
 

@@ -25,7 +25,10 @@ candidates:
 rows_per_shard: 6
 """
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,8 @@ from materials.shards import Shard
 from tests.campaigns.screening.guesses import bytes_of, rocksalt_table
 from tests.campaigns.small_model import save_small_model
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
 psutil = pytest.importorskip("psutil", reason="psutil is not installed")
 

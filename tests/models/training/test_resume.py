@@ -71,6 +71,7 @@ def kill_inside_a_pass(process: subprocess.Popen[bytes], folder: Path) -> int:
     return read_checkpoint(folder / LAST).step
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
 def test_a_run_killed_inside_a_pass_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
     killed, straight = tmp_path / "killed", tmp_path / "straight"

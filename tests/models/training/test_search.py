@@ -94,6 +94,7 @@ def test_a_killed_trial_is_gone_on_with_in_its_own_folder(tmp_path, monkeypatch)
     assert len({folder for folder, _ in calls}) == 4
 
 
+@pytest.mark.slow
 def test_real_trainings_killed_again_and_again_score_the_same(tmp_path, monkeypatch):
     data, held = labelled(24), labelled(8, seed=1)
     plan = replace(PLAN, config=replace(PLAN.config, passes=2, decay_passes=1))

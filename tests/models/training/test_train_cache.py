@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from models.training.checkpoint import LAST, read_checkpoint
@@ -17,6 +18,8 @@ from models.training.data import LabelledGraphs
 from models.training.fit import train
 from models.training.pretrain import pretrained_weights
 from tests.models.samples import labelled
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 ABSENT = (
