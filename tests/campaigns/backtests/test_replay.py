@@ -103,6 +103,7 @@ def test_unknown_strategies_are_named():
 
 
 @MISSING
+@pytest.mark.slow
 def test_baybe_chooses_among_the_most_promising(monkeypatch):
     from campaigns.backtests.strategies import baybe
 
