@@ -2,7 +2,8 @@
 
 A record says what a folder is; without it, hours of work beside it could not be gone on with.
 Of ``NAME.json``, ``NAME.copy.json`` is the copy; it is read where the record is damaged or
-gone. Records without a checksum are from before there was one, and believed.
+gone. Records without a checksum are from before there was one, and believed where there is no
+copy: with a copy came the checksum.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def write_twice(path: Path, content: Mapping[str, Any]) -> None:
     plain = json.loads(json.dumps(dict(content)))  # tuples as the reader will find them
     text = json.dumps({**plain, _CHECK: _sum(plain)}, indent=1) + "\n"
     for place in (path, copy_of(path)):
-        if not place.exists() or place.read_bytes() != text.encode():
+        if not _holds(place, text.encode()):
             write_whole(place, text)
 
 
@@ -47,20 +48,31 @@ def read_twice(path: Path) -> dict[str, Any]:
         ValueError: both are damaged, or one is and the other is not there.
         OSError: they cannot be read, or there is none.
     """
+    copied = copy_of(path).exists()
     try:
-        return _read(path)
+        return _read(path, checked=copied)
     except (ValueError, OSError):
-        if not copy_of(path).exists():
+        if not copied:
             raise
-        return _read(copy_of(path))
+        try:
+            return _read(copy_of(path), checked=True)
+        except (ValueError, OSError):
+            return _read(path, checked=False)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _holds(place: Path, content: bytes) -> bool:
+    try:
+        return place.read_bytes() == content
+    except OSError:  # what cannot be read is not what it should be
+        return False
+
+
+def _read(path: Path, *, checked: bool) -> dict[str, Any]:
     plain = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(plain, dict):
         raise ValueError(f"a mapping is expected, not {type(plain).__name__}")
     check = plain.pop(_CHECK, None)
-    if check is not None and check != _sum(plain):
+    if check != _sum(plain) and (checked or check is not None):
         raise ValueError("it is not what was written: another checksum")
     return plain
 

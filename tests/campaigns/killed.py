@@ -13,6 +13,8 @@ from campaigns.ledger import Ledger
 from campaigns.loop import run_campaign
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 
+LIMIT = 240  # s
+
 
 def die(*args: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -34,6 +36,8 @@ def killed(folder: Path, moment: str) -> bool:
     """Whether it died at that moment; forked, for loading torch again takes seconds."""
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(LIMIT)  # so that one that hangs does not outlive the test
         try:
             run_until(folder, moment)
         except BaseException:  # noqa: BLE001 - a child never returns into the tests

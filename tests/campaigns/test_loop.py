@@ -25,7 +25,7 @@ from materials.errors import InputError
 from tests.campaigns.fakes import FakeOracle, toy_config, toy_machinery
 from tests.campaigns.killed import killed
 
-MOMENTS = ["asking:6", "oracle:1", "oracle:6", "verdict:3", "close", "study"]
+MOMENTS = ["asking:2", "asking:6", "oracle:1", "oracle:6", "verdict:3", "close", "study"]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tools.chaos.shim import library
 
 find_trials()
 
-QUICK = ["bit flipped", "oracle raising", "out of memory"]
+QUICK = ["file truncated", "bit flipped", "oracle raising", "out of memory"]
 SHIM = ["disk full"]
 
 

@@ -19,8 +19,6 @@ from materials.novelty.files import load_index, tables_hash
 from materials.table import CrystalTable
 from tools.previous import steps
 
-pytestmark = pytest.mark.slow
-
 HERE = Path(__file__).parent
 VERSIONS = sorted(path.parent.name for path in HERE.glob("*/files.zip"))
 CLOSE = 1e-4

@@ -214,5 +214,10 @@ def test_a_file_is_whole_or_untouched(tmp_path, monkeypatch):
 
 
 def test_reports_touch_no_global_figure_state():
-    code = "import sys, campaigns.reports; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, campaigns.reports.writing; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_marked_up_formula_loads_nothing_that_draws():
+    code = "import sys, campaigns.reports.marks; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -250,8 +250,16 @@ def turned(file):
     file.write_text(file.read_text().replace("null", "3", 1))
 
 
+def emptied(file):
+    file.write_text("{}")
+
+
+def unchecked(file):
+    file.write_text(file.read_text().replace("crc32", "crb32"))
+
+
 @pytest.mark.parametrize("victim", ["header.json", "header.copy.json"])
-@pytest.mark.parametrize("damage", [cut, turned, Path.unlink])
+@pytest.mark.parametrize("damage", [cut, turned, emptied, unchecked, Path.unlink])
 def test_a_header_that_is_damaged_or_gone_costs_nothing(
     tmp_path, monkeypatch, victim, damage
 ):
