@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
@@ -27,6 +28,16 @@ os.environ["LANGUAGE"] = "en"
 # Ray lets its workers wait for everybody else (nice 15); beside two other tests they would
 # take minutes to load a model.
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - it is called so
+
+
+# Collecting loads a million objects that stay; looking through them for garbage takes longer
+# than many a test.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

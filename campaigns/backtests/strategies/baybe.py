@@ -7,6 +7,7 @@ is chosen among the candidates of largest expected improvement, each taken alone
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,11 +46,14 @@ class Baybe:
     @cached_property
     def space(self) -> SearchSpace:
         """Every row of the pool, by the descriptors that TPE gets."""
+        gc.freeze()  # each of its modules collects all garbage, which takes a minute here
         try:
             from baybe.parameters import CustomDiscreteParameter
             from baybe.searchspace import SearchSpace
         except ImportError:
             raise MissingExtraError("baybe", "bench") from None
+        finally:
+            gc.unfreeze()
         import pandas as pd
 
         points = descriptors(self.view)
