@@ -98,7 +98,10 @@ def check_vasp_counts(lines: list[str]) -> None:
     """Refuse more atoms than lines before a parser makes room for all of them."""
     rest = dropwhile(lambda line: not _are_counts(line), lines[_VASP_COUNTS:])
     counts = takewhile(_are_counts, rest)
-    words = [_digits(word) for line in counts for word in line.split()]
+    given = [word for line in counts for word in line.split()]
+    if fewer := next((word for word in given if word.startswith("-")), None):
+        raise InputError(f"promises {brief(fewer)} atoms: a count is no less than zero")
+    words = list(map(_digits, given))
     if any(len(word) > _LONGEST_COUNT for word in words):
         raise InputError("promises more atoms than can be counted")
     promised = sum(map(int, words))
@@ -120,7 +123,7 @@ def _are_counts(line: str) -> bool:
 
 def _digits(word: str) -> str:
     """What is left of a number without what Python's ``int`` allows besides digits."""
-    return word.lstrip("+").replace("_", "")
+    return word.lstrip("+-").replace("_", "")
 
 
 def _poscar_structure(text: str) -> Structure:

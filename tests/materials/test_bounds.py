@@ -81,6 +81,8 @@ def test_the_header_of_a_grid_is_read_however_long_the_grid(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("POSCAR", "a\n1\n9 0 0\n0 9 0\n0 0 9\nNa Cl\n-9 72036854775809\nDirect\n0 0 0"),
+        ("POSCAR", "a\n1\n9 0 0\n0 9 0\n0 0 9\nNa Cl\n1 -1\nDirect\n0 0 0\n"),
         ("a.cube", "\n\n736660\n2 0 4 4\n2 4 0 2\n0 6 2 0"),
         ("a.cube", "\n\n+99_999_999 0 0 0\n2 0 4 4\n2 4 0 2\n0 6 2 0"),
         ("a.cfg", "Number of particles=478348\nA=1\n"),
