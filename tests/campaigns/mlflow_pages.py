@@ -108,7 +108,9 @@ def newest_campaign(client: MlflowClient) -> tuple[Run, tuple[Run, ...]]:
 @contextmanager
 def served(uri: str) -> Iterator[str]:
     """MLflow over a store, as ``galena ui`` starts it; its address."""
-    command = ui_command(uri, 5100)
+    # Two that look for a port at the same time would both find the same one free, and one
+    # would be shown the other's pages: every process begins at its own.
+    command = ui_command(uri, 7300 + os.getpid() % 2000)
     address = f"http://127.0.0.1:{command[command.index('--port') + 1]}"
     server = subprocess.Popen(
         command,
